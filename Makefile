@@ -1,0 +1,124 @@
+# citygrid: every command that a developer or a new user needs.
+# "make help" lists them. Each does its own set-up; a second run is instant.
+
+SHELL       := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+GO      ?= go
+NPM     ?= npm
+WEB     := dashboards/web
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+
+# What the binaries are made of. Tests and the tool modules are not part of it.
+GO_SRC  := $(shell find . -name '*.go' -not -name '*_test.go' -not -path './tools/*' -not -path './$(WEB)/node_modules/*' 2>/dev/null) \
+           $(shell find adapters schemas broker-config dashboards/grafana -type f \( -name '*.yaml' -o -name '*.json' \) 2>/dev/null) go.mod go.sum
+WEB_SRC := $(shell find $(WEB) -type f -not -path '*/node_modules/*' -not -path '*/dist/*' 2>/dev/null)
+PAGES   := $(WEB)/dist/index.html
+
+## help: list the commands
+.PHONY: help
+help:
+	@sed -n 's/^## //p' $(MAKEFILE_LIST)
+
+## demo: the whole river on this machine: meters, collector, broker, InfluxDB, hub, page (DEMO_ARGS="--meters 50")
+.PHONY: demo
+demo: build
+	bin/citygrid demo $(DEMO_ARGS)
+
+## test: every test, with the real servers; installs Debian's mosquitto and chromium if run as root
+.PHONY: test
+test: build packages
+	$(GO) test -timeout 15m ./...
+	cd $(WEB) && $(NPM) test
+
+## check: what must be clean before a change lands: lint, then all tests under the race detector
+.PHONY: check
+check: lint build packages
+	$(GO) test -race -timeout 30m ./...
+	cd $(WEB) && $(NPM) run check && $(NPM) test
+
+## lint: gofmt, vet, staticcheck, import policy
+.PHONY: lint
+lint: bin/staticcheck
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$unformatted" ]; then echo "gofmt needed: $$unformatted"; exit 1; fi
+	$(GO) vet ./...
+	bin/staticcheck ./...
+	$(GO) test ./internal/imports
+
+## bench: time and allocations of decode, seal, open, spool append, line protocol
+.PHONY: bench
+bench: bin/influxd
+	$(GO) test -run '^$$' -bench . -benchmem ./schemas/... ./adapters/... ./collector/... ./hub/... ./simulators/...
+
+## fuzz: run every fuzz target for FUZZTIME (default 20s) each
+FUZZTIME ?= 20s
+.PHONY: fuzz
+fuzz:
+	@for pkg in $$($(GO) list ./...); do \
+	  for f in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+	    echo "== $$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$pkg; \
+	  done; done
+
+## build: bin/citygrid, bin/collector, bin/influxd and the pages
+.PHONY: build
+build: bin/citygrid bin/collector bin/influxd
+
+bin/citygrid: $(GO_SRC) $(PAGES)
+	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $@ ./cmd/citygrid
+
+bin/collector: $(GO_SRC)
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $@ ./cmd/collector
+
+# InfluxDB 1.8 from its Go module; about a minute, once.
+bin/influxd: tools/influxd/go.mod tools/influxd/go.sum
+	cd tools/influxd && CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o ../../$@ github.com/influxdata/influxdb/cmd/influxd
+	@touch $@
+
+bin/staticcheck: tools/lint/go.mod tools/lint/go.sum
+	cd tools/lint && $(GO) build -o ../../$@ honnef.co/go/tools/cmd/staticcheck
+	@touch $@
+
+## pages: build the web pages into dashboards/web/dist
+.PHONY: pages
+pages: $(PAGES)
+
+$(WEB)/node_modules/.package-lock.json: $(WEB)/package.json $(WEB)/package-lock.json
+	cd $(WEB) && $(NPM) ci --no-audit --no-fund
+	@touch $@
+
+$(PAGES): $(WEB)/node_modules/.package-lock.json $(WEB_SRC)
+	cd $(WEB) && $(NPM) run build
+	@touch $@
+
+# Debian packages that some tests need. Only as root, only what is missing,
+# and it says so; anybody else gets those tests skipped with the reason.
+.PHONY: packages
+packages:
+	@missing=""; \
+	command -v mosquitto >/dev/null || [ -x /usr/sbin/mosquitto ] || missing="$$missing mosquitto"; \
+	command -v chromium  >/dev/null || missing="$$missing chromium fonts-wqy-microhei"; \
+	if [ -n "$$missing" ]; then \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    echo "installing Debian packages for the tests:$$missing"; \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
+	  else \
+	    echo "not installed:$$missing (the tests that need them are skipped, and say so)"; \
+	  fi; \
+	fi
+
+## collectors: cross-compile the edge program for the boxes in the field
+.PHONY: collectors
+collectors:
+	@for t in amd64 arm64 arm mipsle; do \
+	  echo "bin/collector-linux-$$t"; \
+	  GOOS=linux GOARCH=$$t GOARM=7 GOMIPS=softfloat CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/collector-linux-$$t ./cmd/collector; \
+	done
+
+## clean: remove what was built
+.PHONY: clean
+clean:
+	rm -rf bin $(WEB)/node_modules
+	find $(WEB)/dist -type f ! -name placeholder.html -delete 2>/dev/null || true

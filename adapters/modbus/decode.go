@@ -1,0 +1,185 @@
+package modbus
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"citygrid/adapters/modbus/profiles"
+	"citygrid/schemas"
+)
+
+// Decode returns the value of field f from block, the raw bytes of the
+// registers that begin at wire address at. A non-empty reason says why there is
+// no value; the Decimal is then zero and means nothing. An error means that
+// block does not hold all of the field's registers, or that the field could not
+// be part of a Plan.
+func Decode(f *profiles.Field, at uint16, block []byte) (schemas.Decimal, schemas.Reason, error) {
+	if err := checkField(f); err != nil {
+		return schemas.Decimal{}, "", fmt.Errorf("decode %s: %w", f.Quantity, err)
+	}
+	for _, p := range f.Parts {
+		if p.At < at || (lastOf(p)-int(at)+1)*2 > len(block) {
+			return schemas.Decimal{}, "", fmt.Errorf("decode %s: registers 0x%04X-0x%04X are not in the %d bytes from 0x%04X",
+				f.Quantity, p.At, lastOf(p), len(block), at)
+		}
+	}
+	d, reason := decodeField(f, at, block)
+	return d, reason, nil
+}
+
+// decodeField is Decode for a field and a block of a Plan.
+func decodeField(f *profiles.Field, at uint16, block []byte) (schemas.Decimal, schemas.Reason) {
+	if f.States != nil {
+		return decodeState(f, registers(&f.Parts[0], at, block))
+	}
+	var sum schemas.Decimal
+	for i := range f.Parts {
+		p := &f.Parts[i]
+		d, reason := decodePart(p, registers(p, at, block))
+		if reason != "" {
+			return schemas.Decimal{}, reason
+		}
+		if i == 0 {
+			sum = d
+			continue
+		}
+		total, ok := sum.Add(d)
+		if !ok {
+			return schemas.Decimal{}, schemas.ReasonOverflow
+		}
+		sum = total
+	}
+	return sum, ""
+}
+
+func registers(p *profiles.Part, at uint16, block []byte) []byte {
+	from := 2 * int(p.At-at)
+	return block[from : from+2*p.Words]
+}
+
+func decodeState(f *profiles.Field, raw []byte) (schemas.Decimal, schemas.Reason) {
+	v := number(raw, f.Parts[0].Order)
+	if slices.Contains(f.Parts[0].Absent, v) {
+		return schemas.Decimal{}, schemas.ReasonSentinel
+	}
+	bits := uint16(v)
+	if f.Mask != 0 {
+		bits &= f.Mask
+	}
+	code, ok := f.States[bits]
+	if !ok {
+		return schemas.Decimal{}, schemas.ReasonUnknownState
+	}
+	return schemas.Decimal{Mantissa: int64(code)}, ""
+}
+
+// decodePart returns raw × Times × 10^Shift.
+func decodePart(p *profiles.Part, raw []byte) (schemas.Decimal, schemas.Reason) {
+	var v uint64
+	if p.Words <= 4 {
+		v = number(raw, p.Order)
+		if slices.Contains(p.Absent, v) {
+			return schemas.Decimal{}, schemas.ReasonSentinel
+		}
+	}
+	var d schemas.Decimal
+	var reason schemas.Reason
+	switch p.Type {
+	case profiles.F32:
+		f := math.Float32frombits(uint32(v))
+		d, reason = fromFloat(float64(f))(schemas.DecimalFromFloat32(f))
+	case profiles.F64:
+		f := math.Float64frombits(v)
+		d, reason = fromFloat(f)(schemas.DecimalFromFloat64(f))
+	case profiles.BCD:
+		d.Mantissa, reason = bcd(raw, p.Order)
+	default:
+		d.Mantissa, reason = integer(p.Type, v)
+	}
+	if reason != "" {
+		return schemas.Decimal{}, reason
+	}
+	return scale(d, p)
+}
+
+// fromFloat names the reason for which a float has no decimal.
+func fromFloat(f float64) func(schemas.Decimal, bool) (schemas.Decimal, schemas.Reason) {
+	return func(d schemas.Decimal, ok bool) (schemas.Decimal, schemas.Reason) {
+		switch {
+		case ok:
+			return d, ""
+		case math.IsNaN(f) || math.IsInf(f, 0):
+			return d, schemas.ReasonNaN
+		}
+		return d, schemas.ReasonOverflow
+	}
+}
+
+func scale(d schemas.Decimal, p *profiles.Part) (schemas.Decimal, schemas.Reason) {
+	d, ok := d.Mul(p.Times)
+	if ok {
+		d, ok = d.Shift(p.Shift)
+	}
+	if !ok {
+		return schemas.Decimal{}, schemas.ReasonOverflow
+	}
+	return d, ""
+}
+
+// integer reads the two's complement or unsigned number v of type t.
+func integer(t profiles.Type, v uint64) (int64, schemas.Reason) {
+	switch t {
+	case profiles.I16:
+		return int64(int16(v)), ""
+	case profiles.I32:
+		return int64(int32(v)), ""
+	case profiles.I64:
+		return int64(v), ""
+	}
+	if v > math.MaxInt64 {
+		return 0, schemas.ReasonOverflow
+	}
+	return int64(v), ""
+}
+
+// bcd reads two decimal digits a byte. A digit above 9 anywhere means that the
+// registers hold no BCD, even where the number would not fit as well.
+func bcd(raw []byte, order profiles.Order) (n int64, reason schemas.Reason) {
+	for i := range len(raw) / 2 {
+		w := word(raw, order, i)
+		for shift := 12; shift >= 0; shift -= 4 {
+			digit := int64(w>>shift) & 0xF
+			if digit > 9 {
+				return 0, schemas.ReasonBadBCD
+			}
+			if n > (math.MaxInt64-digit)/10 {
+				reason = schemas.ReasonOverflow
+				n = 0
+			}
+			n = n*10 + digit
+		}
+	}
+	return n, reason
+}
+
+// number reads up to four registers as one unsigned number.
+func number(raw []byte, order profiles.Order) (v uint64) {
+	for i := range len(raw) / 2 {
+		v = v<<16 | uint64(word(raw, order, i))
+	}
+	return v
+}
+
+// word returns the i-th register of raw counted from the most significant, its
+// bytes in order.
+func word(raw []byte, order profiles.Order, i int) uint16 {
+	if order == profiles.CDAB || order == profiles.DCBA {
+		i = len(raw)/2 - 1 - i
+	}
+	hi, lo := raw[2*i], raw[2*i+1]
+	if order == profiles.BADC || order == profiles.DCBA {
+		hi, lo = lo, hi
+	}
+	return uint16(hi)<<8 | uint16(lo)
+}

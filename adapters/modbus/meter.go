@@ -1,0 +1,189 @@
+package modbus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"citygrid/adapters"
+	"citygrid/adapters/modbus/profiles"
+	"citygrid/schemas"
+)
+
+// Meter is one unit on a Line, read by one register map. It is an
+// adapters.Source: calls to one Meter must not overlap, calls to several Meters
+// of a Line may and then take turns.
+type Meter struct {
+	line   *Line
+	id     schemas.MeterID
+	unit   uint8
+	blocks []block
+	values int
+	raw    [2 * maxRegisters]byte
+}
+
+// block is a request and the fields that its answer holds.
+type block struct {
+	Request
+	profile *profiles.Profile
+	units   []schemas.Unit // of Fields, in their order
+}
+
+func compile(p *profiles.Profile) ([]block, error) {
+	plan, err := Plan(p)
+	if err != nil {
+		return nil, err
+	}
+	blocks := make([]block, len(plan))
+	for i, r := range plan {
+		blocks[i] = newBlock(p, r)
+	}
+	return blocks, nil
+}
+
+func newBlock(p *profiles.Profile, r Request) block {
+	b := block{Request: r, profile: p}
+	for _, i := range r.Fields {
+		info, _ := p.Fields[i].Quantity.Info() // Plan refuses unknown ones
+		b.units = append(b.units, info.Unit)
+	}
+	return b
+}
+
+// Read asks the meter for everything that its profile names, once; see
+// adapters.Source. A transient failure of one request is met by repeating that
+// request at once, as often as the line's configuration allows.
+//
+// After a request that got no answer Read asks on only if an earlier one was
+// answered: a dead meter costs the line one request and its repetitions.
+func (m *Meter) Read(ctx context.Context) ([]schemas.Reading, error) {
+	l := m.line
+	if err := l.acquire(ctx); err != nil {
+		return nil, m.failure(&m.blocks[0].Request, err)
+	}
+	defer l.release()
+	stop := l.watch(ctx)
+	defer stop()
+
+	r := pass{readings: make([]schemas.Reading, 0, m.values)}
+	for i := 0; i < len(m.blocks) && !r.over(); i++ {
+		parts := m.readBlock(ctx, &r, m.blocks[i])
+		if parts != nil {
+			m.blocks = append(m.blocks[:i:i], append(parts, m.blocks[i+1:]...)...)
+			i += len(parts) - 1
+		}
+	}
+	if r.failed != nil {
+		return r.readings, r.failed
+	}
+	return r.readings, nil
+}
+
+// pass is the outcome of one Read so far.
+type pass struct {
+	readings []schemas.Reading
+	failed   *adapters.Error // the first
+	dead     int             // requests that got no answer at all
+}
+
+// over reports whether asking on would only cost the line time.
+func (p *pass) over() bool {
+	return p.dead > 1 || p.dead == 1 && len(p.readings) == 0
+}
+
+// readBlock reads one block into r. When the device refuses the block as a
+// whole but gives a part of it, it returns the parts that stand for the block
+// from now on; else nil. A device that refuses everything, for instance while
+// it starts, so does not lose its joined requests for good.
+func (m *Meter) readBlock(ctx context.Context, r *pass, b block) []block {
+	dst := m.raw[:2*int(b.Count)]
+	at, err := m.line.request(ctx, m.unit, &b.Request, dst)
+	if err == nil {
+		r.readings = m.decode(r.readings, &b, dst, at)
+		return nil
+	}
+	if !refusesSpan(err) || len(b.Fields) == 1 {
+		r.fail(m.failure(&b.Request, err))
+		if unanswered(err) {
+			r.dead++
+		}
+		return nil
+	}
+	before := len(r.readings)
+	var parts []block
+	for _, half := range b.halves() {
+		if r.over() {
+			parts = append(parts, half)
+			continue
+		}
+		if finer := m.readBlock(ctx, r, half); finer != nil {
+			parts = append(parts, finer...)
+		} else {
+			parts = append(parts, half)
+		}
+	}
+	if len(r.readings) == before {
+		return nil
+	}
+	return parts
+}
+
+// unanswered reports an error that a dead meter or line gives, as opposed to an
+// answer of any kind.
+func unanswered(err error) bool {
+	var frame *frameError
+	return classOf(err) == adapters.Transient && !refusedByDevice(err) && !errors.As(err, &frame)
+}
+
+// halves splits a block between its fields.
+func (b *block) halves() []block {
+	mid := len(b.Fields) / 2
+	out := make([]block, 0, 2)
+	for _, fields := range [][]int{b.Fields[:mid], b.Fields[mid:]} {
+		r := Request{Function: b.Function, Fields: fields}
+		first, last := 1<<16, -1
+		for _, i := range fields {
+			for _, part := range b.profile.Fields[i].Parts {
+				first, last = min(first, int(part.At)), max(last, lastOf(part))
+			}
+		}
+		r.At, r.Count = uint16(first), uint16(last-first+1)
+		out = append(out, newBlock(b.profile, r))
+	}
+	return out
+}
+
+// decode appends the readings of a block's fields.
+func (m *Meter) decode(out []schemas.Reading, b *block, raw []byte, at time.Time) []schemas.Reading {
+	for n, i := range b.Fields {
+		f := &b.profile.Fields[i]
+		r := schemas.Reading{Meter: m.id, Quantity: f.Quantity, Unit: b.units[n], TakenAt: at}
+		if r.Value, r.Reason = decodeField(f, b.At, raw); r.Reason != "" {
+			r.Quality = schemas.Missing
+		}
+		out = append(out, r)
+	}
+	return out
+}
+
+func (p *pass) fail(err *adapters.Error) {
+	if p.failed == nil {
+		p.failed = err
+	}
+}
+
+// failure names the meter and the request that failed.
+func (m *Meter) failure(r *Request, err error) *adapters.Error {
+	kind := "holding"
+	if r.Function == 4 {
+		kind = "input"
+	}
+	return &adapters.Error{
+		Meter: m.id,
+		Class: classOf(err),
+		Request: fmt.Sprintf("%s registers 0x%04X-0x%04X of unit %d at %s",
+			kind, r.At, r.last(), m.unit, m.line.where()),
+		Err: explain(err),
+	}
+}

@@ -1,0 +1,332 @@
+package modbus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"citygrid/adapters"
+	"citygrid/adapters/modbus/profiles"
+	"citygrid/schemas"
+)
+
+func u16Field(q schemas.Quantity, function uint8, at uint16) profiles.Field {
+	return profiles.Field{Quantity: q, Parts: []profiles.Part{
+		{Function: function, At: at, Type: profiles.U16, Words: 1, Order: profiles.ABCD, Times: 1},
+	}}
+}
+
+// oracleProfile reads three quantities by two requests of equal shape, so that
+// the answer to one would fit the other.
+func oracleProfile() *profiles.Profile {
+	return &profiles.Profile{
+		ID: "test-oracle", Medium: schemas.Power, MaxRegisters: 125, MaxGap: 4,
+		Fields: []profiles.Field{
+			u16Field("power.voltage.l1", 3, 10), u16Field("power.voltage.l2", 3, 13),
+			u16Field("power.voltage.l3", 3, 100), u16Field("power.voltage", 3, 103),
+		},
+	}
+}
+
+// checkOracle reports the readings that are not what the unit's registers hold.
+func checkOracle(p *profiles.Profile, unit uint8, readings []schemas.Reading) error {
+	for _, r := range readings {
+		if err := r.Validate(); err != nil {
+			return err
+		}
+		i := slices.IndexFunc(p.Fields, func(f profiles.Field) bool { return f.Quantity == r.Quantity })
+		part := p.Fields[i].Parts[0]
+		if want := int64(register(unit, part.Function, part.At)); r.Quality != schemas.Good || r.Value.Mantissa != want {
+			return fmt.Errorf("unit %d %s is %s (%s), want %d", unit, r.Quantity, r.Value, r.Quality, want)
+		}
+	}
+	return nil
+}
+
+func mustSource(t testing.TB, l *Line, unit uint8, p *profiles.Profile) *Meter {
+	t.Helper()
+	m, err := l.Source("M-1", unit, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+func newTestLine(t testing.TB, c LineConfig) *Line {
+	t.Helper()
+	l := NewLine(c)
+	t.Cleanup(func() {
+		if err := l.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return l
+}
+
+func answerRight(_ int, request []byte, conn net.Conn) bool {
+	_, err := conn.Write(rightAnswer(request))
+	return err == nil
+}
+
+// readAll reads once and wants every value, right.
+func readAll(t *testing.T, m *Meter, p *profiles.Profile) {
+	t.Helper()
+	readings, err := m.Read(t.Context())
+	if err != nil || len(readings) != len(p.Fields) {
+		t.Fatalf("read %d of %d values, error %v", len(readings), len(p.Fields), err)
+	}
+	if err := checkOracle(p, m.unit, readings); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestExceptions(t *testing.T) {
+	tests := []struct {
+		code     byte
+		class    adapters.Class
+		requests uint64 // with one retry
+	}{
+		{1, adapters.Config, 2}, {2, adapters.Config, 6}, {3, adapters.Config, 6},
+		{4, adapters.Slow, 2}, {5, adapters.Transient, 4}, {6, adapters.Transient, 4},
+		{8, adapters.Slow, 2}, {10, adapters.Transient, 2}, {11, adapters.Transient, 2}, {99, adapters.Slow, 2},
+	}
+	for _, tc := range tests {
+		t.Run(fmt.Sprintf("%02X", tc.code), func(t *testing.T) {
+			addr := startSlave(t, func(_ int, request []byte, conn net.Conn) bool {
+				_, err := conn.Write(exceptionAnswer(request, tc.code))
+				return err == nil
+			})
+			l := newTestLine(t, LineConfig{Name: "riser 3", Address: addr, Timeout: time.Second})
+			m := mustSource(t, l, 0xF7, oracleProfile())
+			readings, err := m.Read(t.Context())
+			if len(readings) != 0 || adapters.ClassOf(err) != tc.class {
+				t.Errorf("got %v, %v (class %s, want %s)", readings, err, adapters.ClassOf(err), tc.class)
+			}
+			want := " of unit 247 at riser 3 (" + addr + "): modbus: exception"
+			if err == nil || !strings.HasPrefix(err.Error(), "meter M-1: holding registers 0x000A-") || !strings.Contains(err.Error(), want) {
+				t.Errorf("error %q, want %q in it", err, want)
+			}
+			if s := l.Stats(); s.Requests != tc.requests || s.Reconnects != 0 || s.Exceptions != tc.requests {
+				t.Errorf("stats %+v, want %d requests", s, tc.requests)
+			}
+			// A device that refuses everything keeps its joined requests.
+			if _, err := m.Read(t.Context()); err == nil || l.Stats().Requests != 2*tc.requests {
+				t.Errorf("second read: %v, stats %+v", err, l.Stats())
+			}
+		})
+	}
+}
+
+// TestSplitOnRefusal: a device without the registers 11 and 12 refuses to have
+// them read across; the meter learns it once.
+func TestSplitOnRefusal(t *testing.T) {
+	addr := startSlave(t, func(_ int, request []byte, conn net.Conn) bool {
+		frame := rightAnswer(request)
+		if at, n := request[9], request[11]; at <= 12 && at+n > 11 {
+			frame = exceptionAnswer(request, 2)
+		}
+		_, err := conn.Write(frame)
+		return err == nil
+	})
+	p := oracleProfile()
+	l := newTestLine(t, LineConfig{Address: addr, Timeout: time.Second})
+	m := mustSource(t, l, 1, p)
+	readAll(t, m, p)
+	if s := l.Stats(); s.Requests != 4 || s.Exceptions != 1 {
+		t.Errorf("first read: %+v", s)
+	}
+	readAll(t, m, p)
+	if s := l.Stats(); s.Requests != 7 || s.Exceptions != 1 {
+		t.Errorf("second read: %+v", s)
+	}
+}
+
+// TestPartial: one refused request costs its own values and no others.
+func TestPartial(t *testing.T) {
+	addr := startSlave(t, func(_ int, request []byte, conn net.Conn) bool {
+		frame := rightAnswer(request)
+		if request[9] < 50 {
+			frame = exceptionAnswer(request, 4)
+		}
+		_, err := conn.Write(frame)
+		return err == nil
+	})
+	p := oracleProfile()
+	m := mustSource(t, newTestLine(t, LineConfig{Address: addr, Timeout: time.Second}), 1, p)
+	readings, err := m.Read(t.Context())
+	if adapters.ClassOf(err) != adapters.Slow || len(readings) != 2 {
+		t.Fatalf("got %v, %v", readings, err)
+	}
+	if err := checkOracle(p, 1, readings); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestReconnects: a connection lost or given back between reads costs nothing.
+func TestReconnects(t *testing.T) {
+	closeNow := make(chan net.Conn, 1)
+	addr := startSlave(t, func(n int, request []byte, conn net.Conn) bool {
+		answerRight(n, request, conn)
+		if n == 1 {
+			closeNow <- conn
+			return false
+		}
+		return true
+	})
+	p := oracleProfile()
+	l := newTestLine(t, LineConfig{Address: addr, Timeout: time.Second, QuietTime: time.Hour, Retries: -1})
+	m := mustSource(t, l, 1, p)
+	readAll(t, m, p)
+	waitClosed(t, l)
+	readAll(t, m, p)
+	for range 2 {
+		if err := l.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	readAll(t, m, p)
+	if s := l.Stats(); s.Reconnects != 2 || s.Requests != 6 {
+		t.Errorf("stats %+v", s)
+	}
+}
+
+// waitClosed waits until the end of the connection has arrived.
+func waitClosed(t *testing.T, l *Line) {
+	t.Helper()
+	k := l.link.Load()
+	if err := k.conn.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := k.fill(); n != 0 || err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Fatalf("connection still open: %d bytes, %v", n, err)
+	}
+}
+
+// TestDeafConnection: a path that swallows everything is given up after three
+// timeouts, although the device echoes ids.
+func TestDeafConnection(t *testing.T) {
+	addr := startSlave(t, func(n int, request []byte, conn net.Conn) bool {
+		return n < deafAfter || answerRight(n, request, conn)
+	})
+	p := oracleProfile()
+	l := newTestLine(t, LineConfig{Address: addr, Timeout: 20 * time.Millisecond, QuietTime: time.Hour, Retries: -1})
+	m := mustSource(t, l, 1, p)
+	for range deafAfter {
+		if _, err := m.Read(t.Context()); err == nil {
+			t.Fatal("silence gave no error")
+		}
+	}
+	l.timeout = time.Second
+	readAll(t, m, p)
+	if s := l.Stats(); s.Reconnects != 1 || s.Timeouts != deafAfter {
+		t.Errorf("stats %+v", s)
+	}
+}
+
+func TestContext(t *testing.T) {
+	asked := make(chan bool, 10)
+	addr := startSlave(t, func(int, []byte, net.Conn) bool { asked <- true; return true })
+	l := newTestLine(t, LineConfig{Address: addr, Timeout: time.Hour})
+	m := mustSource(t, l, 1, oracleProfile())
+
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() { <-asked; cancel() }()
+	if _, err := m.Read(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled while waiting: %v", err)
+	}
+	if _, err := m.Read(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled before: %v", err)
+	}
+	ctx, cancel = context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	if _, err := m.Read(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("deadline: %v", err)
+	}
+	// The line's turn is honoured and waiting for it is cancelled too.
+	l.turn <- struct{}{}
+	defer l.release()
+	if _, err := m.Read(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("while waiting for the line: %v", err)
+	}
+}
+
+// TestCancelledWhileConnecting: a cancellation that finds no connection to
+// interrupt yet is not forgotten.
+func TestCancelledWhileConnecting(t *testing.T) {
+	addr := startSlave(t, answerRight)
+	ctx, cancel := context.WithCancel(t.Context())
+	l := newTestLine(t, LineConfig{Address: addr, Timeout: time.Second, Dial: func(_ context.Context, network, address string) (net.Conn, error) {
+		conn, err := net.Dial(network, address)
+		cancel()
+		return conn, err
+	}})
+	_, err := mustSource(t, l, 1, oracleProfile()).Read(ctx)
+	if !errors.Is(err, context.Canceled) || l.Stats().Requests != 0 {
+		t.Errorf("got %v, stats %+v", err, l.Stats())
+	}
+}
+
+// TestConcurrentMeters: meters of one line read from several goroutines, some
+// of them cancelled, still get their own values.
+func TestConcurrentMeters(t *testing.T) {
+	addr := startSlave(t, answerRight)
+	l := newTestLine(t, LineConfig{Address: addr, Timeout: time.Second})
+	p := oracleProfile()
+	done := make(chan error)
+	for unit := range uint8(8) {
+		m := mustSource(t, l, unit, p)
+		go func() {
+			var bad error
+			for i := range 100 {
+				ctx, cancel := context.WithCancel(t.Context())
+				if i%7 == 0 {
+					go cancel()
+				}
+				readings, err := m.Read(ctx)
+				cancel()
+				if err != nil && !errors.Is(err, context.Canceled) {
+					bad = err
+				}
+				if err := checkOracle(p, unit, readings); err != nil {
+					bad = err
+				}
+			}
+			done <- bad
+		}()
+	}
+	for range 8 {
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestUnreachable(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := ln.Addr().String()
+	ln.Close()
+	m := mustSource(t, newTestLine(t, LineConfig{Address: addr, Timeout: time.Second}), 1, oracleProfile())
+	readings, err := m.Read(t.Context())
+	if len(readings) != 0 || err == nil || adapters.ClassOf(err) != adapters.Transient {
+		t.Errorf("got %v, %v", readings, err)
+	}
+}
+
+func TestSourceRefuses(t *testing.T) {
+	l := NewLine(LineConfig{Address: "127.0.0.1:1"})
+	if _, err := l.Source("not an id", 1, oracleProfile()); err == nil {
+		t.Error("a bad meter id was accepted")
+	}
+	if _, err := l.Source("M-1", 1, &profiles.Profile{ID: "empty", MaxRegisters: 1}); err == nil {
+		t.Error("a profile without fields was accepted")
+	}
+}

@@ -1,0 +1,24 @@
+//go:build unix
+
+package modbus
+
+import (
+	"errors"
+	"io"
+	"syscall"
+)
+
+// readNow reads once from the non-blocking descriptor. It always reports that
+// it is done, so that the runtime does not wait for more.
+func (k *link) readNow(fd uintptr) bool {
+	n, err := syscall.Read(int(fd), k.buf[k.n:])
+	k.probed, k.probErr = max(n, 0), nil
+	switch {
+	case errors.Is(err, syscall.EAGAIN), errors.Is(err, syscall.EINTR):
+	case err != nil:
+		k.probErr = err
+	case n == 0:
+		k.probErr = io.EOF
+	}
+	return true
+}

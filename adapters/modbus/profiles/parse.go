@@ -1,0 +1,219 @@
+package profiles
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"citygrid/schemas"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// profileForm is a profile as its file writes it. README.md beside the files
+// explains the keys to the people who write them.
+type profileForm struct {
+	Maker        string      `yaml:"maker"`
+	Model        string      `yaml:"model"`
+	Medium       string      `yaml:"medium"`
+	Document     string      `yaml:"document"`
+	Function     uint8       `yaml:"function"`
+	Order        string      `yaml:"order"`
+	MaxRegisters int         `yaml:"max_registers"`
+	MaxGap       int         `yaml:"max_gap"`
+	Holes        []holeForm  `yaml:"holes"`
+	Fields       []fieldForm `yaml:"fields"`
+}
+
+type holeForm struct {
+	Function uint8  `yaml:"function"`
+	From     uint16 `yaml:"from"`
+	To       uint16 `yaml:"to"`
+}
+
+// fieldForm is one quantity: its single part inline, or its parts as a list.
+type fieldForm struct {
+	Quantity string            `yaml:"quantity"`
+	Inline   partForm          `yaml:",inline"`
+	Parts    []partForm        `yaml:"parts"`
+	States   map[uint16]string `yaml:"states"`
+	Mask     uint16            `yaml:"mask"`
+	WrapsAt  string            `yaml:"wraps_at"`
+}
+
+type partForm struct {
+	Function uint8    `yaml:"function"`
+	At       *uint16  `yaml:"at"`
+	Type     string   `yaml:"type"`
+	Words    int      `yaml:"words"`
+	Order    string   `yaml:"order"`
+	Times    *int64   `yaml:"times"`
+	Shift    int      `yaml:"shift"`
+	Absent   []uint64 `yaml:"absent"`
+}
+
+// empty reports whether nothing of the part was written.
+func (f partForm) empty() bool {
+	return f.At == nil && f.Type == "" && f.Function == 0 && f.Words == 0 &&
+		f.Order == "" && f.Times == nil && f.Shift == 0 && f.Absent == nil
+}
+
+// defaultOrder and defaultMaxRegisters hold where a file says nothing: the
+// byte order and the largest read of the specification [Modbus V1.1b3 6.3].
+const (
+	defaultOrder        = ABCD
+	defaultMaxRegisters = 125
+)
+
+// Parse reads one profile from a YAML file, checks it, and names it after the
+// file. Errors name the file, the line and the field, all problems at once.
+func Parse(name string, data []byte) (*Profile, error) {
+	var form profileForm
+	if err := decodeStrict(data, &form); err != nil {
+		return nil, fmt.Errorf("profile %s: %w", name, err)
+	}
+	c := &checker{file: name, lines: fieldLines(data)}
+	p := &Profile{
+		ID: idOf(name), Maker: form.Maker, Model: form.Model,
+		Medium: schemas.Medium(form.Medium), Document: form.Document,
+		MaxRegisters: form.MaxRegisters, MaxGap: form.MaxGap,
+	}
+	if p.MaxRegisters == 0 {
+		p.MaxRegisters = defaultMaxRegisters
+	}
+	for _, h := range form.Holes {
+		p.Holes = append(p.Holes, Span{Function: or(h.Function, form.Function), From: h.From, To: h.To})
+	}
+	for i, f := range form.Fields {
+		p.Fields = append(p.Fields, c.field(i, f, &form))
+	}
+	c.profile(p)
+	if err := errors.Join(c.problems...); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// decodeStrict decodes exactly one document and refuses unknown keys.
+func decodeStrict(data []byte, into any) error {
+	dec := yaml.NewDecoder(bytes.NewReader(data))
+	dec.KnownFields(true)
+	if err := dec.Decode(into); err != nil {
+		if errors.Is(err, io.EOF) {
+			return errors.New("the file is empty")
+		}
+		return err
+	}
+	var rest yaml.Node
+	if err := dec.Decode(&rest); !errors.Is(err, io.EOF) {
+		return errors.New("more than one YAML document in the file")
+	}
+	return nil
+}
+
+// fieldLines returns the line of each element of "fields", which the strict
+// decoder does not keep.
+func fieldLines(data []byte) []int {
+	var doc yaml.Node
+	if err := yaml.Unmarshal(data, &doc); err != nil || len(doc.Content) == 0 {
+		return nil
+	}
+	root := doc.Content[0]
+	for i := 0; i+1 < len(root.Content); i += 2 {
+		if root.Content[i].Value != "fields" {
+			continue
+		}
+		var lines []int
+		for _, f := range root.Content[i+1].Content {
+			lines = append(lines, f.Line)
+		}
+		return lines
+	}
+	return nil
+}
+
+// field turns the form of field i into a Field with all defaults filled in.
+func (c *checker) field(i int, f fieldForm, defaults *profileForm) Field {
+	field := Field{Quantity: schemas.Quantity(f.Quantity), Mask: f.Mask}
+	parts := f.Parts
+	switch {
+	case len(parts) == 0:
+		parts = []partForm{f.Inline}
+	case !f.Inline.empty():
+		c.add(i, field.Quantity, "has both parts and a register of its own; write one or the other")
+	}
+	for _, pf := range parts {
+		field.Parts = append(field.Parts, c.part(i, field.Quantity, pf, defaults))
+	}
+	if f.WrapsAt != "" {
+		d, err := schemas.ParseDecimal(f.WrapsAt)
+		if err != nil {
+			c.add(i, field.Quantity, "wraps_at: %v", err)
+		} else {
+			field.WrapsAt = &d
+		}
+	}
+	if f.States != nil {
+		field.States = c.states(i, field.Quantity, f.States)
+	}
+	return field
+}
+
+// part fills in the defaults of a part. What cannot be is left to checker.part.
+func (c *checker) part(i int, q schemas.Quantity, f partForm, defaults *profileForm) Part {
+	p := Part{
+		Function: or(f.Function, defaults.Function),
+		Type:     Type(f.Type),
+		Words:    or(f.Words, wordsOf(Type(f.Type))),
+		Order:    Order(or(f.Order, defaults.Order, string(defaultOrder))),
+		Times:    1,
+		Shift:    f.Shift,
+		Absent:   f.Absent,
+	}
+	if f.At == nil {
+		c.add(i, q, "at: missing; give the wire address (0-based)")
+	} else {
+		p.At = *f.At
+	}
+	if f.Times != nil {
+		p.Times = *f.Times
+	}
+	return p
+}
+
+// states maps the names of a file to the codes of the quantity's list.
+func (c *checker) states(i int, q schemas.Quantity, names map[uint16]string) map[uint16]uint8 {
+	info, _ := q.Info()
+	codes := make(map[uint16]uint8, len(names))
+	for raw, name := range names {
+		code := indexOf(info.States, name)
+		if code < 0 {
+			c.add(i, q, "states: 0x%04X: %q is none of %s", raw, name, strings.Join(info.States, ", "))
+			continue
+		}
+		codes[raw] = uint8(code)
+	}
+	return codes
+}
+
+func indexOf(list []string, s string) int {
+	for i, e := range list {
+		if e == s {
+			return i
+		}
+	}
+	return -1
+}
+
+// or returns the first of vs that is not the zero value.
+func or[T comparable](vs ...T) T {
+	var zero T
+	for _, v := range vs {
+		if v != zero {
+			return v
+		}
+	}
+	return zero
+}

@@ -1,0 +1,179 @@
+package profiles
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strconv"
+	"strings"
+
+	"citygrid/schemas"
+)
+
+// Vector is one published or computed example of a profile: registers as they
+// came over the wire and the values that they must give.
+type Vector struct {
+	Name string
+	// Source says where the registers come from: a document, a capture, or
+	// "computed by us".
+	Source string
+	Blocks []Block
+	// Want is sorted by quantity.
+	Want []Expectation
+}
+
+// Block is a run of registers.
+type Block struct {
+	Function uint8
+	At       uint16
+	Words    []uint16
+}
+
+// Expectation is what a quantity must be: Value when Missing is empty, else no
+// value for that reason.
+type Expectation struct {
+	Quantity schemas.Quantity
+	Value    schemas.Decimal
+	Missing  schemas.Reason
+}
+
+// Words returns the registers of a part; ok is false when the vector does not
+// give all of them.
+func (v Vector) Words(p Part) (words []uint16, ok bool) {
+	for _, b := range v.Blocks {
+		from := int(p.At) - int(b.At)
+		if b.Function == p.Function && from >= 0 && from+p.Words <= len(b.Words) {
+			return b.Words[from : from+p.Words], true
+		}
+	}
+	return nil, false
+}
+
+// Vectors returns the examples of a profile that comes with the program.
+func Vectors(id string) ([]Vector, error) {
+	set, err := Embedded()
+	if err != nil {
+		return nil, err
+	}
+	p, err := set.Get(id)
+	if err != nil {
+		return nil, err
+	}
+	name := id + vectorSuffix
+	data, err := fs.ReadFile(embedded, name)
+	if err != nil {
+		return nil, fmt.Errorf("read vectors: %w", err)
+	}
+	return ParseVectors(name, data, p)
+}
+
+// vectorForm is a vector as its file writes it.
+type vectorForm struct {
+	Name      string `yaml:"name"`
+	Source    string `yaml:"source"`
+	Registers []struct {
+		Function uint8  `yaml:"function"`
+		At       uint16 `yaml:"at"`
+		Words    string `yaml:"words"`
+	} `yaml:"registers"`
+	Expect map[string]string `yaml:"expect"`
+}
+
+// ParseVectors reads the vector file of profile p. A vector that expects a
+// quantity the profile does not have, or gives only some of its registers, is
+// an error.
+func ParseVectors(name string, data []byte, p *Profile) ([]Vector, error) {
+	var forms []vectorForm
+	if err := decodeStrict(data, &forms); err != nil {
+		return nil, fmt.Errorf("vectors %s: %w", name, err)
+	}
+	vectors := make([]Vector, 0, len(forms))
+	for i, form := range forms {
+		v, err := parseVector(form, p)
+		if err != nil {
+			return nil, fmt.Errorf("vectors %s: [%d] %s: %w", name, i, form.Name, err)
+		}
+		vectors = append(vectors, v)
+	}
+	return vectors, nil
+}
+
+func parseVector(form vectorForm, p *Profile) (Vector, error) {
+	v := Vector{Name: form.Name, Source: form.Source}
+	if v.Name == "" || v.Source == "" || len(form.Expect) == 0 {
+		return v, errors.New("want name, source and expect")
+	}
+	for _, r := range form.Registers {
+		words, err := parseWords(r.Words)
+		if err != nil {
+			return v, fmt.Errorf("registers 0x%04X: %w", r.At, err)
+		}
+		v.Blocks = append(v.Blocks, Block{Function: r.Function, At: r.At, Words: words})
+	}
+	for q, want := range form.Expect {
+		e, err := parseExpectation(schemas.Quantity(q), want)
+		if err != nil {
+			return v, fmt.Errorf("%s: %w", q, err)
+		}
+		if err := v.covers(p, e.Quantity); err != nil {
+			return v, err
+		}
+		v.Want = append(v.Want, e)
+	}
+	slices.SortFunc(v.Want, func(a, b Expectation) int {
+		return strings.Compare(string(a.Quantity), string(b.Quantity))
+	})
+	return v, nil
+}
+
+// covers reports a quantity that p does not have or whose registers v lacks.
+func (v Vector) covers(p *Profile, q schemas.Quantity) error {
+	for _, f := range p.Fields {
+		if f.Quantity != q {
+			continue
+		}
+		for _, part := range f.Parts {
+			if _, ok := v.Words(part); !ok {
+				return fmt.Errorf("%s: register 0x%04X of function %d is not given", q, part.At, part.Function)
+			}
+		}
+		return nil
+	}
+	return fmt.Errorf("%s: profile %s has no such quantity", q, p.ID)
+}
+
+// parseWords reads registers written as hexadecimal words: "4366 3334".
+func parseWords(s string) ([]uint16, error) {
+	var words []uint16
+	for _, w := range strings.Fields(s) {
+		n, err := strconv.ParseUint(w, 16, 16)
+		if err != nil || len(w) != 4 {
+			return nil, fmt.Errorf("%q is no word of four hexadecimal digits", w)
+		}
+		words = append(words, uint16(n))
+	}
+	if len(words) == 0 {
+		return nil, errors.New("no words")
+	}
+	return words, nil
+}
+
+// missingPrefix begins an expectation of no value: "missing sentinel".
+const missingPrefix = "missing "
+
+func parseExpectation(q schemas.Quantity, s string) (Expectation, error) {
+	e := Expectation{Quantity: q}
+	if reason, ok := strings.CutPrefix(s, missingPrefix); ok {
+		e.Missing = schemas.Reason(reason)
+		switch e.Missing {
+		case schemas.ReasonSentinel, schemas.ReasonNaN, schemas.ReasonBadBCD,
+			schemas.ReasonUnknownState, schemas.ReasonOverflow:
+			return e, nil
+		}
+		return e, fmt.Errorf("%q is no reason for a missing value", reason)
+	}
+	d, err := schemas.ParseDecimal(s)
+	e.Value = d
+	return e, err
+}

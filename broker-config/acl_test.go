@@ -1,0 +1,170 @@
+package brokerconfig_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	brokerconfig "citygrid/broker-config"
+	"citygrid/broker-config/brokertest"
+	"citygrid/internal/mqttlink"
+	"citygrid/schemas"
+)
+
+// Each row publishes a probe, and then the auditor a marker on the same topic.
+// The reader gets both or the marker alone. NATS acknowledges the forbidden
+// ones too; Mosquitto 2.0.11 does, and with max_queued_messages 0 ends the
+// connection as well, so the publisher connects anew.
+func TestWhoMayPublishWhat(t *testing.T) {
+	rows := []struct {
+		by, reader, topic string
+		allowed           bool
+	}{
+		{"c-1", "hub-1", topicOf("310115", "c-1", schemas.Readings), true},
+		{"c-1", "hub-1", topicOf("310115", "c-1", schemas.Cards), true},
+		{"c-1", "hub-1", topicOf("310115", "c-1", schemas.Events), true},
+		{"c-1", "hub-1", topicOf("310115", "c-1", schemas.Statuses), true},
+		{"c-1", "hub-1", topicOf("310115", "c-1", schemas.Online), true},
+		{"c-2", "hub-1", topicOf("310104", "c-2", schemas.Readings), true},
+		{"c-1", "hub-1", topicOf("310104", "c-2", schemas.Readings), false},
+		{"c-1", "hub-1", topicOf("310115", "c-9", schemas.Readings), false},
+		{"c-1", "hub-1", topicOf("310104", "c-1", schemas.Readings), false},
+		{"c-1", "hub-1", topicOf("310104", "c-2", schemas.Online), false},
+		{"c-1", "watcher", topicOf("310115", "c-1", schemas.Receipts), false},
+		{"c-1", "c-2", topicOf("310104", "c-2", schemas.Commands), false},
+		{"hub-1", "c-1", topicOf("310115", "c-1", schemas.Receipts), true},
+		{"hub-1", "c-2", topicOf("310104", "c-2", schemas.Commands), true},
+		{"hub-1", "c-3", topicOf("310101", "c-3", schemas.Receipts), false},
+		{"hub-1", "watcher", topicOf("310115", "c-1", schemas.Readings), false},
+	}
+	onBothBrokers(t, func(t *testing.T, _, url string) {
+		users := map[string][]string{"auditor": nil}
+		clients := map[string]*client{"auditor": mustDial(t, config(url, "auditor"))}
+		for _, u := range testAccess(t).Users {
+			if u.Name != "auditor" {
+				users[u.Name] = u.Subscribe
+				clients[u.Name] = mustDial(t, config(url, u.Name, u.Subscribe...))
+			}
+		}
+		for i, row := range rows {
+			probe, marker := fmt.Sprintf("probe %d", i), fmt.Sprintf("marker %d", i)
+			by := clients[row.by]
+			err := by.Publish(by.ctx, row.topic, []byte(probe), false).Wait(t.Context())
+			if err != nil && (row.allowed || !errors.Is(err, mqttlink.ErrLost)) {
+				t.Fatalf("%s publishes to %s: %v", row.by, row.topic, err)
+			}
+			if !row.allowed {
+				by.stop()
+				clients[row.by] = mustDial(t, config(url, row.by, users[row.by]...))
+			}
+			clients["auditor"].publish(t, row.topic, marker)
+			got := clients[row.reader].collect(t, marker)
+			if slices.Contains(got, row.topic+" "+probe) != row.allowed {
+				t.Errorf("%s publishes to %s: %s got %q, allowed is %v", row.by, row.topic, row.reader, got, row.allowed)
+			}
+		}
+	})
+}
+
+// NATS refuses a foreign filter outright; Mosquitto grants it and delivers
+// nothing.
+func TestWhoMaySubscribeToWhat(t *testing.T) {
+	rows := []struct{ user, foreign, own string }{
+		{"c-1", topicOf("310104", "c-2", schemas.Receipts), topicOf("310115", "c-1", schemas.Receipts)},
+		{"c-1", topicOf("310115", "", schemas.Commands), topicOf("310115", "c-1", schemas.Receipts)},
+		{"c-1", topicOf("310115", "c-1", schemas.Readings), topicOf("310115", "c-1", schemas.Receipts)},
+		{"c-1", "citygrid/#", topicOf("310115", "c-1", schemas.Commands)},
+		{"c-1", "#", topicOf("310115", "c-1", schemas.Commands)},
+		{"hub-1", topicOf("310101", "", schemas.Readings), topicOf("310115", "", schemas.Readings)},
+		{"hub-1", topicOf("", "", schemas.Readings), topicOf("310115", "", schemas.Readings)},
+	}
+	onBothBrokers(t, func(t *testing.T, kind, url string) {
+		auditor := mustDial(t, config(url, "auditor"))
+		for _, row := range rows {
+			c, err := dial(t, config(url, row.user, row.foreign, row.own))
+			if kind == "nats" {
+				if !errors.Is(err, mqttlink.ErrNotAuthorized) || !strings.Contains(err.Error(), row.foreign) {
+					t.Errorf("%s subscribes to %s: %v, want a refusal that names it", row.user, row.foreign, err)
+				}
+				continue
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, area := range []schemas.AreaCode{"310101", "310104"} {
+				auditor.publish(t, topicOf(area, "c-3", schemas.Readings), "foreign")
+				auditor.publish(t, topicOf(area, "c-2", schemas.Receipts), "foreign")
+			}
+			if row.user == "c-1" {
+				auditor.publish(t, topicOf("310115", "c-1", schemas.Readings), "foreign")
+				auditor.publish(t, topicOf("310115", "c-2", schemas.Commands), "foreign")
+			}
+			auditor.publish(t, strings.Replace(row.own, "+", "c-1", 1), "marker")
+			for _, m := range c.collect(t, "marker") {
+				if row.user == "hub-1" && strings.HasPrefix(m, "citygrid/v1/310104/c-3/readings") {
+					continue // an area that it serves
+				}
+				if strings.HasSuffix(m, "foreign") {
+					t.Errorf("%s subscribed to %s and got %s", row.user, row.foreign, m)
+				}
+			}
+			c.stop()
+		}
+	})
+}
+
+// NATS would grant a shared subscription and deliver nothing; the access list
+// cannot express one, so it is refused and seen.
+func TestSharedSubscriptionsAreRefused(t *testing.T) {
+	url := brokertest.NATS(t, testAccess(t)).URL
+	filter := "$share/g/" + topicOf("310115", "c-1", schemas.Receipts)
+	if _, err := dial(t, config(url, "c-1", filter)); !errors.Is(err, mqttlink.ErrNotAuthorized) {
+		t.Errorf("shared subscription: %v, want a refusal", err)
+	}
+	a := &brokerconfig.Access{Users: []brokerconfig.User{{Name: "x", Subscribe: []string{filter}}}}
+	if err := a.Validate(); err == nil || !strings.Contains(err.Error(), "split the hubs by area") {
+		t.Errorf("access list with a shared subscription: %v", err)
+	}
+}
+
+func TestWhoMayConnect(t *testing.T) {
+	rows := []struct {
+		name, user, password, clientID string
+		ok                             bool
+	}{
+		{"enrolled", "c-1", password("c-1"), "c-1", true},
+		{"wrong password", "c-1", password("c-2"), "c-1", false},
+		{"no password", "c-1", "", "c-1", false},
+		{"unknown user", "c-9", password("c-9"), "c-9", false},
+		{"anonymous", "", "", "c-1", false},
+	}
+	onBothBrokers(t, func(t *testing.T, _, url string) {
+		for _, row := range rows {
+			cfg := config(url, row.user)
+			cfg.ClientID, cfg.Password = row.clientID, mqttlink.Secret(row.password)
+			_, err := dial(t, cfg)
+			if row.ok && err != nil || !row.ok && !errors.Is(err, mqttlink.ErrNotAuthorized) {
+				t.Errorf("%s: %v", row.name, err)
+			}
+			if err != nil && row.password != "" && strings.Contains(err.Error(), row.password) {
+				t.Errorf("%s: the password is printed: %v", row.name, err)
+			}
+		}
+	})
+}
+
+// A collector that connects under another's client id must neither end that
+// one's link nor inherit its session.
+func TestNobodyTakesAnothersClientID(t *testing.T) {
+	onBothBrokers(t, func(t *testing.T, kind, url string) {
+		victim := mustDial(t, config(url, "c-2"))
+		thief := config(url, "c-1")
+		thief.ClientID = "c-2"
+		if _, err := dial(t, thief); kind == "nats" && !errors.Is(err, mqttlink.ErrNotAuthorized) {
+			t.Errorf("connected under another's client id: %v", err)
+		}
+		victim.publish(t, topicOf("310104", "c-2", schemas.Readings), "still here")
+	})
+}

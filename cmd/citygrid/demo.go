@@ -1,0 +1,175 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"citygrid/internal/city"
+	"citygrid/internal/durable"
+)
+
+// demoOptions are the flags of the demo.
+type demoOptions struct {
+	fleet    fleetFlags
+	interval time.Duration
+	length   time.Duration
+	dir      string
+	listen   string
+	headless bool
+	report   string
+}
+
+func newDemo() *cobra.Command {
+	var o demoOptions
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "The whole river on this machine: meters, collector, broker, InfluxDB, hub and page",
+		Long: `The whole river on this machine, each part a process of its own: simulated
+meters, a collector, the broker, InfluxDB and the hub with its page. It prints
+the address of the page and stops everything on Ctrl-C.
+
+With --report it reads every stored point back at the end, checks each against
+what the meter really showed, and writes what it measured.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if o.interval < 100*time.Millisecond {
+				return fmt.Errorf("--interval: %s is shorter than 100ms", o.interval)
+			}
+			fleet, err := o.fleet.config()
+			if err != nil {
+				return err
+			}
+			programs, err := programs()
+			if err != nil {
+				return err
+			}
+			programs.Fleet, programs.Interval, programs.Listen = fleet, o.interval, o.listen
+			return runDemo(cmd.Context(), cmd.OutOrStdout(), o, programs)
+		},
+	}
+	o.fleet.add(cmd)
+	cmd.Flags().DurationVar(&o.interval, "interval", time.Second, "time between two reads of a meter")
+	cmd.Flags().DurationVar(&o.length, "for", 0, "stop after this long (default: until Ctrl-C)")
+	cmd.Flags().StringVar(&o.dir, "dir", "", "keep all files in this new or empty folder (default: a temporary one)")
+	cmd.Flags().StringVar(&o.listen, "listen", "127.0.0.1:0", "address of the page")
+	cmd.Flags().BoolVar(&o.headless, "headless", false, "say nothing while running")
+	cmd.Flags().StringVar(&o.report, "report", "", "verify every stored point at the end and write what was measured to `FILE` (JSON)")
+	return cmd
+}
+
+// programs finds the programs of the demo: this one, and the collector, which
+// stands beside it.
+func programs() (city.Options, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return city.Options{}, err
+	}
+	return city.Options{Citygrid: self, Collector: filepath.Join(filepath.Dir(self), "collector")}, nil
+}
+
+// runDemo starts the parts, waits, verifies, reports and stops them.
+func runDemo(ctx context.Context, out io.Writer, o demoOptions, options city.Options) (err error) {
+	dir, remove, err := demoFolder(o.dir)
+	if err != nil {
+		return err
+	}
+	options.Dir = dir
+	c, err := city.Start(ctx, options)
+	defer func() {
+		if c != nil {
+			err = errors.Join(err, c.Stop())
+		}
+		if err == nil {
+			err = remove()
+		} else {
+			err = runError{err}
+			fmt.Fprintf(os.Stderr, "citygrid: the files and logs of the demo are in %s\n", dir)
+		}
+	}()
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil // stopped while starting
+		}
+		return err
+	}
+	if !o.headless {
+		fmt.Fprintf(out, "citygrid demo: %d meters every %s\n  page   %s\n  files  %s\n  stop   Ctrl-C\n", o.fleet.meters, o.interval, c.HubURL(), dir)
+	}
+	if err := waitDemo(ctx, c, o.length); err != nil {
+		return err
+	}
+	if err := c.StopReading(); err != nil || o.report == "" {
+		return err
+	}
+	report, err := c.Verify(context.WithoutCancel(ctx))
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(out, report)
+	return writeReport(o.report, report)
+}
+
+func writeReport(path string, report *city.Report) error {
+	data, err := json.MarshalIndent(report, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := durable.WriteFile(path, append(data, '\n'), 0o644); err != nil {
+		return fmt.Errorf("--report: %w", err)
+	}
+	return nil
+}
+
+// demoFolder returns the folder for all files of the demo and how to remove it
+// in the end: a temporary folder is, one that was asked for stays.
+func demoFolder(asked string) (dir string, remove func() error, err error) {
+	if asked == "" {
+		dir, err = os.MkdirTemp("", "citygrid-demo-")
+		return dir, func() error { return os.RemoveAll(dir) }, err
+	}
+	if err := os.MkdirAll(asked, 0o700); err != nil {
+		return "", nil, fmt.Errorf("--dir: %w", err)
+	}
+	entries, err := os.ReadDir(asked)
+	if err != nil {
+		return "", nil, fmt.Errorf("--dir: %w", err)
+	}
+	if len(entries) > 0 {
+		return "", nil, fmt.Errorf("--dir: %s is not empty; the demo writes keys and data of its own there: give it a new folder", asked)
+	}
+	dir, err = filepath.Abs(asked)
+	return dir, func() error { return nil }, err
+}
+
+// waitDemo returns when the time is up, ctx is done, or a part has ended by
+// itself. A length of 0 is no limit.
+func waitDemo(ctx context.Context, c *city.City, length time.Duration) error {
+	var up <-chan time.Time
+	if length > 0 {
+		timer := time.NewTimer(length)
+		defer timer.Stop()
+		up = timer.C
+	}
+	look := time.NewTicker(time.Second)
+	defer look.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-up:
+			return nil
+		case <-look.C:
+			if err := c.Ended(); err != nil {
+				return err
+			}
+		}
+	}
+}

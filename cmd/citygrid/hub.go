@@ -1,0 +1,336 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	brokerconfig "citygrid/broker-config"
+	"citygrid/dashboards"
+	"citygrid/hub/api"
+	"citygrid/hub/config"
+	"citygrid/hub/enrolment"
+	"citygrid/hub/ingest"
+	"citygrid/hub/store"
+	"citygrid/internal/city"
+	"citygrid/internal/durable"
+	"citygrid/internal/influxd"
+	"citygrid/internal/mqttlink"
+	"citygrid/schemas"
+	"citygrid/schemas/seal"
+)
+
+func newHub() *cobra.Command {
+	var path string
+	cmd := &cobra.Command{
+		Use:   "hub -c FILE",
+		Short: "Receive, open, store, answer and show, until told to stop",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := config.Load(path)
+			if err != nil {
+				return err
+			}
+			h, err := newHubProgram(cfg, newLog())
+			if err != nil {
+				return err
+			}
+			return h.run(cmd.Context(), cmd.OutOrStdout())
+		},
+	}
+	cmd.Flags().StringVarP(&path, "config", "c", "", "configuration file")
+	mustRequire(cmd, "config")
+	return cmd
+}
+
+// hubProgram is a configured hub: what is read from files, before the first
+// socket.
+type hubProgram struct {
+	cfg      *config.Config
+	log      *slog.Logger
+	provider seal.Provider
+	master   *seal.Master
+	password mqttlink.Secret
+	token    store.Token
+	enrolled atomic.Pointer[enrolment.List]
+	registry *prometheus.Registry
+	closing  chan struct{} // ends the live streams
+}
+
+func newHubProgram(cfg *config.Config, log *slog.Logger) (*hubProgram, error) {
+	h := &hubProgram{cfg: cfg, log: log, registry: prometheus.NewRegistry(), closing: make(chan struct{})}
+	h.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	if err := seal.SelfTest(); err != nil {
+		return nil, fmt.Errorf("the SM4 self-test failed; this machine must not open readings: %w", err)
+	}
+	var err error
+	if h.provider, err = seal.ProviderByName(cfg.Provider); err != nil {
+		return nil, err
+	}
+	if err := h.loadEnrolment(); err != nil {
+		return nil, err
+	}
+	passphrase, err := seal.ReadPassphrase(cfg.Passphrase)
+	if err != nil {
+		return nil, fmt.Errorf("passphrase of the master key: %w", err)
+	}
+	if h.master, err = seal.ReadMaster(cfg.Path(cfg.Master), passphrase); err != nil {
+		return nil, err
+	}
+	password, err := seal.ReadPassphrase(sourceIn(cfg, cfg.Broker.Password))
+	if err != nil {
+		return nil, fmt.Errorf("broker.password: %w", err)
+	}
+	h.password = mqttlink.Secret(password.Reveal())
+	if cfg.Influx.Token != "" {
+		token, err := seal.ReadPassphrase(sourceIn(cfg, cfg.Influx.Token))
+		if err != nil {
+			return nil, fmt.Errorf("influx.token: %w", err)
+		}
+		h.token = store.Token(token.Reveal())
+	}
+	return h, nil
+}
+
+// sourceIn makes the path of a file: source relative to the configuration.
+func sourceIn(cfg *config.Config, source string) string {
+	if path, ok := strings.CutPrefix(source, "file:"); ok {
+		return "file:" + cfg.Path(path)
+	}
+	return source
+}
+
+func (h *hubProgram) loadEnrolment() error {
+	list, err := enrolment.Load(h.cfg.Path(h.cfg.Enrolment))
+	if err != nil {
+		return err
+	}
+	h.enrolled.Store(list)
+	return nil
+}
+
+// run starts every part in the order of the flow, backwards, so that nothing
+// arrives before it can be taken, and stops them in the other order.
+func (h *hubProgram) run(ctx context.Context, out io.Writer) (err error) {
+	dir := h.cfg.Path(h.cfg.DataDir)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return runError{fmt.Errorf("data folder: %w", err)}
+	}
+	unlock, err := durable.Lock(filepath.Join(dir, "lock"))
+	if err != nil {
+		return runError{fmt.Errorf("data folder %s: %w", dir, err)}
+	}
+	defer func() { err = errors.Join(err, unlock()) }()
+
+	url, stopInflux, err := h.startInflux(ctx, dir)
+	if err != nil {
+		return runError{err}
+	}
+	defer stopInflux()
+	series, err := store.Open(store.Config{URL: url, Org: h.cfg.Influx.Org, Bucket: h.cfg.Influx.Bucket, Token: h.token})
+	if err != nil {
+		return err
+	}
+	defer series.Close()
+	writer, err := store.NewWriter(series, store.WriterConfig{})
+	if err != nil {
+		return err
+	}
+	broker, brokerURL, err := h.startBroker(ctx, dir)
+	if err != nil {
+		return runError{err}
+	}
+	if broker != nil {
+		defer broker.Close()
+	}
+	return h.serve(ctx, out, dir, series, writer, broker, brokerURL)
+}
+
+// startInflux starts the bundled InfluxDB, or returns the configured one.
+func (h *hubProgram) startInflux(ctx context.Context, dir string) (url string, stop func(), err error) {
+	if !h.cfg.Influx.Bundled {
+		return h.cfg.Influx.URL, func() {}, nil
+	}
+	server, err := influxd.Start(ctx, influxd.Options{Dir: filepath.Join(dir, "influxdb"), Database: h.cfg.Influx.Bucket})
+	if err != nil {
+		return "", nil, err
+	}
+	return server.URL(), func() {
+		if err := server.Stop(); err != nil {
+			h.log.Error("stop InfluxDB", "error", err)
+		}
+	}, nil
+}
+
+// startBroker starts the embedded broker, or returns the configured one.
+func (h *hubProgram) startBroker(ctx context.Context, dir string) (*brokerconfig.Broker, string, error) {
+	if h.cfg.Broker.Listen == "" {
+		return nil, h.cfg.Broker.URL, nil
+	}
+	options, err := brokerOptions(h.cfg.Broker.Listen, filepath.Join(dir, "broker"), h.enrolled.Load(), h.cfg.Areas)
+	if err != nil {
+		return nil, "", err
+	}
+	options.Log = h.log
+	b, err := brokerconfig.Start(ctx, options)
+	if err != nil {
+		return nil, "", err
+	}
+	return b, b.URL(), nil
+}
+
+// serve wires the flow and runs it until ctx is done or a part fails for good.
+func (h *hubProgram) serve(ctx context.Context, out io.Writer, dir string, series *store.Store, writer *store.Writer, broker *brokerconfig.Broker, brokerURL string) error {
+	live := api.NewLive(time.Now)
+	receiver, err := ingest.New(ingest.Options{
+		Tenant: h.master.Tenant, Provider: h.provider, Master: h.master, Enrolled: h.find,
+		Store: storeQueue{writer}, Observer: live, Dir: dir, Registry: h.registry, Log: h.log,
+		Random: rand.Reader, CrossCheckEvery: h.cfg.CrossCheckEvery,
+	})
+	if err != nil {
+		return runError{err}
+	}
+	link, err := h.linkConfig(brokerURL)
+	if err != nil {
+		return err
+	}
+	registerWriter(h.registry, writer)
+	handler, err := api.New(h.apiOptions(live, receiver, series, writer, brokerURL))
+	if err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", h.cfg.Listen)
+	if err != nil {
+		return runError{fmt.Errorf("serve pages (listen: %s in the configuration): %w", h.cfg.Listen, err)}
+	}
+	warmLive(ctx, live, series, h.log)
+
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { writer.Run(ctx); return nil })
+	g.Go(func() error { return orderly(receiver.Run(ctx)) })
+	g.Go(func() error { return orderly(mqttlink.Run(ctx, link, receiver.Session)) })
+	g.Go(func() error { return h.servePages(ctx, listener, handler) })
+	g.Go(func() error { h.reloadOnSignal(ctx, broker); return nil })
+	if err := announce(out, city.Ready{Part: city.Hub, URL: "http://" + listener.Addr().String()}); err != nil {
+		return runError{err}
+	}
+	if err := g.Wait(); err != nil {
+		return runError{err}
+	}
+	return nil
+}
+
+// orderly drops the error of a part that was told to stop.
+func orderly(err error) error {
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+// find answers for the receiver who is enrolled.
+func (h *hubProgram) find(id schemas.CollectorID) (schemas.AreaCode, uint16, bool) {
+	c, ok := h.enrolled.Load().Find(id)
+	return c.Area, c.Generation, ok
+}
+
+func (h *hubProgram) linkConfig(url string) (cfg mqttlink.Config, err error) {
+	cfg = mqttlink.Config{
+		URL: url, ClientID: h.cfg.Broker.User, User: h.cfg.Broker.User, Password: h.password,
+		Subscriptions: ingest.Subscriptions(h.cfg.Areas), Log: h.log,
+	}
+	if h.cfg.Broker.Listen == "" && h.cfg.Broker.CA != "" {
+		cfg.TLS, err = mqttlink.LoadTLS(h.cfg.Path(h.cfg.Broker.CA), h.cfg.Path(h.cfg.Broker.Cert), h.cfg.Path(h.cfg.Broker.Key))
+	}
+	return cfg, err
+}
+
+// reloadOnSignal reads the enrolment again on SIGHUP, so that a new collector
+// gets in without a restart. A file that is wrong changes nothing.
+func (h *hubProgram) reloadOnSignal(ctx context.Context, broker *brokerconfig.Broker) {
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP)
+	defer signal.Stop(hup)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-hup:
+		}
+		if err := h.reload(broker); err != nil {
+			h.log.Error("the enrolment was not reloaded; the old one stays in force", "error", err)
+			continue
+		}
+		h.log.Info("enrolment reloaded", "collectors", len(h.enrolled.Load().Collectors))
+	}
+}
+
+func (h *hubProgram) reload(broker *brokerconfig.Broker) error {
+	if err := h.loadEnrolment(); err != nil || broker == nil {
+		return err
+	}
+	access, err := h.enrolled.Load().Access(h.cfg.Areas)
+	if err != nil {
+		return err
+	}
+	return broker.SetAccess(access)
+}
+
+// servePages serves HTTP until ctx is done.
+func (h *hubProgram) servePages(ctx context.Context, listener net.Listener, handler http.Handler) error {
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(h.log.Handler(), slog.LevelWarn)}
+	stopped := context.AfterFunc(ctx, func() {
+		close(h.closing)
+		down, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
+		defer cancel()
+		if server.Shutdown(down) != nil {
+			_ = server.Close()
+		}
+	})
+	defer stopped()
+	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve pages: %w", err)
+	}
+	return nil
+}
+
+func (h *hubProgram) apiOptions(live *api.Live, receiver *ingest.Receiver, series *store.Store, writer *store.Writer, brokerURL string) api.Options {
+	pages, err := dashboards.Pages()
+	if err != nil {
+		h.log.Error("pages", "error", err)
+	}
+	return api.Options{
+		Live: live, Series: seriesOf{series}, Pages: pages, Now: time.Now, Log: h.log, Closing: h.closing,
+		Flow:    func() api.FlowCounters { return flowCounters(receiver, writer) },
+		Metrics: promhttp.HandlerFor(h.registry, promhttp.HandlerOpts{}),
+		Version: api.Version{Version: version, Go: runtime.Version()},
+		Ready: []api.Check{
+			{Name: "broker", Do: "look whether the broker at " + brokerURL + " runs and lets user " + h.cfg.Broker.User + " in", Check: func(context.Context) error {
+				if !receiver.Connected() {
+					return errors.New("not connected")
+				}
+				return nil
+			}},
+			{Name: "store", Do: "look whether InfluxDB at " + series.URL() + " runs; readings wait meanwhile", Check: series.Ping},
+		},
+	}
+}

@@ -1,0 +1,184 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/spf13/cobra"
+
+	"citygrid/collector"
+	"citygrid/collector/config"
+	"citygrid/collector/spool"
+	"citygrid/internal/durable"
+	"citygrid/internal/mqttlink"
+	"citygrid/schemas/seal"
+)
+
+func newRun() *cobra.Command {
+	var path, summary string
+	var drain time.Duration
+	cmd := &cobra.Command{
+		Use:   "run -c FILE",
+		Short: "Read and publish until told to stop (Ctrl-C or SIGTERM)",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := assemble(path)
+			if err != nil {
+				return err
+			}
+			c.options.Drain = drain
+			return c.run(cmd.Context(), cmd.OutOrStdout(), summary)
+		},
+	}
+	configFlag(cmd, &path)
+	cmd.Flags().StringVar(&summary, "summary", "", "write the counters of this run to `FILE` as JSON at the end")
+	cmd.Flags().DurationVar(&drain, "drain", 5*time.Second, "how long to go on publishing after being told to stop")
+	return cmd
+}
+
+// program is a configured collector that has not been started.
+type program struct {
+	options  collector.Options
+	registry *prometheus.Registry
+	metrics  string // address of /metrics, or empty
+}
+
+// assemble reads the configuration, the bundle and the profiles. It opens no
+// socket.
+func assemble(path string) (*program, error) {
+	cfg, err := config.Load(path)
+	if err != nil {
+		return nil, err
+	}
+	bundle, err := seal.ReadBundle(cfg.Path(cfg.Bundle))
+	if err != nil {
+		return nil, fmt.Errorf("key bundle: %w", err)
+	}
+	if bundle.Collector != cfg.Collector {
+		return nil, fmt.Errorf("configuration %s is of collector %s, but the bundle %s is of %s: one of the two is in the wrong box",
+			path, cfg.Collector, cfg.Path(cfg.Bundle), bundle.Collector)
+	}
+	provider, err := seal.ProviderByName(cfg.Provider)
+	if err != nil {
+		return nil, err
+	}
+	lines, err := cfg.BuildLines()
+	if err != nil {
+		return nil, fmt.Errorf("configuration %s: %w", path, err)
+	}
+	broker := mqttlink.Config{URL: cfg.Broker.URL}
+	if cfg.Broker.CA != "" || cfg.Broker.Cert != "" {
+		if broker.TLS, err = mqttlink.LoadTLS(cfg.Path(cfg.Broker.CA), cfg.Path(cfg.Broker.Cert), cfg.Path(cfg.Broker.Key)); err != nil {
+			return nil, err
+		}
+	}
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return &program{
+		registry: registry, metrics: cfg.Metrics,
+		options: collector.Options{
+			Bundle: &bundle, Provider: provider, DataDir: cfg.Path(cfg.DataDir), Lines: lines, Broker: broker,
+			Batch:    collector.BatchLimits{MaxReadings: cfg.Batch.MaxReadings, MaxAge: time.Duration(cfg.Batch.MaxAge)},
+			Spool:    spoolOptions(cfg.Spool),
+			Registry: registry, Log: newLog(), Version: version, Random: rand.Reader,
+		},
+	}, nil
+}
+
+// spoolOptions chooses segments that are small beside the quota: space comes
+// back a segment at a time.
+func spoolOptions(c config.Spool) spool.Options {
+	segment := min(int64(c.Quota)/16, 8<<20)
+	return spool.Options{Quota: int64(c.Quota), SegmentBytes: segment, CommitEvery: time.Duration(c.CommitEvery)}
+}
+
+// memoryGoal is what the collector's heap may grow to before the runtime
+// works harder to keep it small; a box in a cabinet has little.
+const memoryGoal = 40 << 20
+
+// run opens the collector and runs it until ctx is done. Its first line on out
+// is JSON, for the program that started it.
+func (p *program) run(ctx context.Context, out io.Writer, summaryPath string) (err error) {
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(memoryGoal)
+	}
+	c, err := collector.Open(p.options)
+	if err != nil {
+		return runError{err}
+	}
+	defer func() {
+		if e := c.Close(); e != nil {
+			err = errors.Join(err, runError{e})
+		}
+	}()
+	address, stop, err := p.serveMetrics(c)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	if err := json.NewEncoder(out).Encode(map[string]string{"ready": "collector", "metrics": address}); err != nil {
+		return runError{err}
+	}
+	runErr := c.Run(ctx)
+	if err := writeSummary(summaryPath, c.Summary()); err != nil {
+		return runError{errors.Join(runErr, err)}
+	}
+	if runErr != nil {
+		return runError{runErr}
+	}
+	return nil
+}
+
+func writeSummary(path string, s collector.Summary) error {
+	if path == "" {
+		return nil
+	}
+	data, err := json.MarshalIndent(s, "", "  ")
+	if err != nil {
+		return err
+	}
+	return durable.WriteFile(path, append(data, '\n'), 0o644)
+}
+
+// serveMetrics serves /metrics, /summary, /healthz and /readyz when an address is
+// configured.
+func (p *program) serveMetrics(c *collector.Collector) (address string, stop func(), err error) {
+	if p.metrics == "" {
+		return "", func() {}, nil
+	}
+	listener, err := net.Listen("tcp", p.metrics)
+	if err != nil {
+		return "", nil, runError{fmt.Errorf("serve metrics (metrics: %s in the configuration): %w", p.metrics, err)}
+	}
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(p.registry, promhttp.HandlerOpts{}))
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
+		if problems := c.Problems(); len(problems) > 0 {
+			http.Error(w, strings.Join(problems, "\n"), http.StatusServiceUnavailable)
+			return
+		}
+		fmt.Fprintln(w, "ok")
+	})
+	mux.HandleFunc("GET /summary", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(c.Summary()) // the client is gone, or has it
+	})
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+	served := make(chan struct{})
+	go func() { defer close(served); _ = server.Serve(listener) }()
+	return listener.Addr().String(), func() { _ = server.Close(); <-served }, nil
+}

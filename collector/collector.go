@@ -1,0 +1,403 @@
+// Package collector is the field side: it reads meters on schedule, judges,
+// seals, spools and publishes.
+//
+//	line loop (one a line) --readings--> sealStage --envelopes--> spool
+//	                                                                |
+//	broker <--publish-- publisher <---------------------------------+
+//	broker --receipts-> publisher --release-> spool
+//
+// Nothing counts as read before it is on disk, and nothing leaves the disk
+// before the hub has said that it is in the store.
+package collector
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
+
+	"citygrid/collector/spool"
+	"citygrid/internal/durable"
+	"citygrid/internal/mqttlink"
+	"citygrid/schemas"
+	"citygrid/schemas/seal"
+)
+
+// Options are everything a collector is made of.
+type Options struct {
+	Bundle   *seal.Bundle
+	Provider seal.Provider
+	DataDir  string
+	Lines    []Line
+	Batch    BatchLimits
+	Spool    spool.Options
+	Broker   mqttlink.Config // URL and TLS; Run fills in the rest
+	Registry prometheus.Registerer
+	Log      *slog.Logger
+	Version  string
+	// Drain bounds how long Run goes on publishing after ctx is done.
+	Drain time.Duration
+	// Random fills the session contexts (crypto/rand.Reader).
+	Random io.Reader
+}
+
+// Collector is one running collector.
+type Collector struct {
+	o       Options
+	id      schemas.CollectorID
+	area    schemas.AreaCode
+	boots   bootCounter
+	spool   *spool.Spool
+	unlock  func() error
+	metrics *metrics
+	faults  *faultBoard
+	pub     *publisher
+	started time.Time
+	statusS *seal.Sealer
+}
+
+// Open locks the data folder and opens the spool. The collector does nothing
+// until Run. A folder that another collector holds, a spool that cannot be
+// opened or a failed self-test of the ciphers is an error.
+func Open(o Options) (*Collector, error) {
+	if err := seal.SelfTest(); err != nil {
+		return nil, fmt.Errorf("the SM4 self-test failed; this machine must not seal readings: %w", err)
+	}
+	if err := os.MkdirAll(o.DataDir, 0o700); err != nil {
+		return nil, fmt.Errorf("data folder: %w", err)
+	}
+	unlock, err := durable.Lock(filepath.Join(o.DataDir, "lock"))
+	if err != nil {
+		return nil, fmt.Errorf("data folder %s: %w", o.DataDir, err)
+	}
+	c := &Collector{
+		o: o, id: o.Bundle.Collector, area: o.Bundle.Area,
+		boots:  bootCounter{path: filepath.Join(o.DataDir, "boot")},
+		unlock: unlock, metrics: newMetrics(o.Registry), faults: newFaultBoard(), started: time.Now(),
+	}
+	if err := c.open(); err != nil {
+		return nil, errors.Join(err, unlock())
+	}
+	return c, nil
+}
+
+func (c *Collector) open() (err error) {
+	o := c.o
+	o.Spool.OnEvent = func(e spool.Event) { o.Log.Error("spool", "event", e.String()) }
+	if c.spool, err = spool.Open(filepath.Join(o.DataDir, "spool"), o.Spool); err != nil {
+		return fmt.Errorf("open spool: %w", err)
+	}
+	registerSpool(o.Registry, c.spool)
+	opener, err := seal.NewOpener(seal.OpenerConfig{
+		Provider: o.Provider, Tenant: o.Bundle.Tenant, Role: seal.Down,
+		Keys: c.ownKey,
+	})
+	if err != nil {
+		return err
+	}
+	c.pub = &publisher{
+		id: c.id, area: c.area, spool: c.spool, opener: opener, status: c.sealedStatus,
+		metrics: c.metrics, log: o.Log, sent: make(map[envelopeKey][]uint64), room: make(chan struct{}, 1),
+	}
+	return nil
+}
+
+// ownKey lets the opener accept envelopes for this collector only.
+func (c *Collector) ownKey(generation uint16, collector string) (seal.CollectorKey, error) {
+	if collector != string(c.id) || generation != c.o.Bundle.Generation {
+		return seal.CollectorKey{}, fmt.Errorf("key of collector %s generation %#04x: this is %s generation %#04x",
+			collector, generation, c.id, c.o.Bundle.Generation)
+	}
+	return c.o.Bundle.Key, nil
+}
+
+// newSealer opens a session of its own for one stream: a new boot number and
+// fresh randomness, so that no nonce can come twice whatever the disk forgot.
+func (c *Collector) newSealer(content seal.ContentType) (*seal.Sealer, error) {
+	boot, err := c.boots.next()
+	if err != nil {
+		return nil, err
+	}
+	sealContext, err := seal.NewContext(boot, c.o.Random)
+	if err != nil {
+		return nil, err
+	}
+	return seal.NewSealer(seal.SealerConfig{
+		Provider: c.o.Provider, Key: c.o.Bundle.Key, Tenant: c.o.Bundle.Tenant,
+		Collector: string(c.id), Generation: c.o.Bundle.Generation,
+		Role: seal.Up, ContentType: content, Context: sealContext,
+	})
+}
+
+// Run reads, seals, spools and publishes until ctx is done. Then it stops
+// reading, makes durable what it has read, and goes on publishing until the
+// spool is empty or Options.Drain has passed; what is left goes out after the
+// next start. It returns nil after such a stop.
+func (c *Collector) Run(ctx context.Context) error {
+	if err := c.waitForClock(ctx); err != nil {
+		return nil // told to stop before there was anything to do
+	}
+	drain, stopDrain := afterDone(ctx, c.o.Drain)
+	defer stopDrain()
+	link, stopLink := context.WithCancel(drain)
+	linked := make(chan error, 1)
+	go func() { linked <- mqttlink.Run(link, c.linkConfig(), c.pub.session) }()
+
+	reading, stopReading := context.WithCancel(ctx)
+	readings := make(chan []schemas.Reading, len(c.o.Lines))
+	sealed := make(chan error, 1)
+	go func() { sealed <- c.sealStage(readings).run(drain) }()
+	var lines sync.WaitGroup
+	for _, l := range c.o.Lines {
+		loop := newLineLoop(l, c.started, readings, c.metrics, c.faults, c.o.Log)
+		lines.Go(func() { loop.run(reading) })
+	}
+
+	var err error
+	select {
+	case <-ctx.Done():
+	case err = <-linked: // a permanent fault of the broker's configuration
+		linked <- err
+	case err = <-sealed:
+		sealed <- err
+	}
+	stopReading()
+	go func() { lines.Wait(); close(readings) }()
+	err = errors.Join(err, <-sealed)
+	go drainChannel(readings)
+	c.waitEmpty(drain)
+	stopLink()
+	if e := <-linked; e != nil && !errors.Is(e, context.Canceled) && !errors.Is(e, context.DeadlineExceeded) {
+		err = errors.Join(err, e)
+	}
+	return err
+}
+
+// clockFloor is a moment that every right clock has passed. A box without a
+// battery clock starts in 1970 and learns the time from the network; what it
+// read before would carry a false taken_at.
+var clockFloor = time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// waitForClock returns when the clock can be right.
+func (c *Collector) waitForClock(ctx context.Context) error {
+	if time.Now().After(clockFloor) {
+		return nil
+	}
+	c.o.Log.Error("the clock stands before 2025; reading begins when it is set. Look whether NTP runs", "clock", time.Now())
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for time.Now().Before(clockFloor) {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+	}
+	c.started = time.Now()
+	c.o.Log.Info("the clock is set; reading begins")
+	return nil
+}
+
+// drainChannel lets line loops end that still have readings to give after the
+// seal stage has failed.
+func drainChannel(readings <-chan []schemas.Reading) {
+	for range readings {
+	}
+}
+
+// waitEmpty waits until every record has its receipt, or ctx is done.
+func (c *Collector) waitEmpty(ctx context.Context) {
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for c.spool.Stats().Records > 0 {
+		select {
+		case <-ctx.Done():
+			c.o.Log.Warn("stopping with envelopes in the spool; they are sent after the next start", "records", c.spool.Stats().Records)
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+func (c *Collector) sealStage(in <-chan []schemas.Reading) *sealStage {
+	return &sealStage{
+		id: c.id, area: c.area, limits: c.o.Batch, in: in,
+		session: func() (*seal.Sealer, error) { return c.newSealer(seal.Readings) },
+		spool:   c.spool, metrics: c.metrics, log: c.o.Log,
+	}
+}
+
+func (c *Collector) linkConfig() mqttlink.Config {
+	cfg := c.o.Broker
+	cfg.ClientID = string(c.id)
+	cfg.User = c.o.Bundle.BrokerUser
+	cfg.Password = mqttlink.Secret(c.o.Bundle.BrokerPassword.Reveal())
+	cfg.CleanSession = true
+	cfg.Will = &mqttlink.Will{Topic: c.pub.topic(schemas.Online), Payload: []byte("0"), Retained: true}
+	cfg.Subscriptions = []string{c.pub.topic(schemas.Receipts)}
+	cfg.Log = c.o.Log
+	return cfg
+}
+
+// sealedStatus returns the status message of this moment as an envelope.
+func (c *Collector) sealedStatus() ([]byte, error) {
+	if c.statusS == nil {
+		s, err := c.newSealer(seal.Status)
+		if err != nil {
+			return nil, err
+		}
+		c.statusS = s
+	}
+	status := c.Status()
+	plain, err := schemas.EncodeStatus(nil, &status)
+	if err != nil {
+		return nil, err
+	}
+	envelope, _, err := c.statusS.Seal(nil, plain)
+	if err != nil {
+		c.statusS = nil // used up: the next status opens a session of its own
+	}
+	return envelope, err
+}
+
+// Status returns the collector's account of itself at this moment.
+func (c *Collector) Status() schemas.Status {
+	s := c.Summary()
+	stats := c.spool.Stats()
+	failing, total := c.faults.list()
+	return schemas.Status{
+		Collector: c.id, Area: c.area, Version: c.o.Version,
+		At:           time.Now().UTC().Truncate(time.Millisecond),
+		StartedAt:    c.started.UTC().Truncate(time.Millisecond),
+		ReadsPlanned: s.ReadsDone + s.ReadsFailed + s.ReadsMissed + s.ReadsSkipped,
+		ReadsDone:    s.ReadsDone, ReadsFailed: s.ReadsFailed, ReadsMissed: s.ReadsMissed + s.ReadsSkipped,
+		ValuesRead:   s.ValuesRead,
+		SpoolRecords: uint64(stats.Records), SpoolBytes: uint64(stats.Bytes), SpoolQuota: uint64(stats.Quota),
+		SpoolFull:    gauge(c.metrics.full) > 0,
+		FailingTotal: uint32(total), Failing: failing,
+	}
+}
+
+// Summary is the collector's work since its start.
+type Summary struct {
+	ReadsDone     uint64 `json:"reads_done"`
+	ReadsFailed   uint64 `json:"reads_failed"`
+	ReadsMissed   uint64 `json:"reads_missed"`
+	ReadsSkipped  uint64 `json:"reads_skipped"`
+	ValuesRead    uint64 `json:"values_read"`
+	BatchesSealed uint64 `json:"batches_sealed"`
+	SealedBytes   uint64 `json:"sealed_bytes"`
+	Published     uint64 `json:"published"`
+	Resent        uint64 `json:"resent"`
+	Receipts      uint64 `json:"receipts"`
+	SpoolRecords  uint64 `json:"spool_records"`
+}
+
+// Summary reads the counters.
+func (c *Collector) Summary() Summary {
+	m := c.metrics
+	var failed uint64
+	for _, class := range failureClasses {
+		failed += count(m.failed(class))
+	}
+	return Summary{
+		ReadsDone: count(m.done), ReadsFailed: failed, ReadsMissed: count(m.missed), ReadsSkipped: count(m.skipped),
+		ValuesRead: count(m.values), BatchesSealed: count(m.batches), SealedBytes: count(m.sealedBytes),
+		Published: count(m.published), Resent: count(m.resent), Receipts: count(m.receipts),
+		SpoolRecords: uint64(c.spool.Stats().Records),
+	}
+}
+
+// Problems lists, for the operator, what keeps the collector from its whole
+// job at this moment; it is empty when all is well.
+func (c *Collector) Problems() (problems []string) {
+	if gauge(c.metrics.full) > 0 {
+		problems = append(problems, "spool: full, reading has stopped; mend the way to the hub or make room")
+	}
+	if !c.pub.connected.Load() {
+		problems = append(problems, "broker: not connected; readings wait in the spool")
+	}
+	return problems
+}
+
+// Close closes the spool and frees the data folder. Call it after Run.
+func (c *Collector) Close() error {
+	var errs []error
+	for _, l := range c.o.Lines {
+		errs = append(errs, l.Close())
+	}
+	return errors.Join(append(errs, c.spool.Close(), c.unlock())...)
+}
+
+// afterDone returns a context that is done d after ctx is, or when stop is
+// called.
+func afterDone(ctx context.Context, d time.Duration) (later context.Context, stop context.CancelFunc) {
+	later, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	end := context.AfterFunc(ctx, func() {
+		timer := time.NewTimer(d)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+			cancel()
+		case <-later.Done():
+		}
+	})
+	return later, func() { end(); cancel() }
+}
+
+// bootCounter numbers the sessions of one collector, across restarts.
+type bootCounter struct {
+	mu   sync.Mutex
+	path string
+}
+
+// next returns a number greater than every one before, after it is on disk.
+func (b *bootCounter) next() (uint32, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	last := uint64(0)
+	data, err := os.ReadFile(b.path)
+	switch {
+	case err == nil:
+		if last, err = strconv.ParseUint(strings.TrimSpace(string(data)), 10, 32); err != nil {
+			return 0, fmt.Errorf("boot counter %s is damaged (%q): enrol the collector anew, or restore the number from the hub's page of collectors", b.path, data)
+		}
+	case !errors.Is(err, os.ErrNotExist):
+		return 0, fmt.Errorf("boot counter: %w", err)
+	}
+	if last+1 > 1<<32-1 {
+		return 0, fmt.Errorf("boot counter %s is used up: enrol the collector anew", b.path)
+	}
+	if err := durable.WriteFile(b.path, []byte(strconv.FormatUint(last+1, 10)+"\n"), 0o600); err != nil {
+		return 0, fmt.Errorf("boot counter: %w", err)
+	}
+	return uint32(last + 1), nil
+}
+
+// count returns a counter's value.
+func count(c prometheus.Counter) uint64 {
+	var m dto.Metric
+	if err := c.Write(&m); err != nil {
+		return 0
+	}
+	return uint64(m.GetCounter().GetValue())
+}
+
+// gauge returns a gauge's value.
+func gauge(g prometheus.Gauge) float64 {
+	var m dto.Metric
+	if err := g.Write(&m); err != nil {
+		return 0
+	}
+	return m.GetGauge().GetValue()
+}

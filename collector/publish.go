@@ -1,0 +1,299 @@
+package collector
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"citygrid/collector/spool"
+	"citygrid/internal/mqttlink"
+	"citygrid/schemas"
+	"citygrid/schemas/seal"
+)
+
+// publisher carries envelopes from the spool to the broker and frees them on
+// the hub's receipts:
+//
+//	spool.Reader -> Conn.Publish          (bounded by maxOutstanding)
+//	Conn.Messages -> receipt -> spool.Release
+//
+// The broker's acknowledgement frees nothing. What has no receipt is published
+// again after a new connection, after a restart, and when the hub has been
+// silent for a while; the hub knows what it has seen.
+type publisher struct {
+	id      schemas.CollectorID
+	area    schemas.AreaCode
+	spool   *spool.Spool
+	opener  *seal.Opener // opens what the hub seals for this collector
+	status  func() ([]byte, error)
+	metrics *metrics
+	log     *slog.Logger
+
+	connected atomic.Bool
+	mu        sync.Mutex
+	// sent maps each published envelope that has no receipt to its record, and
+	// to the copies that a failed commit can leave in the spool.
+	sent map[envelopeKey][]uint64
+	// progress is when a receipt last freed something, or when sent stopped
+	// being empty.
+	progress time.Time
+	// room is signalled when a receipt has freed something.
+	room chan struct{}
+}
+
+// envelopeKey names an envelope for ever: the session that sealed it and its
+// place in the session.
+type envelopeKey struct {
+	context seal.Context
+	seq     uint32
+}
+
+const (
+	// maxOutstanding bounds the envelopes that are published and have no
+	// receipt, and so what a hub that comes back finds waiting.
+	maxOutstanding = 1000
+	// resendAfter is how long the hub may be silent before everything without
+	// a receipt is published again; it doubles up to resendAtMost.
+	resendAfter  = 10 * time.Second
+	resendAtMost = 5 * time.Minute
+	// statusEvery is the time between two status messages.
+	statusEvery = 5 * time.Second
+)
+
+var errSilentHub = errors.New("no receipt for a while")
+
+func (p *publisher) topic(s schemas.Stream) string {
+	return schemas.Topic{Area: p.area, Collector: p.id, Stream: s}.String()
+}
+
+// session works on one connection until it is lost or ctx is done.
+func (p *publisher) session(ctx context.Context, conn *mqttlink.Conn) error {
+	p.metrics.sessions.Inc()
+	p.connected.Store(true)
+	defer p.connected.Store(false)
+	conn.Publish(ctx, p.topic(schemas.Online), []byte("1"), true)
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return p.receive(ctx, conn) })
+	g.Go(func() error { return p.send(ctx, conn) })
+	g.Go(func() error { return p.tell(ctx, conn) })
+	return g.Wait()
+}
+
+// send publishes every record without a receipt, from the oldest on, and
+// starts over when the hub stays silent.
+func (p *publisher) send(ctx context.Context, conn *mqttlink.Conn) error {
+	patience := resendAfter
+	for {
+		before := p.freed()
+		round, cancel := context.WithCancelCause(ctx)
+		watched := make(chan struct{})
+		go func() { defer close(watched); p.watch(round, cancel, patience) }()
+		err := p.sendFrom(round, conn, p.spool.Reader(0))
+		cancel(nil)
+		<-watched
+		if !errors.Is(context.Cause(round), errSilentHub) {
+			return err
+		}
+		if p.freed() == before {
+			patience = min(2*patience, resendAtMost)
+		} else {
+			patience = resendAfter
+		}
+		p.log.Warn("no receipt from the hub; publishing again what has none", "outstanding", p.outstanding())
+	}
+}
+
+// freed returns the count of envelopes freed so far.
+func (p *publisher) freed() uint64 { return count(p.metrics.receipts) }
+
+// watch cancels the round when there are envelopes without a receipt and none
+// has come for the given time.
+func (p *publisher) watch(ctx context.Context, cancel context.CancelCauseFunc, patience time.Duration) {
+	start := time.Now()
+	tick := time.NewTicker(patience / 4)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-tick.C:
+			if p.silentFor(now, start) >= patience {
+				cancel(errSilentHub)
+				return
+			}
+		}
+	}
+}
+
+func (p *publisher) silentFor(now, start time.Time) time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.sent) == 0 {
+		return 0
+	}
+	if p.progress.After(start) {
+		start = p.progress
+	}
+	return now.Sub(start)
+}
+
+func (p *publisher) outstanding() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.sent)
+}
+
+// sendFrom publishes the reader's records as they become durable.
+func (p *publisher) sendFrom(ctx context.Context, conn *mqttlink.Conn, r *spool.Reader) error {
+	defer r.Close()
+	for {
+		rec, err := r.Next(ctx)
+		if err != nil {
+			return err
+		}
+		header, err := seal.ParseHeader(rec.Data)
+		if err != nil {
+			// The checksum held, so this was never an envelope of ours. It
+			// cannot be sent; keep it on disk as evidence and say so.
+			p.log.Error("a spool record is no envelope; it is left where it is", "record", rec.Seq, "error", err)
+			continue
+		}
+		if err := p.reserve(ctx, envelopeKey{header.Context, header.Seq}, rec.Seq); err != nil {
+			return err
+		}
+		// The token needs no watching: a publish that fails ends the
+		// connection, and the next one starts over from the oldest record.
+		conn.Publish(ctx, p.topic(schemas.Readings), rec.Data, false)
+		p.metrics.published.Inc()
+	}
+}
+
+// reserve notes an envelope as sent, once there is room for it.
+func (p *publisher) reserve(ctx context.Context, key envelopeKey, record uint64) error {
+	for {
+		p.mu.Lock()
+		records, again := p.sent[key]
+		if again || len(p.sent) < maxOutstanding {
+			if again {
+				p.metrics.resent.Inc()
+			}
+			if len(p.sent) == 0 {
+				p.progress = time.Now()
+			}
+			if !slices.Contains(records, record) {
+				p.sent[key] = append(records, record)
+			}
+			p.mu.Unlock()
+			return nil
+		}
+		p.mu.Unlock()
+		select {
+		case <-p.room:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// receive frees what the hub's receipts name.
+func (p *publisher) receive(ctx context.Context, conn *mqttlink.Conn) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case m, ok := <-conn.Messages():
+			if !ok {
+				return mqttlink.ErrLost
+			}
+			if err := p.take(m.Payload); err != nil {
+				p.metrics.refusedReceipts.Inc()
+				p.log.Error("a receipt is refused; the envelopes stay in the spool", "topic", m.Topic, "error", err)
+			}
+			m.Ack()
+		}
+	}
+}
+
+// take opens one receipt and releases the records that it names.
+func (p *publisher) take(envelope []byte) error {
+	header, plain, err := p.opener.Open(nil, envelope)
+	if err != nil {
+		return err
+	}
+	if header.ContentType != seal.Receipt {
+		return fmt.Errorf("%s on the receipt topic", header.ContentType)
+	}
+	receipt, err := schemas.DecodeReceipt(plain)
+	if err != nil {
+		return err
+	}
+	if receipt.Collector != p.id {
+		return fmt.Errorf("receipt for collector %s", receipt.Collector)
+	}
+	records := p.settle(receipt)
+	if len(records) == 0 {
+		return nil
+	}
+	if err := p.spool.Release(records...); err != nil {
+		return fmt.Errorf("free %d records: %w", len(records), err)
+	}
+	p.metrics.receipts.Add(float64(len(records)))
+	select {
+	case p.room <- struct{}{}:
+	default:
+	}
+	return nil
+}
+
+// settle removes the receipt's envelopes from sent and returns their records.
+func (p *publisher) settle(r *schemas.Receipt) (records []uint64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	key := envelopeKey{context: seal.Context{Boot: r.Boot, Random: r.Random}}
+	for _, span := range r.Stored {
+		if span.To-span.From >= maxOutstanding {
+			p.metrics.strayReceipts.Inc() // more than was ever outstanding
+			continue
+		}
+		for seq := uint64(span.From); seq <= uint64(span.To); seq++ {
+			key.seq = uint32(seq)
+			held, ok := p.sent[key]
+			if !ok {
+				p.metrics.strayReceipts.Inc()
+				continue
+			}
+			delete(p.sent, key)
+			records = append(records, held...)
+		}
+	}
+	if len(records) > 0 {
+		p.progress = time.Now()
+	}
+	return records
+}
+
+// tell publishes a status message now and every few seconds. A status is not
+// spooled: the next one says more.
+func (p *publisher) tell(ctx context.Context, conn *mqttlink.Conn) error {
+	tick := time.NewTicker(statusEvery)
+	defer tick.Stop()
+	for {
+		envelope, err := p.status()
+		if err != nil {
+			return fmt.Errorf("make status: %w", err)
+		}
+		conn.Publish(ctx, p.topic(schemas.Statuses), envelope, false)
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+	}
+}

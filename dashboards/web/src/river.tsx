@@ -1,0 +1,153 @@
+// The river: each step from the meter to the receipt, with its figures.
+
+import type { JSX } from 'preact';
+import type { Flow, Step } from './api.ts';
+import { formatBytes, formatCount, formatRate, formatSpan, formatTime } from './format.ts';
+import { translateCode } from './i18n.ts';
+import { StepMark } from './marks.tsx';
+import { lang, live, t } from './state.ts';
+
+export const STEPS = ['meters', 'collectors', 'seal', 'spool', 'broker', 'hub', 'store', 'receipts'] as const;
+type StepId = (typeof STEPS)[number];
+
+interface Figures {
+  main: string;
+  unit: string;
+  sub: string;
+  moving: boolean;
+}
+
+function figures(id: StepId, f: Flow): Figures {
+  const l = lang.value;
+  const n = (v: number): string => formatCount(v, l);
+  const r = (v: number): string => formatRate(v, l);
+  switch (id) {
+    case 'meters':
+      return {
+        main: n(f.meters.answering), unit: t('unit.meters', { total: n(f.meters.total) }),
+        sub: t('sub.late', { late: n(f.meters.late), failing: n(f.meters.failing) }), moving: f.meters.answering > 0,
+      };
+    case 'collectors':
+      return {
+        main: r(f.collectors.values_per_s), unit: t('unit.values_s'),
+        sub: `${n(f.collectors.online)}/${n(f.collectors.total)} ${t('unit.collectors')}`, moving: f.collectors.values_per_s > 0,
+      };
+    case 'seal':
+      return f.seal.sealed === undefined
+        ? { main: 'SM4-GCM', unit: t('unit.seal'), sub: refused(f), moving: f.broker.received_per_s > 0 }
+        : { main: n(f.seal.sealed), unit: t('unit.sealed'), sub: `SM4-GCM · ${t('sub.sealed', { r: r(f.seal.sealed_per_s) })}`, moving: f.seal.sealed_per_s > 0 };
+    case 'spool':
+      return {
+        main: n(f.spool.records), unit: t('unit.waiting'),
+        sub: t('sub.spool', { used: formatBytes(f.spool.bytes, l), quota: formatBytes(f.spool.quota, l) }), moving: f.broker.received_per_s > 0,
+      };
+    case 'broker':
+      return {
+        main: r(f.broker.received_per_s), unit: t('unit.envelopes_s'),
+        sub: t('sub.received', { n: n(f.broker.received) }), moving: f.broker.received_per_s > 0,
+      };
+    case 'hub':
+      return { main: n(f.hub.opened), unit: t('unit.opened'), sub: refused(f), moving: f.hub.opened_per_s > 0 };
+    case 'store':
+      return {
+        main: r(f.store.points_per_s), unit: t('unit.points_s'),
+        sub: t('sub.points', { n: n(f.store.points), q: n(f.store.queue) }), moving: f.store.points_per_s > 0,
+      };
+    case 'receipts':
+      return {
+        main: n(f.receipts.sent), unit: t('unit.receipts'),
+        sub: t('sub.receipts', { r: r(f.receipts.sent_per_s) }), moving: false,
+      };
+  }
+}
+
+function refused(f: Flow): string {
+  const n = f.hub.refused_total;
+  return n ? t('sub.refused', { n: formatCount(n, lang.value) }) : t('sub.refused0');
+}
+
+export function River(): JSX.Element {
+  const { flow, connection } = live.value;
+  return (
+    <section class="river" aria-labelledby="river-title">
+      <Verdict flow={flow} />
+      <ol class={`steps ${connection}`}>
+        {STEPS.map((id) => (
+          <StepItem key={id} id={id} flow={flow} />
+        ))}
+      </ol>
+      {flow && <Advice flow={flow} />}
+    </section>
+  );
+}
+
+function Verdict({ flow }: { flow: Flow | null }): JSX.Element {
+  const l = lang.value;
+  const troubled = flow ? STEPS.filter((id) => flow[id].state !== 'ok').length : 0;
+  return (
+    <header class="verdict">
+      <h2 id="river-title">
+        {!flow ? t('river') : troubled === 1 ? t('river.attention1') : troubled ? t('river.attention', { n: troubled }) : t('river.good')}
+      </h2>
+      {flow && (
+        <p>
+          {t('river.sum', {
+            a: formatCount(flow.meters.answering, l), m: formatCount(flow.meters.total, l), p: formatCount(flow.store.points, l),
+            since: formatTime(Date.parse(flow.started_at)).slice(5, 16),
+          })}
+          {flow.store.p50_ms !== null && flow.store.p99_ms !== null && (
+            <span class="latency">
+              {t('river.latency', { p50: formatSpan(flow.store.p50_ms, l), p99: formatSpan(flow.store.p99_ms, l) })}
+            </span>
+          )}
+        </p>
+      )}
+    </header>
+  );
+}
+
+function StepItem({ id, flow }: { id: StepId; flow: Flow | null }): JSX.Element {
+  if (!flow) {
+    return (
+      <li class="step loading">
+        <span class="name">{t(`step.${id}`)}</span>
+        <span class="main">
+          <b>&ndash;</b>
+        </span>
+      </li>
+    );
+  }
+  const step: Step = flow[id];
+  const f = figures(id, flow);
+  return (
+    <li class={`step ${step.state}${f.moving ? ' moving' : ''}`} data-step={id}>
+      <span class="name">{t(`step.${id}`)}</span>
+      <StepMark state={step.state} partly={step.reason.startsWith('some_')} />
+      <span class="main">
+        <b>{f.main}</b> <span class="unit">{f.unit}</span>
+      </span>
+      <span class="sub">{f.sub}</span>
+    </li>
+  );
+}
+
+/** What to do about the steps that are not well, each said once. */
+function Advice({ flow }: { flow: Flow }): JSX.Element | null {
+  const troubled = STEPS.filter((id) => flow[id].state !== 'ok');
+  if (troubled.length === 0) return null;
+  const byReason = new Map<string, StepId[]>();
+  for (const id of troubled) byReason.set(flow[id].reason, [...(byReason.get(flow[id].reason) ?? []), id]);
+  const comma = lang.value === 'zh-CN' ? '、' : ', ';
+  return (
+    <dl class="advice">
+      {[...byReason].map(([reason, ids]) => (
+        <div key={reason}>
+          <dt>
+            {ids.map((id) => t(`step.${id}`)).join(comma)}
+          </dt>
+          <dd>{translateCode(lang.value, 'reason', reason)}</dd>
+        </div>
+      ))}
+    </dl>
+  );
+}

@@ -1,0 +1,159 @@
+package api
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"citygrid/schemas"
+)
+
+// collector is what the hub knows of one collector.
+type collector struct {
+	id          schemas.CollectorID
+	online      bool
+	onlineSince time.Time // since when online has its value; zero: never told
+	status      schemas.Status
+	hasStatus   bool
+	// valuesBefore are the values read before the collector's last restart,
+	// as far as this hub saw; the total never falls.
+	valuesBefore uint64
+	failing      []schemas.MeterID
+}
+
+// CollectorOnline tells the table that a collector came or went, from its
+// retained online message or its last will.
+func (l *Live) CollectorOnline(id schemas.CollectorID, online bool, at time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	c := l.collector(id)
+	if c == nil || (c.online == online && !c.onlineSince.IsZero()) {
+		return
+	}
+	c.online, c.onlineSince = online, at
+}
+
+// CollectorStatus gives the table a collector's newest account of itself. One
+// that is older than the last is dropped: MQTT may deliver it late. Meters that
+// the status names as failing appear in the table even if they never answered.
+func (l *Live) CollectorStatus(s schemas.Status) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	c := l.collector(s.Collector)
+	if c == nil || (c.hasStatus && s.At.Before(c.status.At)) {
+		return
+	}
+	if c.hasStatus && !s.StartedAt.Equal(c.status.StartedAt) {
+		c.valuesBefore += c.status.ValuesRead
+	}
+	s.Collector = c.id
+	s.Version = strings.Clone(s.Version)
+	s.Failing = slices.Clone(s.Failing[:min(len(s.Failing), schemas.MaxFailing)])
+	c.status, c.hasStatus = s, true
+	l.setFaults(c)
+}
+
+// setFaults moves the faults that c reports onto the meters' rows and clears
+// those that it no longer reports.
+func (l *Live) setFaults(c *collector) {
+	for _, id := range c.failing {
+		if m := l.byID[id]; m != nil && m.fault != nil && m.fault.collector == c.id {
+			m.fault = nil
+		}
+	}
+	c.failing = c.failing[:0]
+	for i := range c.status.Failing {
+		f := &c.status.Failing[i]
+		m := l.meter(f.Meter)
+		if m == nil {
+			continue
+		}
+		m.fault = &fault{collector: c.id, since: f.Since, text: f.Error}
+		c.failing = append(c.failing, m.id)
+	}
+}
+
+// collector returns the entry of id, made when it is new, or nil when there
+// are too many.
+func (l *Live) collector(id schemas.CollectorID) *collector {
+	if c, ok := l.collectors[id]; ok {
+		return c
+	}
+	if len(l.collectors) >= MaxCollectors {
+		return nil
+	}
+	id = schemas.CollectorID(strings.Clone(string(id)))
+	c := &collector{id: id}
+	l.collectors[id] = c
+	return c
+}
+
+// CollectorJSON is a collector as the API shows it.
+type CollectorJSON struct {
+	ID     string `json:"id" doc:"The collector's id" example:"330106-01"`
+	Area   string `json:"area" doc:"Area code; empty until the first status"`
+	Online bool   `json:"online" doc:"Whether the broker has it connected"`
+	// Since is when Online took its value.
+	Since        *time.Time  `json:"since,omitempty" doc:"Since when it is online or offline, as far as this hub saw"`
+	StatusAt     *time.Time  `json:"status_at,omitempty" doc:"When it last gave an account of itself"`
+	StartedAt    *time.Time  `json:"started_at,omitempty" doc:"When its process started"`
+	Version      string      `json:"version"`
+	ReadsPlanned uint64      `json:"reads_planned" doc:"Since started_at"`
+	ReadsDone    uint64      `json:"reads_done" doc:"Since started_at"`
+	ReadsFailed  uint64      `json:"reads_failed" doc:"Since started_at"`
+	ReadsMissed  uint64      `json:"reads_missed" doc:"Planned reads whose turn passed; since started_at"`
+	ValuesRead   uint64      `json:"values_read" doc:"Since started_at"`
+	SpoolRecords uint64      `json:"spool_records" doc:"Sealed records on its disk that wait for a receipt"`
+	SpoolBytes   uint64      `json:"spool_bytes"`
+	SpoolQuota   uint64      `json:"spool_quota" doc:"Bytes that the spool may take"`
+	SpoolFull    bool        `json:"spool_full" doc:"True while it has stopped reading because the spool is full"`
+	FailingTotal uint32      `json:"failing_total" doc:"Meters whose last read failed"`
+	Failing      []FaultJSON `json:"failing" doc:"The first of them, at most 100"`
+}
+
+// FaultJSON says since when and why a meter does not answer.
+type FaultJSON struct {
+	Meter     string    `json:"meter"`
+	Collector string    `json:"collector"`
+	Since     time.Time `json:"since"`
+	Error     string    `json:"error" doc:"What was asked and what came back, one line"`
+}
+
+// Collectors returns all collectors by id.
+func (l *Live) Collectors() []CollectorJSON {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	list := make([]CollectorJSON, 0, len(l.collectors))
+	for _, c := range l.collectors {
+		list = append(list, c.json())
+	}
+	slices.SortFunc(list, func(a, b CollectorJSON) int { return strings.Compare(a.ID, b.ID) })
+	return list
+}
+
+func (c *collector) json() CollectorJSON {
+	s := &c.status
+	j := CollectorJSON{
+		ID: string(c.id), Area: string(s.Area), Online: c.online, Since: timeOrNil(c.onlineSince),
+		StatusAt: timeOrNil(s.At), StartedAt: timeOrNil(s.StartedAt), Version: s.Version,
+		ReadsPlanned: s.ReadsPlanned, ReadsDone: s.ReadsDone, ReadsFailed: s.ReadsFailed,
+		ReadsMissed: s.ReadsMissed, ValuesRead: s.ValuesRead,
+		SpoolRecords: s.SpoolRecords, SpoolBytes: s.SpoolBytes, SpoolQuota: s.SpoolQuota,
+		SpoolFull: s.SpoolFull, FailingTotal: s.FailingTotal, Failing: []FaultJSON{},
+	}
+	for _, f := range s.Failing {
+		j.Failing = append(j.Failing, FaultJSON{
+			Meter: string(f.Meter), Collector: string(c.id), Since: f.Since.UTC(), Error: f.Error,
+		})
+	}
+	return j
+}
+
+// timeOrNil returns nil for the zero time, which JSON has no word for.
+func timeOrNil(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = t.UTC()
+	return &t
+}

@@ -1,0 +1,113 @@
+package api
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"citygrid/schemas"
+)
+
+// Series answers from the series store.
+type Series interface {
+	// Range returns what the store has of one quantity of one meter with
+	// from <= taken_at < to, ascending in time: the readings themselves while
+	// there are at most maxPoints of them, else summaries of equal steps, at
+	// most maxPoints of them and every step of the range present.
+	Range(ctx context.Context, meter schemas.MeterID, q schemas.Quantity, from, to time.Time, maxPoints int) (Samples, error)
+}
+
+// Samples is the answer to one question about a range.
+type Samples struct {
+	// Step is the width of each sample's time; 0 means that the samples are
+	// the readings themselves.
+	Step    time.Duration
+	Samples []Sample
+}
+
+// Sample is a reading, or a summary of the readings of a step of time.
+type Sample struct {
+	// At is taken_at of the reading, or the start of the step.
+	At time.Time
+	// Count is the number of readings that have a value. With 0, there is
+	// nothing to draw: no reading at all, or, when Quality is Missing, a meter
+	// that answered without a value.
+	Count int64
+	// Min, Mean and Max are for charts, never for sums.
+	Min, Mean, Max float64
+	// Quality is the worst of the readings.
+	Quality schemas.Quality
+	// Value and Reason are those of the reading; zero in a summary.
+	Value  schemas.Decimal
+	Reason schemas.Reason
+}
+
+// ReadingsJSON is the answer to a question about a range.
+type ReadingsJSON struct {
+	Meter    string    `json:"meter"`
+	Quantity string    `json:"quantity"`
+	Unit     string    `json:"unit"`
+	From     time.Time `json:"from"`
+	To       time.Time `json:"to"`
+	StepS    float64   `json:"step_s" doc:"Seconds that a point stands for; 0: the points are the readings themselves"`
+	Points   []Point   `json:"points"`
+}
+
+// Point is a reading, a summary of a step or a gap.
+type Point struct {
+	At    time.Time `json:"at" doc:"taken_at, or the start of the step"`
+	Value *string   `json:"value" doc:"Exact decimal of the reading; null in a summary and in a gap"`
+	// Min, Mean and Max are floats: for charts, not for sums.
+	Min     *float64 `json:"min" doc:"Nearest float64, for charts; null in a gap"`
+	Mean    *float64 `json:"mean" doc:"Nearest float64, for charts; null in a gap"`
+	Max     *float64 `json:"max" doc:"Nearest float64, for charts; null in a gap"`
+	Count   int64    `json:"count" doc:"Readings with a value"`
+	Quality string   `json:"quality" enum:"good,suspect,missing,none" doc:"none: no reading where one was due"`
+	Reason  string   `json:"reason"`
+}
+
+// points turns samples into points. Between readings, a null point goes into
+// each gap: where more than two and a half usual intervals lie between two.
+// Summaries bring their gaps with them, as steps without readings.
+func points(s Samples) []Point {
+	list := make([]Point, 0, len(s.Samples)+8)
+	usual := usualInterval(s)
+	for i := range s.Samples {
+		if i > 0 && usual > 0 {
+			if before := s.Samples[i-1].At; s.Samples[i].At.Sub(before) > usual*5/2 {
+				list = append(list, Point{At: before.Add(usual).UTC(), Quality: "none"})
+			}
+		}
+		list = append(list, s.Samples[i].point(s.Step > 0))
+	}
+	return list
+}
+
+// usualInterval is the median distance between readings; 0 for summaries and
+// when there are fewer than three readings.
+func usualInterval(s Samples) time.Duration {
+	if s.Step > 0 || len(s.Samples) < 3 {
+		return 0
+	}
+	intervals := make([]time.Duration, 0, len(s.Samples)-1)
+	for i := 1; i < len(s.Samples); i++ {
+		intervals = append(intervals, s.Samples[i].At.Sub(s.Samples[i-1].At))
+	}
+	slices.Sort(intervals)
+	return intervals[len(intervals)/2]
+}
+
+func (s *Sample) point(summary bool) Point {
+	p := Point{At: s.At.UTC(), Count: s.Count, Quality: s.Quality.String(), Reason: string(s.Reason)}
+	switch {
+	case s.Count > 0:
+		p.Min, p.Mean, p.Max = &s.Min, &s.Mean, &s.Max
+		if !summary {
+			value := s.Value.String()
+			p.Value = &value
+		}
+	case s.Quality != schemas.Missing:
+		p.Quality = "none"
+	}
+	return p
+}

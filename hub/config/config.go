@@ -1,0 +1,149 @@
+// Package config is the hub's configuration file: its YAML form and the checks
+// that need no socket. Unknown keys are refused with their line number.
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+
+	"go.yaml.in/yaml/v3"
+
+	"citygrid/schemas"
+	"citygrid/schemas/seal"
+)
+
+// Config is the file. Relative paths are taken from the file's folder.
+type Config struct {
+	// Areas are the areas that this hub serves; none means all.
+	Areas []schemas.AreaCode `yaml:"areas,omitempty"`
+	// DataDir holds the replay state, the dead letters and, where they are
+	// embedded or bundled, the broker's and the store's files.
+	DataDir string `yaml:"data_dir"`
+	// Listen is the address of the pages and the API.
+	Listen string `yaml:"listen"`
+	// Master is the sealed file of `citygrid keys init`, and Passphrase says
+	// where its passphrase is: fd:N, file:PATH or env:NAME.
+	Master     string `yaml:"master"`
+	Passphrase string `yaml:"passphrase"`
+	// Enrolment is the list of collectors that `citygrid keys issue` keeps.
+	Enrolment string `yaml:"enrolment"`
+	// Provider is the SM4 implementation: emmansun (default) or tjfoc.
+	Provider string `yaml:"provider,omitempty"`
+	// CrossCheckEvery opens one of so many messages with both implementations;
+	// 0 never.
+	CrossCheckEvery int    `yaml:"cross_check_every,omitempty"`
+	Broker          Broker `yaml:"broker"`
+	Influx          Influx `yaml:"influx"`
+
+	folder string
+}
+
+// Broker is an outside broker (URL), or the embedded one (Listen).
+type Broker struct {
+	// URL is tcp://host:port or ssl://host:port of an outside broker.
+	URL string `yaml:"url,omitempty"`
+	// Listen is host:port on which the embedded broker takes collectors.
+	Listen string `yaml:"listen,omitempty"`
+	// User is the hub's user; Password says where its password is: fd:N,
+	// file:PATH or env:NAME.
+	User     string `yaml:"user"`
+	Password string `yaml:"password"`
+	// CA, Cert and Key are PEM files: the client's for an outside broker, the
+	// server's for the embedded one.
+	CA   string `yaml:"ca,omitempty"`
+	Cert string `yaml:"cert,omitempty"`
+	Key  string `yaml:"key,omitempty"`
+}
+
+// Influx is the series store: an InfluxDB 1.x or 2.x by URL, or the bundled
+// one, which is for demonstrations and tests.
+type Influx struct {
+	Bundled bool   `yaml:"bundled,omitempty"`
+	URL     string `yaml:"url,omitempty"`
+	Org     string `yaml:"org,omitempty"`
+	Bucket  string `yaml:"bucket,omitempty"`
+	// Token says where the token is: file:PATH or env:NAME; empty for none.
+	Token string `yaml:"token,omitempty"`
+}
+
+// DefaultBucket is the database or bucket when the file names none.
+const DefaultBucket = "citygrid"
+
+// Load reads and checks the file at path.
+func Load(path string) (*Config, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read configuration: %w", err)
+	}
+	c, err := Parse(data, filepath.Dir(path))
+	if err != nil {
+		return nil, fmt.Errorf("configuration %s: %w", path, err)
+	}
+	return c, nil
+}
+
+// Parse reads and checks the text of a configuration.
+func Parse(data []byte, folder string) (*Config, error) {
+	c := &Config{folder: folder}
+	dec := yaml.NewDecoder(bytes.NewReader(data))
+	dec.KnownFields(true)
+	if err := dec.Decode(c); err != nil {
+		if errors.Is(err, io.EOF) {
+			return nil, errors.New("the file is empty")
+		}
+		return nil, err
+	}
+	if c.Provider == "" {
+		c.Provider = seal.DefaultProvider().Name()
+	}
+	if c.Influx.Bucket == "" {
+		c.Influx.Bucket = DefaultBucket
+	}
+	return c, c.check()
+}
+
+// Path returns p, taken from the configuration file's folder when relative.
+func (c *Config) Path(p string) string {
+	if p == "" || filepath.IsAbs(p) {
+		return p
+	}
+	return filepath.Join(c.folder, p)
+}
+
+// check reports every value that cannot work.
+func (c *Config) check() error {
+	var errs []error
+	need := func(ok bool, format string, args ...any) {
+		if !ok {
+			errs = append(errs, fmt.Errorf(format, args...))
+		}
+	}
+	for i, a := range c.Areas {
+		if err := a.Validate(); err != nil {
+			errs = append(errs, fmt.Errorf("areas[%d]: %w", i, err))
+		}
+	}
+	need(c.DataDir != "", "data_dir: missing: the folder for the hub's state")
+	need(c.Master != "", "master: missing: make the key file with citygrid keys init")
+	need(c.Passphrase != "", "passphrase: missing: say where it is: fd:N, file:PATH or env:NAME")
+	need(c.Enrolment != "", "enrolment: missing: the list that citygrid keys issue keeps")
+	need(validAddress(c.Listen), "listen: %q: want host:port, such as 127.0.0.1:8080", c.Listen)
+	_, err := seal.ProviderByName(c.Provider)
+	need(err == nil, "provider: %w", err)
+	need(c.CrossCheckEvery >= 0, "cross_check_every: must not be negative")
+	need((c.Broker.URL == "") != (c.Broker.Listen == ""), "broker: give either url (an outside broker) or listen (the embedded one)")
+	need(c.Broker.Listen == "" || validAddress(c.Broker.Listen), "broker.listen: %q: want host:port", c.Broker.Listen)
+	need(c.Broker.User != "" && c.Broker.Password != "", "broker: user and password are missing: citygrid keys init makes them for the hub")
+	need(c.Influx.Bundled == (c.Influx.URL == ""), "influx: give either url, or bundled: true")
+	return errors.Join(errs...)
+}
+
+func validAddress(a string) bool {
+	_, _, err := net.SplitHostPort(a)
+	return err == nil
+}

@@ -1,0 +1,108 @@
+// Package enrolment is the list of collectors that a hub serves: who they are,
+// which generation of their key is in force, and the hash of their broker
+// password. One file is the truth for both the hub and the broker's access
+// rules. It holds no secret that opens anything.
+package enrolment
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"citygrid/internal/durable"
+	"citygrid/schemas"
+)
+
+// Collector is one enrolled collector.
+type Collector struct {
+	ID   schemas.CollectorID `yaml:"id"`
+	Area schemas.AreaCode    `yaml:"area"`
+	// Generation of the key in force [schemas/envelope.md]: an envelope under
+	// another one is refused.
+	Generation uint16 `yaml:"generation"`
+	// BrokerHash is the password hash for the broker (brokerconfig.HashPassword).
+	BrokerHash string `yaml:"broker_hash"`
+	// Note is free text: where the cabinet stands, who installed it.
+	Note string `yaml:"note,omitempty"`
+}
+
+// List is the file's content.
+type List struct {
+	Collectors []Collector `yaml:"collectors"`
+	// HubUser and HubHash let the hub itself into the broker.
+	HubUser string `yaml:"hub_user,omitempty"`
+	HubHash string `yaml:"hub_hash,omitempty"`
+}
+
+// Load reads the file at path strictly. A file that does not exist is an empty
+// list.
+func Load(path string) (*List, error) {
+	data, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return &List{}, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read enrolment: %w", err)
+	}
+	l, err := Parse(data)
+	if err != nil {
+		return nil, fmt.Errorf("enrolment %s: %w", path, err)
+	}
+	return l, nil
+}
+
+// Parse reads the text of an enrolment file. Unknown keys, a bad id and an id
+// that stands twice are errors.
+func Parse(data []byte) (*List, error) {
+	l := &List{}
+	dec := yaml.NewDecoder(bytes.NewReader(data))
+	dec.KnownFields(true)
+	if err := dec.Decode(l); err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	seen := make(map[schemas.CollectorID]bool)
+	for i, c := range l.Collectors {
+		if err := errors.Join(c.ID.Validate(), c.Area.Validate()); err != nil {
+			return nil, fmt.Errorf("collectors[%d]: %w", i, err)
+		}
+		if seen[c.ID] {
+			return nil, fmt.Errorf("collectors[%d]: %s is enrolled twice", i, c.ID)
+		}
+		seen[c.ID] = true
+	}
+	return l, nil
+}
+
+// Save writes the list to path durably, mode 0600.
+func (l *List) Save(path string) error {
+	slices.SortFunc(l.Collectors, func(a, b Collector) int { return strings.Compare(string(a.ID), string(b.ID)) })
+	data, err := yaml.Marshal(l)
+	if err != nil {
+		return fmt.Errorf("write enrolment: %w", err)
+	}
+	if err := durable.WriteFile(path, data, 0o600); err != nil {
+		return fmt.Errorf("write enrolment: %w", err)
+	}
+	return nil
+}
+
+// Find returns the collector with the given id.
+func (l *List) Find(id schemas.CollectorID) (Collector, bool) {
+	i := slices.IndexFunc(l.Collectors, func(c Collector) bool { return c.ID == id })
+	if i < 0 {
+		return Collector{}, false
+	}
+	return l.Collectors[i], true
+}
+
+// Put adds c, or replaces the entry with its id.
+func (l *List) Put(c Collector) {
+	l.Collectors = slices.DeleteFunc(l.Collectors, func(o Collector) bool { return o.ID == c.ID })
+	l.Collectors = append(l.Collectors, c)
+}

@@ -1,0 +1,116 @@
+package ingest
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
+
+	"citygrid/schemas"
+	"citygrid/schemas/seal"
+)
+
+// The codes of refusals that are the hub's own; those of envelopes that do not
+// open are in package seal.
+const (
+	codeTopicBad      seal.Code = "topic_bad"
+	codeTopicMismatch seal.Code = "topic_mismatch"
+	codeStreamUnknown seal.Code = "stream_unknown"
+	codeSchema        seal.Code = "schema"
+	codeNonceReuse    seal.Code = "nonce_reuse"
+	codeLate          seal.Code = "late"
+	codeBootConflict  seal.Code = "boot_conflict"
+	codeStoreRejected seal.Code = "store_rejected"
+)
+
+// allCodes are exported as zero from the start, so that an alarm on a rise has
+// something to rise from.
+var allCodes = []seal.Code{
+	codeTopicBad, codeTopicMismatch, codeStreamUnknown, codeSchema, codeNonceReuse, codeLate, codeBootConflict, codeStoreRejected,
+	seal.FrameBad, seal.SuiteUnknown, seal.DeviceUnknown, seal.GenerationUnknown, seal.GenerationRetired, seal.TagWrong,
+	seal.KeyUnavailable, seal.ProviderMismatch,
+}
+
+// metrics are the hub's counters of the receiving side.
+type metrics struct {
+	received, opened, duplicates, points, receipts, saveFailures prometheus.Counter
+	refusals                                                     *prometheus.CounterVec
+	latency                                                      prometheus.Summary
+}
+
+func newMetrics(reg prometheus.Registerer) *metrics {
+	counter := func(name, help string) prometheus.Counter {
+		c := prometheus.NewCounter(prometheus.CounterOpts{Namespace: "citygrid", Subsystem: "hub", Name: name, Help: help})
+		reg.MustRegister(c)
+		return c
+	}
+	m := &metrics{
+		received:     counter("received_total", "Messages from the broker."),
+		opened:       counter("opened_total", "Envelopes that opened on their own topic."),
+		duplicates:   counter("duplicates_total", "Envelopes that were stored or on their way before."),
+		points:       counter("points_stored_total", "Readings that are in the store."),
+		receipts:     counter("receipts_total", "Envelopes named in receipts."),
+		saveFailures: counter("replay_save_failures_total", "Failed writes of the replay state."),
+		refusals: prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "citygrid", Subsystem: "hub",
+			Name: "refused_total", Help: "Messages refused and kept as dead letters, by code."}, []string{"code"}),
+		latency: prometheus.NewSummary(prometheus.SummaryOpts{Namespace: "citygrid", Subsystem: "hub",
+			Name: "latency_seconds", Help: "From the meter's answer to the point in the store.",
+			Objectives: map[float64]float64{0.5: 0.02, 0.99: 0.002}, MaxAge: 10 * time.Minute}),
+	}
+	reg.MustRegister(m.refusals, m.latency)
+	for _, c := range allCodes {
+		m.refusals.WithLabelValues(string(c))
+	}
+	return m
+}
+
+func (m *metrics) refused(c seal.Code) prometheus.Counter {
+	return m.refusals.WithLabelValues(string(c))
+}
+
+// Counters is the receiving side's work since the hub's start.
+type Counters struct {
+	Received, Opened, Duplicates, Points, Receipts uint64
+	// Refused counts by code; codes that never occurred are left out.
+	Refused map[seal.Code]uint64
+	// Missing counts, for each collector, envelopes that are known to have
+	// been sealed and are not stored.
+	Missing map[schemas.CollectorID]uint64
+	// P50 and P99 are quantiles of the latency; zero before the first point.
+	P50, P99 time.Duration
+}
+
+// Counters reads the counters.
+func (r *Receiver) Counters() Counters {
+	m := r.metrics
+	c := Counters{
+		Received: count(m.received), Opened: count(m.opened), Duplicates: count(m.duplicates),
+		Points: count(m.points), Receipts: count(m.receipts),
+		Refused: make(map[seal.Code]uint64), Missing: r.replay.missing(),
+	}
+	for _, code := range allCodes {
+		if n := count(m.refused(code)); n > 0 {
+			c.Refused[code] = n
+		}
+	}
+	maps.DeleteFunc(c.Missing, func(_ schemas.CollectorID, n uint64) bool { return n == 0 })
+	var summary dto.Metric
+	if m.latency.Write(&summary) == nil && summary.GetSummary().GetSampleCount() > 0 {
+		q := summary.GetSummary().GetQuantile()
+		slices.SortFunc(q, func(a, b *dto.Quantile) int { return int(1000 * (a.GetQuantile() - b.GetQuantile())) })
+		c.P50 = time.Duration(q[0].GetValue() * float64(time.Second))
+		c.P99 = time.Duration(q[len(q)-1].GetValue() * float64(time.Second))
+	}
+	return c
+}
+
+// count returns a counter's value.
+func count(c prometheus.Counter) uint64 {
+	var m dto.Metric
+	if err := c.Write(&m); err != nil {
+		return 0
+	}
+	return uint64(m.GetCounter().GetValue())
+}

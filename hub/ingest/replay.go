@@ -1,0 +1,155 @@
+package ingest
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"citygrid/internal/durable"
+	"citygrid/schemas"
+	"citygrid/schemas/seal"
+)
+
+// replayBook remembers which envelopes of every collector are in the store:
+// one tracker a collector in memory, one small file a collector on disk.
+type replayBook struct {
+	dir      string
+	mu       sync.Mutex
+	trackers map[schemas.CollectorID]*seal.Tracker
+}
+
+const replaySuffix = ".replay"
+
+// openReplayBook loads every collector's state from dir/replay. A file that is
+// damaged is an error: going on without it would forget what was stored.
+func openReplayBook(dir string) (*replayBook, error) {
+	b := &replayBook{dir: filepath.Join(dir, "replay"), trackers: make(map[schemas.CollectorID]*seal.Tracker)}
+	if err := os.MkdirAll(b.dir, 0o700); err != nil {
+		return nil, fmt.Errorf("replay state: %w", err)
+	}
+	entries, err := os.ReadDir(b.dir)
+	if err != nil {
+		return nil, fmt.Errorf("replay state: %w", err)
+	}
+	for _, e := range entries {
+		name, ok := strings.CutSuffix(e.Name(), replaySuffix)
+		if !ok {
+			continue
+		}
+		path := filepath.Join(b.dir, e.Name())
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return nil, fmt.Errorf("replay state: %w", err)
+		}
+		t := new(seal.Tracker)
+		if err := t.UnmarshalBinary(data); err != nil {
+			return nil, fmt.Errorf("replay state %s is damaged: %w. Restore it from a backup, or move it away: "+
+				"what the collector sends again is then stored again, to the same points", path, err)
+		}
+		b.trackers[schemas.CollectorID(name)] = t
+	}
+	return b, nil
+}
+
+// check says whether the envelope is new, without changing anything.
+func (b *replayBook) check(k deliveryKey, tag [16]byte) seal.Verdict {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	t, ok := b.trackers[k.collector]
+	if !ok {
+		return seal.New
+	}
+	return t.Check(k.context, k.seq, tag)
+}
+
+// commit remembers the deliveries, and returns when that is on disk. Calling
+// it again with the same deliveries is harmless.
+func (b *replayBook) commit(group []*delivery) error {
+	touched := b.mark(group)
+	var errs []error
+	for id, data := range touched {
+		path := filepath.Join(b.dir, string(id)+replaySuffix)
+		if err := durable.WriteFile(path, data, 0o600); err != nil {
+			errs = append(errs, fmt.Errorf("replay state of %s: %w", id, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// mark commits the deliveries in memory and returns the new state of each
+// collector that they change.
+func (b *replayBook) mark(group []*delivery) map[schemas.CollectorID][]byte {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	touched := make(map[schemas.CollectorID][]byte)
+	for _, d := range group {
+		if d.again {
+			continue
+		}
+		t, ok := b.trackers[d.key.collector]
+		if !ok {
+			t = new(seal.Tracker)
+			b.trackers[d.key.collector] = t
+		}
+		t.Commit(d.key.context, d.key.seq, d.tag)
+		touched[d.key.collector] = nil
+	}
+	for id := range touched {
+		data, err := b.trackers[id].MarshalBinary()
+		if err == nil { // MarshalBinary of a live tracker does not fail
+			touched[id] = data
+		}
+	}
+	return touched
+}
+
+// missing returns how many envelopes each collector has sealed, as the numbers
+// after the gap show, and the hub has not stored.
+func (b *replayBook) missing() map[schemas.CollectorID]uint64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	gaps := make(map[schemas.CollectorID]uint64, len(b.trackers))
+	for id, t := range b.trackers {
+		n := uint64(0)
+		for _, g := range t.Gaps() {
+			n += uint64(g.To-g.From) + 1
+		}
+		gaps[id] = n
+	}
+	return gaps
+}
+
+// total adds up what missing returns.
+func total(missing map[schemas.CollectorID]uint64) (sum uint64) {
+	for _, n := range missing {
+		sum += n
+	}
+	return sum
+}
+
+// codeOf maps a verdict that refuses to its code.
+func codeOf(v seal.Verdict) seal.Code {
+	switch v {
+	case seal.NonceReuse:
+		return codeNonceReuse
+	case seal.Late:
+		return codeLate
+	default:
+		return codeBootConflict
+	}
+}
+
+// explain says to the operator what a verdict means.
+func explain(v seal.Verdict) string {
+	switch v {
+	case seal.NonceReuse:
+		return "two different messages under one number: a copy of the collector is running, or its machine was restored from a snapshot; stop one and enrol it anew"
+	case seal.Late:
+		return "older than what the hub remembers; admit it by hand if it is wanted"
+	default:
+		return "the boot number belongs to another session: the collector's storage was replaced or restored; enrol it anew"
+	}
+}

@@ -1,0 +1,231 @@
+package ingest
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"citygrid/internal/mqttlink"
+	"citygrid/schemas"
+	"citygrid/schemas/seal"
+)
+
+const (
+	// settleEvery bounds how long a stored batch waits for its receipt; what
+	// comes in that time shares one write of the replay state.
+	settleEvery = 50 * time.Millisecond
+	// settleMost bounds the deliveries of one settlement.
+	settleMost = 1000
+	// saveRetry is the pause after the replay state could not be written.
+	saveRetry = time.Second
+)
+
+// Run settles what the store has taken, until ctx is done: it remembers the
+// envelopes durably, sends the receipts and lets the broker forget them.
+// It may be called once.
+func (r *Receiver) Run(ctx context.Context) error {
+	defer close(r.stopped)
+	for {
+		group, err := r.gather(ctx)
+		if err != nil {
+			return err
+		}
+		for {
+			err := r.replay.commit(group)
+			if err == nil {
+				break
+			}
+			r.metrics.saveFailures.Inc()
+			r.log.Error("the replay state is not on disk; no receipts until it is. Make room or mend the disk", "error", err)
+			select {
+			case <-ctx.Done():
+				return ctx.Err()
+			case <-time.After(saveRetry):
+			}
+		}
+		r.finish(ctx, group)
+	}
+}
+
+// gather waits for one settled delivery and takes what else comes within
+// settleEvery.
+func (r *Receiver) gather(ctx context.Context) (group []*delivery, err error) {
+	select {
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case d := <-r.settled:
+		group = append(group, d)
+	}
+	timer := time.NewTimer(settleEvery)
+	defer timer.Stop()
+	for len(group) < settleMost {
+		select {
+		case d := <-r.settled:
+			group = append(group, d)
+		case <-timer.C:
+			return group, nil
+		case <-ctx.Done():
+			return group, nil
+		}
+	}
+	return group, nil
+}
+
+// finish tells the observers, sends the receipts and acknowledges.
+func (r *Receiver) finish(ctx context.Context, group []*delivery) {
+	for _, d := range group {
+		if d.again || d.rejected != nil {
+			continue
+		}
+		r.metrics.points.Add(float64(len(d.readings)))
+		for i := range d.readings {
+			r.metrics.latency.Observe(d.storedAt.Sub(d.readings[i].TakenAt).Seconds())
+		}
+		r.o.Observer.Stored(d.readings, d.storedAt)
+	}
+	if conn := r.conn.Load(); conn != nil {
+		r.sendReceipts(ctx, conn, group)
+	}
+	for _, d := range group {
+		d.message.Ack()
+		for _, m := range r.dropPending(d) {
+			m.Ack()
+		}
+	}
+}
+
+// sendReceipts seals and publishes one receipt a session. A receipt that is
+// lost is asked for again by the collector's resending.
+func (r *Receiver) sendReceipts(ctx context.Context, conn *mqttlink.Conn, group []*delivery) {
+	for _, receipt := range receiptsFor(group) {
+		envelope, err := r.sealers.seal(receipt.Receipt)
+		if err != nil {
+			r.log.Error("a receipt could not be sealed", "collector", receipt.Collector, "error", err)
+			continue
+		}
+		topic := schemas.Topic{Area: receipt.area, Collector: receipt.Collector, Stream: schemas.Receipts}
+		conn.Publish(ctx, topic.String(), envelope, false)
+		r.metrics.receipts.Add(float64(receipt.envelopes))
+	}
+}
+
+// addressed is a receipt and where it goes.
+type addressed struct {
+	schemas.Receipt
+	area      schemas.AreaCode
+	envelopes int
+}
+
+// receiptsFor makes the fewest receipts that name every delivery of the group.
+func receiptsFor(group []*delivery) (receipts []addressed) {
+	type session struct {
+		collector schemas.CollectorID
+		area      schemas.AreaCode
+		context   seal.Context
+	}
+	numbers := make(map[session][]uint32)
+	var order []session
+	for _, d := range group {
+		s := session{d.key.collector, d.area, d.key.context}
+		if _, ok := numbers[s]; !ok {
+			order = append(order, s)
+		}
+		numbers[s] = append(numbers[s], d.key.seq)
+	}
+	for _, s := range order {
+		for spans := range slices.Chunk(ranges(numbers[s]), schemas.MaxSeqRanges) {
+			a := addressed{area: s.area, Receipt: schemas.Receipt{
+				Collector: s.collector, Boot: s.context.Boot, Random: s.context.Random, Stored: spans,
+			}}
+			for _, span := range spans {
+				a.envelopes += int(span.To-span.From) + 1
+			}
+			receipts = append(receipts, a)
+		}
+	}
+	return receipts
+}
+
+// ranges returns the numbers as ascending ranges that do not touch.
+func ranges(numbers []uint32) (spans []schemas.SeqRange) {
+	slices.Sort(numbers)
+	for _, n := range slices.Compact(numbers) {
+		if last := len(spans) - 1; last >= 0 && spans[last].To+1 == n {
+			spans[last].To = n
+		} else {
+			spans = append(spans, schemas.SeqRange{From: n, To: n})
+		}
+	}
+	return spans
+}
+
+// maxReceiptSealers bounds the sessions that the hub keeps open towards
+// collectors. One that is put out is opened anew when it is wanted.
+const maxReceiptSealers = 10_000
+
+// receiptSealers seals receipts, with a session of its own for each collector.
+// It is used by Run alone.
+type receiptSealers struct {
+	o     Options
+	boot  uint32
+	known map[schemas.CollectorID]receiptSealer
+}
+
+// receiptSealer is an open session and the key generation that it uses.
+type receiptSealer struct {
+	*seal.Sealer
+	generation uint16
+}
+
+func newReceiptSealers(o Options) *receiptSealers {
+	return &receiptSealers{o: o, boot: uint32(time.Now().Unix()), known: make(map[schemas.CollectorID]receiptSealer)}
+}
+
+func (s *receiptSealers) seal(r schemas.Receipt) ([]byte, error) {
+	plain, err := schemas.EncodeReceipt(nil, &r)
+	if err != nil {
+		return nil, err
+	}
+	sealer, err := s.sealer(r.Collector)
+	if err != nil {
+		return nil, err
+	}
+	envelope, _, err := sealer.Seal(nil, plain)
+	if err != nil {
+		delete(s.known, r.Collector) // used up: the next receipt opens a new session
+	}
+	return envelope, err
+}
+
+// sealer returns the open session towards a collector, or opens one under the
+// key generation in force.
+func (s *receiptSealers) sealer(id schemas.CollectorID) (*seal.Sealer, error) {
+	_, generation, ok := s.o.Enrolled(id)
+	if !ok {
+		return nil, fmt.Errorf("collector %s is no longer enrolled", id)
+	}
+	if known, ok := s.known[id]; ok && known.generation == generation {
+		return known.Sealer, nil
+	}
+	key, err := s.o.Master.CollectorKey(s.o.Provider, generation, string(id))
+	if err != nil {
+		return nil, err
+	}
+	context, err := seal.NewContext(s.boot, s.o.Random)
+	if err != nil {
+		return nil, err
+	}
+	sealer, err := seal.NewSealer(seal.SealerConfig{
+		Provider: s.o.Provider, Key: key, Tenant: s.o.Tenant, Collector: string(id), Generation: generation,
+		Role: seal.Down, ContentType: seal.Receipt, Context: context,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if len(s.known) >= maxReceiptSealers {
+		clear(s.known)
+	}
+	s.known[id] = receiptSealer{sealer, generation}
+	return sealer, nil
+}

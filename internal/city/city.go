@@ -1,0 +1,345 @@
+// Package city runs the whole river on one machine, each part a process of its
+// own, and checks in the end that every stored point is what the meter showed.
+//
+//	simulators --Modbus TCP--> collector --MQTT--> broker --MQTT--> hub --> influxd
+//
+// It is the engine of `citygrid demo` and of the end-to-end tests, which kill
+// and restart the parts.
+package city
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	brokerconfig "citygrid/broker-config"
+	collectorconfig "citygrid/collector/config"
+	hubconfig "citygrid/hub/config"
+	"citygrid/hub/enrolment"
+	"citygrid/internal/influxd"
+	"citygrid/schemas"
+	"citygrid/schemas/seal"
+	"citygrid/simulators"
+)
+
+// The names of the parts.
+const (
+	Simulators = "simulators"
+	Broker     = "broker"
+	Influxd    = "influxd"
+	Hub        = "hub"
+	Collector  = "collector"
+)
+
+const (
+	tenant      = "demo"
+	area        = schemas.AreaCode("310115")
+	collectorID = schemas.CollectorID("demo-1")
+	passphrase  = "CITYGRID_PASSPHRASE"
+	// answerTimeout bounds the wait for one answer of a simulated meter.
+	answerTimeout = 300 * time.Millisecond
+	// drain bounds how long the collector goes on publishing at the end.
+	drain = 30 * time.Second
+	// partTimeout bounds the start and the stop of a part.
+	partTimeout = 30 * time.Second
+)
+
+// Options say what to run.
+type Options struct {
+	// Citygrid and Collector are the paths of the programs.
+	Citygrid, Collector string
+	// Dir is an empty folder for all files. It is not removed.
+	Dir string
+	// Fleet are the simulated meters; Start is set by Start.
+	Fleet simulators.FleetConfig
+	// Interval is the time between two reads of a meter.
+	Interval time.Duration
+	// Listen is the address of the page; empty takes a free port.
+	Listen string
+	// OutsideBroker, when set, is called with the access rules and returns the
+	// URL of a broker that enforces them, instead of the embedded one.
+	OutsideBroker func(*brokerconfig.Access) (url string, err error)
+	// SpoolQuota bounds the collector's spool; 0 is the default.
+	SpoolQuota int64
+}
+
+// City is a running city.
+type City struct {
+	o      Options
+	fleet  *simulators.Fleet
+	secret string // the passphrase of the master key
+	keys   enrolment.Folder
+
+	addresses         []string // of the gateways
+	brokerURL, hubURL string
+	collectorURL      string
+	influx            *influxd.Server
+	parts             map[string]*part
+	readFrom, readTo  time.Time
+	earlier           Counts // of the collector's runs before the present one
+}
+
+// Start makes the keys and starts every part. On an error, and in the end,
+// call Stop.
+func Start(ctx context.Context, o Options) (*City, error) {
+	o.Fleet.Start = time.Now().UTC().Truncate(time.Second)
+	fleet, err := simulators.NewFleet(o.Fleet)
+	if err != nil {
+		return nil, err
+	}
+	if o.Listen == "" {
+		o.Listen = "127.0.0.1:0"
+	}
+	c := &City{o: o, fleet: fleet, keys: enrolment.Folder(filepath.Join(o.Dir, "keys")), parts: make(map[string]*part)}
+	if err := c.makeKeys(); err != nil {
+		return c, err
+	}
+	for _, start := range []func(context.Context) error{c.startSimulators, c.startBroker, c.startInflux, c.startHub, c.startCollector} {
+		if err := start(ctx); err != nil {
+			return c, err
+		}
+	}
+	return c, nil
+}
+
+// HubURL returns the address of the page.
+func (c *City) HubURL() string { return c.hubURL }
+
+// Fleet returns the simulated meters, which are the oracle too.
+func (c *City) Fleet() *simulators.Fleet { return c.fleet }
+
+func (c *City) path(elements ...string) string {
+	return filepath.Join(append([]string{c.o.Dir}, elements...)...)
+}
+
+// makeKeys makes the master key under a passphrase that only this process and
+// the hub's environment know, and enrols the collector.
+func (c *City) makeKeys() error {
+	c.secret = brokerconfig.NewPassword()
+	secret := seal.NewSecret([]byte(c.secret))
+	if err := c.keys.Init(tenant, secret, seal.MinRounds); err != nil {
+		return err
+	}
+	master, err := seal.ReadMaster(c.keys.Master(), secret)
+	if err != nil {
+		return err
+	}
+	_, err = c.keys.Issue(master, enrolment.Request{Area: area, Collector: collectorID, Bundle: c.path("collector.bundle")})
+	return err
+}
+
+func (c *City) startSimulators(ctx context.Context) error {
+	f := c.o.Fleet
+	ready, err := c.start(ctx, Simulators, exec.Command(c.o.Citygrid, "simulate",
+		"--meters", fmt.Sprint(f.Meters), "--per-gateway", fmt.Sprint(f.MetersPerGateway), "--seed", fmt.Sprint(f.Seed),
+		"--step", f.Step.String(), "--faults", f.Faults.String(), "--start", f.Start.Format(time.RFC3339Nano)))
+	if err != nil {
+		return err
+	}
+	c.addresses = ready.Addresses
+	return nil
+}
+
+func (c *City) startBroker(ctx context.Context) error {
+	if c.o.OutsideBroker != nil {
+		list, err := enrolment.Load(c.keys.List())
+		if err != nil {
+			return err
+		}
+		access, err := list.Access(nil)
+		if err != nil {
+			return err
+		}
+		c.brokerURL, err = c.o.OutsideBroker(access)
+		return err
+	}
+	listen := hostOf(c.brokerURL, "127.0.0.1:0")
+	ready, err := c.start(ctx, Broker, exec.Command(c.o.Citygrid, "broker", "--listen", listen, "--dir", c.path("broker"), "--enrolment", c.keys.List()))
+	if err != nil {
+		return err
+	}
+	c.brokerURL = ready.URL
+	return nil
+}
+
+func (c *City) startInflux(ctx context.Context) error {
+	log, err := os.OpenFile(c.path(Influxd+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	port := 0
+	if c.influx != nil {
+		port = c.influx.Port()
+	}
+	c.influx, err = influxd.Start(ctx, influxd.Options{Dir: c.path("influxdb"), Database: hubconfig.DefaultBucket, Port: port, Log: log})
+	return err
+}
+
+func (c *City) startHub(ctx context.Context) error {
+	err := c.writeYAML("hub.yaml", &hubconfig.Config{
+		DataDir: c.path("hub"), Listen: hostOf(c.hubURL, c.o.Listen),
+		Master: c.keys.Master(), Passphrase: "env:" + passphrase, Enrolment: c.keys.List(),
+		CrossCheckEvery: 1000,
+		Broker:          hubconfig.Broker{URL: c.brokerURL, User: enrolment.HubUser, Password: "file:" + c.keys.HubPassword()},
+		Influx:          hubconfig.Influx{URL: c.influx.URL()},
+	})
+	if err != nil {
+		return err
+	}
+	cmd := exec.Command(c.o.Citygrid, "hub", "-c", c.path("hub.yaml"))
+	cmd.Env = append(os.Environ(), passphrase+"="+c.secret)
+	ready, err := c.start(ctx, Hub, cmd)
+	if err != nil {
+		return err
+	}
+	c.hubURL = ready.URL
+	return nil
+}
+
+// startCollector starts the edge program.
+func (c *City) startCollector(ctx context.Context) error {
+	err := c.writeYAML("collector.yaml", &collectorconfig.Config{
+		Collector: collectorID, Bundle: c.path("collector.bundle"), DataDir: c.path("collector"),
+		Interval: collectorconfig.Duration(c.o.Interval),
+		Spread:   collectorconfig.Duration(c.o.Interval / 2),
+		Broker:   collectorconfig.Broker{URL: c.brokerURL},
+		Spool:    collectorconfig.Spool{Quota: collectorconfig.Size(c.o.SpoolQuota)},
+		Metrics:  "127.0.0.1:0",
+		Lines:    Lines(c.fleet, c.addresses, answerTimeout),
+	})
+	if err != nil {
+		return err
+	}
+	if _, err := os.Stat(c.o.Collector); err != nil {
+		return fmt.Errorf("the edge program is missing; build it with: make build: %w", err)
+	}
+	ready, err := c.start(ctx, Collector, exec.Command(c.o.Collector, "run", "-c", c.path("collector.yaml"),
+		"--summary", c.path("summary.json"), "--drain", drain.String()))
+	if err != nil {
+		return err
+	}
+	if c.readFrom.IsZero() {
+		c.readFrom = time.Now()
+	}
+	c.collectorURL = "http://" + ready.Metrics
+	return nil
+}
+
+// Lines returns a fleet as a collector's configuration names it. addresses
+// holds one for each gateway; a timeout of 0 leaves the default.
+func Lines(fleet *simulators.Fleet, addresses []string, timeout time.Duration) (lines []collectorconfig.Line) {
+	for i, l := range fleet.Lines() {
+		line := collectorconfig.Line{Name: l.Name, Address: addresses[i], Timeout: collectorconfig.Duration(timeout)}
+		for _, m := range l.Meters {
+			line.Meters = append(line.Meters, collectorconfig.Meter{ID: m.ID, Unit: int(m.Unit), Profile: m.Profile})
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+func (c *City) writeYAML(name string, value any) error {
+	data, err := yaml.Marshal(value)
+	if err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	return os.WriteFile(c.path(name), data, 0o600)
+}
+
+// hostOf returns the host and port of a URL that is known from an earlier
+// start, so that a part comes back where it was.
+func hostOf(known, otherwise string) string {
+	u, err := url.Parse(known)
+	if err != nil || u.Host == "" {
+		return otherwise
+	}
+	if _, _, err := net.SplitHostPort(u.Host); err != nil {
+		return otherwise
+	}
+	return u.Host
+}
+
+// Kill ends a part as a power cut would.
+func (c *City) Kill(name string) error {
+	if name == Influxd {
+		c.influx.Kill()
+		return nil
+	}
+	p, ok := c.parts[name]
+	if !ok {
+		return fmt.Errorf("no part %s", name)
+	}
+	if name == Collector {
+		counts, err := c.CollectorCounts(context.Background())
+		if err != nil {
+			return err
+		}
+		c.earlier = c.earlier.plus(counts)
+	}
+	p.expected = true
+	p.Kill()
+	return nil
+}
+
+// Restart starts a part that was killed, on its old address and files.
+func (c *City) Restart(ctx context.Context, name string) error {
+	switch name {
+	case Simulators:
+		return errors.New("the simulators take new ports and so cannot come back")
+	case Broker:
+		return c.startBroker(ctx)
+	case Influxd:
+		return c.startInflux(ctx)
+	case Hub:
+		return c.startHub(ctx)
+	case Collector:
+		return c.startCollector(ctx)
+	}
+	return fmt.Errorf("no part %s", name)
+}
+
+// Ended returns an error when a part has ended by itself, with its last words.
+func (c *City) Ended() error {
+	for _, name := range order {
+		p, ok := c.parts[name]
+		if !ok || p.expected {
+			continue
+		}
+		p.Sample()
+		if state := p.State(); state != nil {
+			return fmt.Errorf("%s ended by itself (%s):\n%s", name, state, tail(c.path(name+".log")))
+		}
+	}
+	return nil
+}
+
+// StopReading stops the collector in good order: it sends what it has. It
+// returns when the spool is empty, or the time for that is over.
+func (c *City) StopReading() error {
+	c.readTo = time.Now()
+	p := c.parts[Collector]
+	p.expected = true
+	return p.Stop(drain + partTimeout)
+}
+
+// Stop stops what still runs, last started first.
+func (c *City) Stop() error {
+	var errs []error
+	for i := len(order) - 1; i >= 0; i-- {
+		if p, ok := c.parts[order[i]]; ok {
+			errs = append(errs, p.Stop(partTimeout))
+		}
+		if order[i] == Influxd && c.influx != nil {
+			errs = append(errs, c.influx.Stop())
+		}
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,334 @@
+package city
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
+
+	hubconfig "citygrid/hub/config"
+	"citygrid/hub/store"
+	"citygrid/schemas"
+)
+
+// Counts is the collector's account of itself, over all its runs.
+type Counts struct {
+	ValuesRead    uint64 `json:"values_read"`
+	BatchesSealed uint64 `json:"batches_sealed"`
+	Published     uint64 `json:"published"`
+	Resent        uint64 `json:"resent"`
+	Receipts      uint64 `json:"receipts"`
+	// SpoolRecords is what lies in the spool now.
+	SpoolRecords uint64 `json:"spool_records"`
+}
+
+func (c Counts) plus(o Counts) Counts {
+	return Counts{
+		ValuesRead: c.ValuesRead + o.ValuesRead, BatchesSealed: c.BatchesSealed + o.BatchesSealed,
+		Published: c.Published + o.Published, Resent: c.Resent + o.Resent, Receipts: c.Receipts + o.Receipts,
+		SpoolRecords: o.SpoolRecords,
+	}
+}
+
+// Report is what was measured. Nothing in it is computed from what ought to
+// be: the counts come from three independent places (the collector's spool, the
+// hub, and InfluxDB itself, read back point by point).
+type Report struct {
+	Meters   int     `json:"meters"`
+	Interval string  `json:"interval"`
+	Seconds  float64 `json:"seconds"`
+	Faults   string  `json:"faults,omitempty"`
+	// Counts: values that were durable in the spool, envelopes sealed,
+	// published, published again, freed by receipts, and left in the spool.
+	Counts
+	// PointsStored counts the points that InfluxDB gives back; PointsWritten
+	// those that the hub has written since its (last) start.
+	PointsStored  uint64  `json:"points_stored"`
+	PointsWritten uint64  `json:"points_written"`
+	StoredPerS    float64 `json:"points_stored_per_s"`
+	// Lost is read and not stored; Duplicated is stored and not read, or
+	// written more than once; Wrong differs from what the meter showed.
+	// Missing envelopes are known to have been sealed and never came.
+	Lost             uint64   `json:"lost"`
+	Duplicated       uint64   `json:"duplicated"`
+	Wrong            uint64   `json:"wrong"`
+	WrongExamples    []string `json:"wrong_examples,omitempty"`
+	MissingEnvelopes uint64   `json:"missing_envelopes"`
+	Refused          uint64   `json:"refused"`
+	// Suspect and WithoutValue count stored points by quality.
+	Suspect      uint64 `json:"suspect"`
+	WithoutValue uint64 `json:"without_value"`
+	// ScheduleKept is the share of the due slots of answering meters that have
+	// a stored reading; WorstMeter is the lowest share of any of them.
+	ScheduleKept float64 `json:"schedule_kept"`
+	WorstMeter   float64 `json:"schedule_kept_worst_meter"`
+	DeadMeters   int     `json:"dead_meters"`
+	// Latency is from the meter's answer to the point in the store.
+	Latency Latency `json:"latency_ms"`
+	Parts   []Cost  `json:"parts"`
+}
+
+// Latency holds quantiles in milliseconds.
+type Latency struct {
+	P50 float64 `json:"p50"`
+	P99 float64 `json:"p99"`
+}
+
+// Cost is what one process cost until the reading stopped, without the
+// verification after it.
+type Cost struct {
+	Name    string  `json:"name"`
+	CPU     float64 `json:"cpu_s"`
+	PeakRSS int64   `json:"peak_rss_bytes"`
+}
+
+// Verify reads every stored point back, holds it against the oracle, and
+// returns what was measured. Call it after StopReading, while the hub and the
+// store still run.
+func (c *City) Verify(ctx context.Context) (*Report, error) {
+	r := &Report{
+		Meters: c.o.Fleet.Meters, Interval: c.o.Interval.String(), Faults: c.o.Fleet.Faults.String(),
+		Seconds: c.readTo.Sub(c.readFrom).Seconds(), Parts: c.costs(),
+	}
+	last, err := c.finalCounts()
+	if err != nil {
+		return nil, err
+	}
+	r.Counts = c.earlier.plus(last)
+	if err := c.readHub(ctx, r); err != nil {
+		return nil, err
+	}
+	if err := c.readBack(ctx, r); err != nil {
+		return nil, err
+	}
+	r.Lost = r.ValuesRead - min(r.ValuesRead, r.PointsStored)
+	r.Duplicated = r.PointsStored - min(r.PointsStored, r.ValuesRead) + r.PointsWritten - min(r.PointsWritten, r.PointsStored)
+	r.StoredPerS = float64(r.PointsStored) / r.Seconds
+	return r, nil
+}
+
+// costs samples every part.
+func (c *City) costs() (costs []Cost) {
+	for _, name := range order {
+		switch p, ok := c.parts[name]; {
+		case ok:
+			u := p.Sample()
+			costs = append(costs, Cost{Name: name, CPU: u.CPU.Seconds(), PeakRSS: u.PeakRSS})
+		case name == Influxd:
+			u := c.influx.Sample()
+			costs = append(costs, Cost{Name: name, CPU: u.CPU.Seconds(), PeakRSS: u.PeakRSS})
+		}
+	}
+	return costs
+}
+
+// finalCounts reads what the collector wrote when it stopped.
+func (c *City) finalCounts() (n Counts, err error) {
+	data, err := os.ReadFile(c.path("summary.json"))
+	if err != nil {
+		return n, fmt.Errorf("the collector left no summary: %w", err)
+	}
+	if err := json.Unmarshal(data, &n); err != nil {
+		return n, fmt.Errorf("summary of the collector: %w", err)
+	}
+	return n, nil
+}
+
+// CollectorCounts asks the running collector.
+func (c *City) CollectorCounts(ctx context.Context) (n Counts, err error) {
+	err = get(ctx, c.collectorURL+"/summary", func(body io.Reader) error {
+		return json.NewDecoder(body).Decode(&n)
+	})
+	return n, err
+}
+
+// CollectorProblems asks the running collector what keeps it from its whole
+// job; none when all is well.
+func (c *City) CollectorProblems(ctx context.Context) (problems []string, err error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.collectorURL+"/readyz", nil)
+	if err != nil {
+		return nil, err
+	}
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(answer.Body, 1<<16))
+	if err != nil || answer.StatusCode == http.StatusOK {
+		return nil, err
+	}
+	return strings.Split(strings.TrimSpace(string(body)), "\n"), nil
+}
+
+func get(ctx context.Context, url string, read func(io.Reader) error) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return err
+	}
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s: %s", url, answer.Status)
+	}
+	if err := read(answer.Body); err != nil {
+		return fmt.Errorf("%s: %w", url, err)
+	}
+	return nil
+}
+
+// HubMetrics returns the hub's counters and summaries by name.
+func (c *City) HubMetrics(ctx context.Context) (families map[string]*dto.MetricFamily, err error) {
+	err = get(ctx, c.hubURL+"/metrics", func(body io.Reader) (err error) {
+		parser := expfmt.NewTextParser(model.UTF8Validation)
+		families, err = parser.TextToMetricFamilies(body)
+		return err
+	})
+	return families, err
+}
+
+// readHub takes the hub's counts and latencies.
+func (c *City) readHub(ctx context.Context, r *Report) error {
+	families, err := c.HubMetrics(ctx)
+	if err != nil {
+		return err
+	}
+	lags := families["citygrid_hub_latency_seconds"].GetMetric()
+	if len(lags) != 1 {
+		return errors.New("metrics of the hub: the latency of the receiving side is not there")
+	}
+	r.PointsWritten = uint64(Sum(families["citygrid_hub_points_stored_total"]))
+	r.Refused = uint64(Sum(families["citygrid_hub_refused_total"]))
+	r.MissingEnvelopes = uint64(Sum(families["citygrid_hub_missing_envelopes"]))
+	r.Latency = Latency{P50: quantile(lags[0], 0.5), P99: quantile(lags[0], 0.99)}
+	return nil
+}
+
+// Sum adds up the metrics of a family of counters or gauges.
+func Sum(f *dto.MetricFamily) (sum float64) {
+	for _, m := range f.GetMetric() {
+		sum += m.GetCounter().GetValue() + m.GetGauge().GetValue()
+	}
+	return sum
+}
+
+// quantile returns a quantile of a summary in milliseconds.
+func quantile(m *dto.Metric, q float64) float64 {
+	for _, have := range m.GetSummary().GetQuantile() {
+		if have.GetQuantile() == q {
+			return 1000 * have.GetValue()
+		}
+	}
+	return 0
+}
+
+// maxExamples bounds the wrong points that the report spells out.
+const maxExamples = 10
+
+// readBack holds every stored point against the oracle.
+func (c *City) readBack(ctx context.Context, r *Report) error {
+	series, err := store.Open(store.Config{URL: c.influx.URL(), Bucket: hubconfig.DefaultBucket, Timeout: time.Minute})
+	if err != nil {
+		return err
+	}
+	defer series.Close()
+	slots := make(map[schemas.MeterID]map[int64]bool, c.o.Fleet.Meters)
+	offsets := c.offsets()
+	// A value was on the wire for as long as one request may take.
+	window := answerTimeout + 100*time.Millisecond
+	err = series.Each(ctx, c.o.Fleet.Start, time.Now().Add(time.Second), func(reading schemas.Reading) error {
+		r.PointsStored++
+		switch reading.Quality {
+		case schemas.Suspect:
+			r.Suspect++
+		case schemas.Missing:
+			r.WithoutValue++
+		}
+		if err := c.fleet.Check(reading, window); err != nil {
+			r.Wrong++
+			if len(r.WrongExamples) < maxExamples {
+				r.WrongExamples = append(r.WrongExamples, err.Error())
+			}
+		}
+		if slots[reading.Meter] == nil {
+			slots[reading.Meter] = make(map[int64]bool)
+		}
+		slots[reading.Meter][c.slot(reading.TakenAt, offsets[reading.Meter])] = true
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("read back what is stored: %w", err)
+	}
+	c.schedule(r, slots, offsets)
+	return nil
+}
+
+// slot numbers the slots of the schedule.
+func (c *City) slot(t time.Time, offset time.Duration) int64 {
+	return (t.UnixNano() - int64(offset)) / int64(c.o.Interval)
+}
+
+// offsets returns how far each meter's slots are shifted: the spread over the
+// lines that the collector's configuration asks for.
+func (c *City) offsets() map[schemas.MeterID]time.Duration {
+	offsets := make(map[schemas.MeterID]time.Duration)
+	lines := c.fleet.Lines()
+	for i, l := range lines {
+		for _, m := range l.Meters {
+			offsets[m.ID] = c.o.Interval / 2 * time.Duration(i) / time.Duration(len(lines))
+		}
+	}
+	return offsets
+}
+
+// schedule compares the slots that have readings with those that were due
+// while the collector ran, for every meter that is not dead.
+func (c *City) schedule(r *Report, slots map[schemas.MeterID]map[int64]bool, offsets map[schemas.MeterID]time.Duration) {
+	var due, kept int64
+	r.WorstMeter = 1
+	for _, m := range c.fleet.Meters {
+		if m.Dead {
+			r.DeadMeters++
+			continue
+		}
+		// The first whole slot after the start to the last that ended.
+		first, last := c.slot(c.readFrom, offsets[m.ID])+1, c.slot(c.readTo, offsets[m.ID])-1
+		if last < first {
+			continue
+		}
+		mine := int64(0)
+		for s := first; s <= last; s++ {
+			if slots[m.ID][s] {
+				mine++
+			}
+		}
+		due, kept = due+last-first+1, kept+mine
+		r.WorstMeter = min(r.WorstMeter, float64(mine)/float64(last-first+1))
+	}
+	if due > 0 {
+		r.ScheduleKept = float64(kept) / float64(due)
+	}
+}
+
+// String sums the report up in one line.
+func (r *Report) String() string {
+	line := fmt.Sprintf("%d values read, %d stored (%.0f/s): %d lost, %d duplicated, %d wrong; schedule kept %.1f %%; latency p50 %.0f ms, p99 %.0f ms",
+		r.ValuesRead, r.PointsStored, r.StoredPerS, r.Lost, r.Duplicated, r.Wrong, 100*r.ScheduleKept, r.Latency.P50, r.Latency.P99)
+	for _, p := range slices.SortedFunc(slices.Values(r.Parts), func(a, b Cost) int { return strings.Compare(a.Name, b.Name) }) {
+		line += fmt.Sprintf("; %s %.1f s CPU, %d MiB", p.Name, p.CPU, p.PeakRSS>>20)
+	}
+	return line
+}

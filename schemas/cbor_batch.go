@@ -1,0 +1,256 @@
+package schemas
+
+import (
+	"errors"
+	"fmt"
+)
+
+// formatVersion is the version of the wire forms of Batch, Status and Receipt
+// that this build writes and reads.
+const formatVersion = 1
+
+// VersionError says that a message is of a contract that this build does not
+// know. The message may be sound; a newer build can read it.
+type VersionError struct {
+	// Message is "batch", "status" or "receipt", Reader the program that
+	// reads it: "hub" or "collector".
+	Message, Reader string
+	// Got is the version in the message.
+	Got uint64
+}
+
+// Error names both versions and, when the message is newer, what to update.
+func (e *VersionError) Error() string {
+	s := fmt.Sprintf("%s version %d: this %s knows %d", e.Message, e.Got, e.Reader, formatVersion)
+	if e.Got > formatVersion {
+		s += "; update the " + e.Reader
+	}
+	return s
+}
+
+// The keys of citygrid.cddl. They are part of the wire format and never
+// change their meaning.
+const (
+	batchCollector = iota + 1
+	batchArea
+	batchSealedAt
+	batchGroups
+)
+
+const (
+	groupMeter = iota + 1
+	groupTakenAt
+	groupReadings
+)
+
+const (
+	readingQuantity = iota + 1
+	readingUnit
+	readingQuality
+	readingReason
+	readingValue
+)
+
+var (
+	batchFields = fieldTable{keyVersion: "format", batchCollector: "collector", batchArea: "area",
+		batchSealedAt: "sealed_at", batchGroups: "groups"}
+	groupFields = fieldTable{groupMeter: "meter", groupTakenAt: "taken_at", groupReadings: "readings"}
+	// A reading carries no meter and no moment: they are its group's.
+	readingFields = fieldTable{readingQuantity: "quantity", readingUnit: "unit", readingQuality: "quality",
+		readingReason: "reason", readingValue: "value"}
+)
+
+// Limits on texts, in bytes; they bound what a decoder looks at before it
+// knows better.
+const (
+	maxAreaCode = 12
+	maxName     = 64 // of a quantity, a unit or a reason
+)
+
+// EncodeBatch appends the wire form of b to dst and returns the longer slice.
+// It refuses a batch that Validate refuses and then returns dst unchanged.
+// Equal batches have equal bytes. Neighbouring readings of one meter at one
+// moment share a group, so that the meter and the moment are written once.
+func EncodeBatch(dst []byte, b *Batch) ([]byte, error) {
+	if err := b.Validate(); err != nil {
+		return dst, fmt.Errorf("encode batch: %w", err)
+	}
+	dst = appendHead(dst, majorMap, 5)
+	dst = appendUint(appendUint(dst, keyVersion), formatVersion)
+	dst = appendText(appendUint(dst, batchCollector), b.Collector)
+	dst = appendText(appendUint(dst, batchArea), b.Area)
+	dst = appendTime(appendUint(dst, batchSealedAt), b.SealedAt)
+	dst = appendHead(appendUint(dst, batchGroups), majorArray, uint64(countGroups(b.Readings)))
+	for rest := b.Readings; len(rest) > 0; {
+		n := groupLen(rest)
+		dst = appendGroup(dst, rest[:n])
+		rest = rest[n:]
+	}
+	return dst, nil
+}
+
+// sameGroup reports whether two neighbours belong to one group.
+func sameGroup(a, b *Reading) bool { return a.Meter == b.Meter && a.TakenAt.Equal(b.TakenAt) }
+
+// groupLen returns how many of the first readings form one group. A group is
+// as long as it can be; otherwise one batch would have several encodings.
+func groupLen(rs []Reading) int {
+	n := 1
+	for n < len(rs) && sameGroup(&rs[0], &rs[n]) {
+		n++
+	}
+	return n
+}
+
+func countGroups(rs []Reading) int {
+	groups := 0
+	for ; len(rs) > 0; groups++ {
+		rs = rs[groupLen(rs):]
+	}
+	return groups
+}
+
+func appendGroup(dst []byte, rs []Reading) []byte {
+	dst = appendHead(dst, majorMap, 3)
+	dst = appendText(appendUint(dst, groupMeter), rs[0].Meter)
+	dst = appendTime(appendUint(dst, groupTakenAt), rs[0].TakenAt)
+	dst = appendHead(appendUint(dst, groupReadings), majorArray, uint64(len(rs)))
+	for i := range rs {
+		dst = appendReading(dst, &rs[i])
+	}
+	return dst
+}
+
+func appendReading(dst []byte, r *Reading) []byte {
+	fields := uint64(3)
+	if r.Quality != Good {
+		fields++
+	}
+	if r.HasValue() {
+		fields++
+	}
+	dst = appendHead(dst, majorMap, fields)
+	dst = appendText(appendUint(dst, readingQuantity), r.Quantity)
+	dst = appendText(appendUint(dst, readingUnit), r.Unit)
+	dst = appendUint(appendUint(dst, readingQuality), uint64(r.Quality))
+	if r.Quality != Good {
+		dst = appendText(appendUint(dst, readingReason), r.Reason)
+	}
+	if r.HasValue() {
+		dst = appendDecimal(appendUint(dst, readingValue), r.Value)
+	}
+	return dst
+}
+
+// DecodeBatch reads what EncodeBatch writes and nothing else: every batch it
+// returns is valid and encodes to the same bytes again. An error is a
+// *FieldError that names the field ("readings[3].unit: missing") or a
+// *VersionError. The batch shares no memory with data.
+func DecodeBatch(data []byte) (*Batch, error) {
+	b, err := decodeBatch(&decoder{data: data})
+	if err == nil {
+		err = b.Validate()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("decode batch: %w", err)
+	}
+	return b, nil
+}
+
+func decodeBatch(d *decoder) (*Batch, error) {
+	m := d.openMap(batchFields)
+	m.version("batch", "hub")
+	b := &Batch{
+		Collector: CollectorID(m.text(batchCollector, maxID)),
+		Area:      AreaCode(m.text(batchArea, maxAreaCode)),
+		SealedAt:  m.time(batchSealedAt),
+	}
+	groups := m.array(batchGroups, MaxReadings)
+	// A reading mostly takes more than 32 bytes, so that one allocation serves.
+	b.Readings = make([]Reading, 0, min(MaxReadings, d.rest()/32+1))
+	for i := 0; i < groups && m.err == nil; i++ {
+		m.err = b.decodeGroup(d, i)
+	}
+	return b, m.finish()
+}
+
+// decodeGroup appends the readings of group i.
+func (b *Batch) decodeGroup(d *decoder, i int) error {
+	m := d.openMap(groupFields)
+	first := Reading{Meter: b.meter(m.text(groupMeter, maxID)), TakenAt: m.time(groupTakenAt)}
+	n := m.array(groupReadings, MaxReadings-len(b.Readings))
+	if m.err == nil && n == 0 {
+		m.fail(groupReadings, errors.New("empty"))
+	}
+	if k := len(b.Readings); m.err == nil && k > 0 && sameGroup(&b.Readings[k-1], &first) {
+		m.err = &FieldError{Problem: "same meter and taken_at as the group before it; they must be one group"}
+	}
+	if m.err != nil {
+		return at(fmt.Sprintf("groups[%d]", i), m.err)
+	}
+	for range n {
+		r := first
+		if err := decodeReading(d, &r); err != nil {
+			return at(fmt.Sprintf("readings[%d]", len(b.Readings)), err)
+		}
+		b.Readings = append(b.Readings, r)
+	}
+	if err := m.close(); err != nil {
+		return at(fmt.Sprintf("groups[%d]", i), err)
+	}
+	return nil
+}
+
+// meter returns id as a string, the one of the last reading where they are
+// equal.
+func (b *Batch) meter(id []byte) MeterID {
+	if n := len(b.Readings); n > 0 && string(b.Readings[n-1].Meter) == string(id) {
+		return b.Readings[n-1].Meter
+	}
+	return MeterID(id)
+}
+
+// decodeReading fills in what differs inside a group. Names come from the
+// tables, so that a reading allocates nothing.
+func decodeReading(d *decoder, r *Reading) error {
+	m := d.openMap(readingFields)
+	if q := m.text(readingQuantity, maxName); m.err == nil {
+		info, ok := quantityIndex[Quantity(q)]
+		if !ok {
+			m.fail(readingQuantity, fmt.Errorf("unknown quantity %q", q))
+			return m.err
+		}
+		r.Quantity, r.Unit = quantityTable[info].Quantity, quantityTable[info].Unit
+	}
+	if u := m.text(readingUnit, maxName); m.err == nil && string(u) != string(r.Unit) {
+		m.fail(readingUnit, unitProblem(Unit(u), r.Quantity, r.Unit))
+	}
+	r.Quality = Quality(m.uint(readingQuality, uint64(Missing)))
+	if r.Quality != Good {
+		r.Reason = m.reason()
+	}
+	if r.HasValue() && m.need(readingValue) {
+		v, err := d.decimal()
+		r.Value = v
+		m.fail(readingValue, err)
+	}
+	return m.close()
+}
+
+func (m *mapReader) reason() Reason {
+	s := m.text(readingReason, maxName)
+	if m.err != nil {
+		return ""
+	}
+	for _, row := range reasonTable {
+		if string(row.reason) == string(s) {
+			return row.reason
+		}
+	}
+	m.fail(readingReason, fmt.Errorf("unknown reason %q", s))
+	return ""
+}
+
+func unitProblem(u Unit, q Quantity, want Unit) error {
+	return fmt.Errorf("%q is not the unit of %s, which is %q", u, q, want)
+}

@@ -1,0 +1,81 @@
+package schemas
+
+import (
+	"encoding/json"
+	"time"
+)
+
+type faultJSON struct {
+	Meter MeterID `json:"meter"`
+	Since moment  `json:"since"`
+	Error string  `json:"error"`
+}
+
+// MarshalJSON writes {"meter", "since", "error"}.
+func (f MeterFault) MarshalJSON() ([]byte, error) {
+	return json.Marshal(faultJSON{f.Meter, moment(f.Since), f.Error})
+}
+
+// UnmarshalJSON reads what MarshalJSON writes, strictly.
+func (f *MeterFault) UnmarshalJSON(data []byte) error {
+	o := openObject(data)
+	v := MeterFault{
+		Meter: member[MeterID](o, "meter"),
+		Since: time.Time(member[moment](o, "since")),
+		Error: member[string](o, "error"),
+	}
+	return o.finish(v.validate, func() { *f = v })
+}
+
+type statusJSON struct {
+	Collector    CollectorID  `json:"collector"`
+	Area         AreaCode     `json:"area"`
+	At           moment       `json:"at"`
+	StartedAt    moment       `json:"started_at"`
+	Version      string       `json:"version"`
+	ReadsPlanned uint64       `json:"reads_planned"`
+	ReadsDone    uint64       `json:"reads_done"`
+	ReadsFailed  uint64       `json:"reads_failed"`
+	ReadsMissed  uint64       `json:"reads_missed"`
+	ValuesRead   uint64       `json:"values_read"`
+	SpoolRecords uint64       `json:"spool_records"`
+	SpoolBytes   uint64       `json:"spool_bytes"`
+	SpoolQuota   uint64       `json:"spool_quota"`
+	SpoolFull    bool         `json:"spool_full"`
+	FailingTotal uint32       `json:"failing_total"`
+	Failing      []MeterFault `json:"failing"`
+}
+
+// MarshalJSON writes the JSON form [status.schema.json]. "failing" is always
+// an array.
+func (s Status) MarshalJSON() ([]byte, error) {
+	if err := s.Validate(); err != nil {
+		return nil, err
+	}
+	failing := s.Failing
+	if failing == nil {
+		failing = []MeterFault{}
+	}
+	return json.Marshal(statusJSON{s.Collector, s.Area, moment(s.At), moment(s.StartedAt), s.Version,
+		s.ReadsPlanned, s.ReadsDone, s.ReadsFailed, s.ReadsMissed, s.ValuesRead,
+		s.SpoolRecords, s.SpoolBytes, s.SpoolQuota, s.SpoolFull, s.FailingTotal, failing})
+}
+
+// UnmarshalJSON reads the JSON form, strictly. An error names the field.
+func (s *Status) UnmarshalJSON(data []byte) error {
+	o := openObject(data)
+	v := Status{
+		Collector: member[CollectorID](o, "collector"),
+		Area:      member[AreaCode](o, "area"),
+		At:        time.Time(member[moment](o, "at")),
+		StartedAt: time.Time(member[moment](o, "started_at")),
+		Version:   member[string](o, "version"),
+	}
+	for _, c := range v.counters() {
+		*c.value = member[uint64](o, statusFields[c.key])
+	}
+	v.SpoolFull = member[bool](o, "spool_full")
+	v.FailingTotal = member[uint32](o, "failing_total")
+	v.Failing = members[MeterFault](o, "failing", MaxFailing)
+	return o.finish(v.Validate, func() { *s = v })
+}

@@ -1,0 +1,326 @@
+package schemas
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"math"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+)
+
+const draft = "https://json-schema.org/draft/2020-12/schema"
+
+type node = map[string]any
+
+// Patterns of the JSON forms. The code checks by hand; TestSchemasAgree holds
+// both against the same samples.
+var (
+	idNode      = node{"type": "string", "pattern": fmt.Sprintf("^[0-9A-Za-z_-]{1,%d}$", maxID)}
+	areaNode    = node{"type": "string", "pattern": "^([0-9]{6}|[0-9]{9}|[0-9]{12})$"}
+	momentNode  = node{"type": "string", "pattern": `^2[01][0-9]{2}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z$`, "format": "date-time"}
+	decimalNode = node{"type": "string", "maxLength": 38,
+		"pattern": `^((0|-?[1-9][0-9]*)(\.[0-9]{1,18})?|-0\.[0-9]{0,17}[1-9][0-9]{0,17})$`}
+	randomNode = node{"type": "string", "pattern": "^[0-9a-f]{16}$"}
+)
+
+// typeNodes gives the schema of each Go type that a JSON form may hold. A
+// field of any other type fails the generator.
+func typeNodes() map[reflect.Type]node {
+	return map[reflect.Type]node{
+		reflect.TypeFor[MeterID]():     idNode,
+		reflect.TypeFor[CollectorID](): idNode,
+		reflect.TypeFor[AreaCode]():    areaNode,
+		reflect.TypeFor[moment]():      momentNode,
+		reflect.TypeFor[*Decimal]():    decimalNode,
+		reflect.TypeFor[random8]():     randomNode,
+		reflect.TypeFor[Quantity]():    {"enum": allQuantities()},
+		reflect.TypeFor[Unit]():        {"enum": allUnits()},
+		reflect.TypeFor[Quality]():     {"enum": []string{Good.String(), Suspect.String(), Missing.String()}},
+		reflect.TypeFor[*Reason]():     {"enum": append(reasonsOf(Suspect), reasonsOf(Missing)...)},
+		reflect.TypeFor[uint64]():      {"type": "integer", "minimum": 0, "maximum": uint64(MaxCount)},
+		reflect.TypeFor[uint32]():      {"type": "integer", "minimum": 0, "maximum": uint32(math.MaxUint32)},
+		reflect.TypeFor[bool]():        {"type": "boolean"},
+		reflect.TypeFor[[]Reading]():   {"type": "array", "minItems": 1, "maxItems": MaxReadings, "items": node{"$ref": "reading.schema.json"}},
+	}
+}
+
+// objectNode makes the schema of a JSON form from its struct: names and what
+// may be absent from the tags, the rest from the types.
+func objectNode(t *testing.T, form reflect.Type, own node) node {
+	t.Helper()
+	properties, required := node{}, []string{}
+	types := typeNodes()
+	for i := range form.NumField() {
+		f := form.Field(i)
+		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
+		n, ok := own[name]
+		if !ok {
+			if n, ok = types[f.Type]; !ok {
+				t.Fatalf("%s.%s: no schema for %s", form, f.Name, f.Type)
+			}
+		}
+		properties[name] = n
+		if options != "omitempty" {
+			required = append(required, name)
+		}
+	}
+	return node{"type": "object", "additionalProperties": false, "properties": properties, "required": required}
+}
+
+func lineNode(limit int) node {
+	return node{"type": "string", "minLength": 1, "maxLength": limit}
+}
+
+// readingRules says what properties cannot say one by one: quality, reason
+// and value go together, and the unit follows from the quantity.
+func readingRules() []any {
+	byUnit := make(map[Unit][]Quantity)
+	for _, q := range Quantities() {
+		byUnit[q.Unit] = append(byUnit[q.Unit], q.Quantity)
+	}
+	var units []any
+	for _, u := range allUnits() {
+		units = append(units, node{"properties": node{"unit": node{"const": u}, "quantity": node{"enum": byUnit[Unit(u)]}}})
+	}
+	return []any{
+		node{"anyOf": []any{
+			node{"properties": node{"quality": node{"const": "good"}, "reason": false}, "required": []string{"value"}},
+			node{"properties": node{"quality": node{"const": "suspect"}, "reason": node{"enum": reasonsOf(Suspect)}}, "required": []string{"value", "reason"}},
+			node{"properties": node{"quality": node{"const": "missing"}, "reason": node{"enum": reasonsOf(Missing)}, "value": false}, "required": []string{"reason"}},
+		}},
+		node{"anyOf": units},
+	}
+}
+
+func schemaDocs(t *testing.T) map[string]node {
+	reading := objectNode(t, reflect.TypeFor[readingJSON](), nil)
+	reading["allOf"] = readingRules()
+	fault := objectNode(t, reflect.TypeFor[faultJSON](), node{"error": lineNode(MaxFaultText)})
+	seqRange := objectNode(t, reflect.TypeFor[rangeJSON](), nil)
+	docs := map[string]node{
+		"reading": reading,
+		"batch":   objectNode(t, reflect.TypeFor[batchJSON](), nil),
+		"status": objectNode(t, reflect.TypeFor[statusJSON](), node{"version": lineNode(MaxVersion),
+			"failing": node{"type": "array", "maxItems": MaxFailing, "items": fault}}),
+		"receipt": objectNode(t, reflect.TypeFor[receiptJSON](), node{
+			"stored": node{"type": "array", "minItems": 1, "maxItems": MaxSeqRanges, "items": seqRange}}),
+	}
+	for name, comment := range map[string]string{
+		"reading": "One value of one quantity of one meter at one moment. Exact numbers are strings. A missing reading has no value.",
+		"batch":   "What a collector seals at once, in the order in which it was read. The code also refuses what does not fit a 64-bit mantissa.",
+		"status":  "A collector's account of itself. The code also refuses a meter listed twice, a failing_total below the list, texts that do not print, and texts longer than the limit in bytes of UTF-8.",
+		"receipt": "The envelopes that the hub has stored. The code also refuses ranges that do not ascend, overlap or touch.",
+	} {
+		docs[name]["$schema"] = draft
+		docs[name]["$id"] = "https://citygrid.invalid/schemas/v1/" + name + ".schema.json"
+		docs[name]["title"] = name
+		docs[name]["$comment"] = comment
+	}
+	return docs
+}
+
+func TestSchemaDocuments(t *testing.T) {
+	for name, doc := range schemaDocs(t) {
+		var b bytes.Buffer
+		enc := json.NewEncoder(&b)
+		enc.SetEscapeHTML(false)
+		enc.SetIndent("", "  ")
+		if err := enc.Encode(doc); err != nil {
+			t.Fatal(err)
+		}
+		golden(t, name+".schema.json", b.Bytes())
+	}
+}
+
+// compiled reads the committed schemas, not the generated ones.
+func compiled(t *testing.T, name string) *jsonschema.Schema {
+	t.Helper()
+	c := jsonschema.NewCompiler()
+	c.AssertFormat()
+	for _, n := range []string{"reading", "batch", "status", "receipt"} {
+		doc, err := jsonschema.UnmarshalJSON(strings.NewReader(readDoc(t, n+".schema.json")))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := c.AddResource("https://citygrid.invalid/schemas/v1/"+n+".schema.json", doc); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s, err := c.Compile("https://citygrid.invalid/schemas/v1/" + name + ".schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func schemaVerdict(t *testing.T, s *jsonschema.Schema, doc string) error {
+	t.Helper()
+	v, err := jsonschema.UnmarshalJSON(strings.NewReader(doc))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.Validate(v)
+}
+
+const (
+	goodJSON    = `{"meter":"m1","quantity":"water.flow","value":"9.99","unit":"m3/h","taken_at":"2026-03-01T08:00:01.250Z","quality":"good"}`
+	suspectJSON = `{"meter":"m1","quantity":"water.flow","value":"-9","unit":"m3/h","taken_at":"2026-03-01T08:00:01.250Z","quality":"suspect","reason":"range"}`
+	missingJSON = `{"meter":"m1","quantity":"water.flow","unit":"m3/h","taken_at":"2026-03-01T08:00:01.250Z","quality":"missing","reason":"nan"}`
+	receiptText = `{"collector":"c-1","boot":7,"random":"0001020304fdfeff","stored":[{"from":1,"to":2}]}`
+	statusText  = `{"collector":"c-1","area":"110101","at":"2026-03-01T08:00:01.250Z","started_at":"2026-03-01T08:00:00.000Z","version":"v1",` +
+		`"reads_planned":1,"reads_done":1,"reads_failed":0,"reads_missed":0,"values_read":9,"spool_records":0,"spool_bytes":0,"spool_quota":5,` +
+		`"spool_full":false,"failing_total":1,"failing":[{"meter":"m1","since":"2026-03-01T08:00:01.250Z","error":"no answer"}]}`
+)
+
+// jsonRefusals changes one place of a sound document. codeOnly marks what JSON
+// Schema cannot say or a parser has already hidden from it.
+var jsonRefusals = []struct {
+	kind, base, old, new, field string
+	codeOnly                    bool
+}{
+	{"reading", goodJSON, `"meter":"m1",`, ``, "meter", false},
+	{"reading", goodJSON, `"meter":"m1"`, `"meter":null`, "meter", false},
+	{"reading", goodJSON, `"meter":"m1"`, `"meter":1`, "meter", false},
+	{"reading", goodJSON, `"meter"`, `"Meter"`, "meter", false},
+	{"reading", goodJSON, `"meter":"m1"`, `"meter":"m/1"`, "meter", false},
+	{"reading", goodJSON, `"meter":"m1"`, `"meter":"m1","meter":"m1"`, "meter", true},
+	{"reading", goodJSON, `"meter":"m1"`, `"meter":"m1","x":1`, "x", false},
+	{"reading", goodJSON, `water.flow`, `water.colour`, "quantity", false},
+	{"reading", goodJSON, `m3/h`, `m3`, "unit", false},
+	{"reading", goodJSON, `"9.99"`, `9.99`, "value", false},
+	{"reading", goodJSON, `"9.99"`, `"+9.99"`, "value", false},
+	{"reading", goodJSON, `"9.99"`, `"09.99"`, "value", false},
+	{"reading", goodJSON, `"9.99"`, `"-0"`, "value", false},
+	{"reading", goodJSON, `"9.99"`, `"-0.00"`, "value", false},
+	{"reading", goodJSON, `"9.99"`, `"1e3"`, "value", false},
+	{"reading", goodJSON, `"9.99"`, `".5"`, "value", false},
+	{"reading", goodJSON, `"9.99"`, `"0.0000000000000000001"`, "value", false},
+	{"reading", goodJSON, `"9.99"`, `"9223372036854775808"`, "value", true},
+	{"reading", goodJSON, `"9.99"`, `""`, "value", false},
+	{"reading", goodJSON, `"value":"9.99",`, ``, "value", false},
+	{"reading", goodJSON, `08:00:01.250Z`, `08:00:01Z`, "taken_at", false},
+	{"reading", goodJSON, `08:00:01.250Z`, `08:00:01.250+00:00`, "taken_at", false},
+	{"reading", goodJSON, `08:00:01.250Z`, `08:00:61.250Z`, "taken_at", false},
+	{"reading", goodJSON, `08:00:01.250Z`, `08:00:01.2501Z`, "taken_at", false},
+	{"reading", goodJSON, `2026-03`, `1999-03`, "taken_at", false},
+	{"reading", goodJSON, `2026-03-01`, `2026-02-30`, "taken_at", false},
+	{"reading", goodJSON, `"good"`, `"Good"`, "quality", false},
+	{"reading", goodJSON, `"good"`, `0`, "quality", false},
+	{"reading", goodJSON, `"good"`, `"good","reason":"range"`, "reason", false},
+	{"reading", suspectJSON, `,"reason":"range"`, ``, "reason", false},
+	{"reading", suspectJSON, `"range"`, `"nan"`, "reason", false},
+	{"reading", missingJSON, `"nan"`, `"clock"`, "reason", false},
+	{"reading", missingJSON, `"unit"`, `"value":"0","unit"`, "value", false},
+	{"reading", goodJSON, goodJSON, `[]`, "", false},
+	{"reading", goodJSON, goodJSON, `null`, "", false},
+	{"receipt", receiptText, `"boot":7`, `"boot":4294967296`, "boot", false},
+	{"receipt", receiptText, `"boot":7`, `"boot":7.5`, "boot", false},
+	{"receipt", receiptText, `fdfeff`, `FDFEFF`, "random", false},
+	{"receipt", receiptText, `fdfeff`, `fdfe`, "random", false},
+	{"receipt", receiptText, `[{"from":1,"to":2}]`, `[]`, "stored", false},
+	{"receipt", receiptText, `[{"from":1,"to":2}]`, `[null]`, "stored[0]", false},
+	{"receipt", receiptText, `"to":2`, `"to":2,"by":1`, "stored[0].by", false},
+	{"receipt", receiptText, `"to":2`, `"to":0`, "stored[0]", true},
+	{"receipt", receiptText, `"to":2}`, `"to":2},{"from":3,"to":4}`, "stored[1]", true},
+	{"status", statusText, `"spool_full":false`, `"spool_full":"no"`, "spool_full", false},
+	{"status", statusText, `"values_read":9`, `"values_read":9007199254740992`, "values_read", false},
+	{"status", statusText, `"reads_done":1,`, ``, "reads_done", false},
+	{"status", statusText, `"v1"`, `""`, "version", false},
+	{"status", statusText, `"no answer"`, `"no\nanswer"`, "failing[0].error", true},
+	{"status", statusText, `"failing_total":1`, `"failing_total":0`, "failing_total", true},
+}
+
+func TestSchemasAgree(t *testing.T) {
+	decode := map[string]func(string) error{
+		"reading": func(s string) error { return json.Unmarshal([]byte(s), new(Reading)) },
+		"receipt": func(s string) error { return json.Unmarshal([]byte(s), new(Receipt)) },
+		"status":  func(s string) error { return json.Unmarshal([]byte(s), new(Status)) },
+	}
+	for _, c := range jsonRefusals {
+		s := compiled(t, c.kind)
+		if err := decode[c.kind](c.base); err != nil {
+			t.Fatalf("the sound %s: %v", c.kind, err)
+		}
+		if err := schemaVerdict(t, s, c.base); err != nil {
+			t.Fatalf("the sound %s: %v", c.kind, err)
+		}
+		doc := strings.Replace(c.base, c.old, c.new, 1)
+		err := decode[c.kind](doc)
+		if err == nil {
+			t.Errorf("accepted %s", doc)
+			continue
+		}
+		wantField(t, err, c.field)
+		if verdict := schemaVerdict(t, s, doc); (verdict == nil) != c.codeOnly {
+			t.Errorf("schema says %v for %s", verdict, doc)
+		}
+	}
+}
+
+func TestVectorsObeySchemas(t *testing.T) {
+	for _, kind := range []string{"batch", "status", "receipt"} {
+		var vs []vector
+		readVectors(t, kind, &vs)
+		s := compiled(t, kind)
+		for _, v := range vs {
+			if err := schemaVerdict(t, s, string(v.JSON)); err != nil {
+				t.Errorf("%s %q: %v", kind, v.Name, err)
+			}
+		}
+	}
+}
+
+func TestReadingJSONForms(t *testing.T) {
+	for _, doc := range []string{goodJSON, suspectJSON, missingJSON} {
+		var r Reading
+		if err := json.Unmarshal([]byte(doc), &r); err != nil {
+			t.Fatal(err)
+		}
+		out, err := json.Marshal(r)
+		if err != nil || string(out) != doc {
+			t.Errorf("got %s, %v, want %s", out, err, doc)
+		}
+	}
+	if _, err := json.Marshal(Reading{Meter: "m1"}); err == nil {
+		t.Error("wrote an unsound reading")
+	}
+}
+
+func FuzzReadingJSON(f *testing.F) {
+	for _, doc := range []string{goodJSON, suspectJSON, missingJSON} {
+		f.Add([]byte(doc))
+	}
+	for _, c := range jsonRefusals {
+		f.Add([]byte(strings.Replace(c.base, c.old, c.new, 1)))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var r, again Reading
+		if json.Unmarshal(data, &r) != nil {
+			return
+		}
+		if err := r.Validate(); err != nil {
+			t.Fatalf("accepted what Validate refuses: %v", err)
+		}
+		out, err := json.Marshal(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal(out, &again); err != nil || again != r {
+			t.Fatalf("%s came back as %+v, %v, want %+v", out, again, err, r)
+		}
+	})
+}
+
+func TestMomentsOutsideUTC(t *testing.T) {
+	r := good("m1", "water.flow", 1, 0, 1)
+	r.TakenAt = r.TakenAt.In(time.FixedZone("CST", 8*3600))
+	out, err := json.Marshal(r)
+	if err != nil || !strings.Contains(string(out), `"2026-03-01T08:00:01.250Z"`) {
+		t.Errorf("got %s, %v", out, err)
+	}
+}

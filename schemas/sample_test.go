@@ -1,0 +1,114 @@
+package schemas
+
+import (
+	"errors"
+	"flag"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+)
+
+var update = flag.Bool("update", false, "write the generated documents and vectors anew")
+
+// golden compares a committed file with what the code makes of it.
+func golden(t *testing.T, path string, want []byte) {
+	t.Helper()
+	if *update {
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, want, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	got, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(got) != string(want) {
+		t.Errorf("%s differs from the code; if the change is meant, run go test ./schemas -update and read the diff", path)
+	}
+}
+
+// wantField checks that err names the field.
+func wantField(t *testing.T, err error, field string) {
+	t.Helper()
+	var fe *FieldError
+	if !errors.As(err, &fe) {
+		t.Fatalf("error %v, want a FieldError for %q", err, field)
+	}
+	if fe.Field != field {
+		t.Errorf("field %q, want %q (%v)", fe.Field, field, err)
+	}
+}
+
+func at2026(seconds int) time.Time {
+	return time.Date(2026, 3, 1, 8, 0, seconds, 250e6, time.UTC)
+}
+
+func good(meter MeterID, q Quantity, m int64, e int8, second int) Reading {
+	info, _ := q.Info()
+	return Reading{Meter: meter, Quantity: q, Value: Decimal{m, e}, Unit: info.Unit, TakenAt: at2026(second)}
+}
+
+func flawed(r Reading, why Reason) Reading {
+	r.Reason = why
+	r.Quality, _ = why.Quality()
+	if r.Quality == Missing {
+		r.Value = Decimal{}
+	}
+	return r
+}
+
+func sampleBatch() *Batch {
+	return &Batch{
+		Collector: "col-0001", Area: "110101001", SealedAt: at2026(30),
+		Readings: []Reading{
+			good("11010100100000017", "water.volume.forward", 56486, -2, 1),
+			flawed(good("11010100100000017", "water.flow", -3, 0, 1), ReasonRange),
+			flawed(good("11010100100000017", "water.pressure", 0, 0, 1), ReasonSentinel),
+			good("P_42", "power.voltage.l1", 2302, -1, 2),
+			good("P_42", "power.energy.import", 9223372036854775807, -18, 3),
+			good("11010100100000017", "water.valve.state", 1, 0, 3),
+			flawed(good("G7", "gas.volume.standard", -9223372036854775808, 18, 4), ReasonRollback),
+		},
+	}
+}
+
+// batchOf returns a batch as an ordinary cabinet makes it: n readings, ten of
+// each meter at one moment, ids of 17 digits.
+func batchOf(n int) *Batch {
+	quantities := []Quantity{"power.energy.import", "power.energy.export", "power.energy.reactive.import",
+		"power.active", "power.voltage.l1", "power.voltage.l2", "power.voltage.l3",
+		"power.current.l1", "power.current.l2", "power.factor"}
+	b := &Batch{Collector: "collector-1101-07", Area: "110101001003", SealedAt: at2026(59)}
+	for i := range n {
+		id := MeterID("110101001000000") + MeterID(rune('0'+i/10%10)) + MeterID(rune('0'+i/100))
+		b.Readings = append(b.Readings, good(id, quantities[i%10], 123456789+int64(i), -3, i/10%60))
+	}
+	return b
+}
+
+func sampleStatus() *Status {
+	return &Status{
+		Collector: "col-0001", Area: "110101", At: at2026(20), StartedAt: at2026(0), Version: "0.1.0+abc",
+		ReadsPlanned: 100, ReadsDone: 96, ReadsFailed: 3, ReadsMissed: 1, ValuesRead: 960,
+		SpoolRecords: 12, SpoolBytes: 70000, SpoolQuota: MaxCount, SpoolFull: true, FailingTotal: 5,
+		Failing: []MeterFault{
+			{Meter: "P_42", Since: at2026(3), Error: "read 10 registers from 0x0000: no answer in 1s"},
+			{Meter: "G7", Since: at2026(4), Error: "表 7: 异常码 2"},
+		},
+	}
+}
+
+func sampleReceipt() *Receipt {
+	return &Receipt{
+		Collector: "col-0001", Boot: 7, Random: [8]byte{0, 1, 2, 3, 0xfc, 0xfd, 0xfe, 0xff},
+		Stored: []SeqRange{{0, 0}, {2, 5}, {1000, 4294967295}},
+	}
+}
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

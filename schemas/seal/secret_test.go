@@ -1,0 +1,81 @@
+package seal
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"go.yaml.in/yaml/v3"
+
+	"citygrid/schemas"
+)
+
+// TestSecretsDoNotPrint sends every type that holds a secret through everything
+// that prints, also inside other structures and as unexported fields.
+func TestSecretsDoNotPrint(t *testing.T) {
+	const plain = "k3y-material-of-exactly-32-bytes"
+	key, err := NewCollectorKey([]byte(plain))
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret := NewSecret([]byte(plain))
+	master := Master{Tenant: "t", Generation: 1, Secret: secret}
+	bundle := Bundle{Tenant: "t", Area: "310110", Collector: schemas.CollectorID("c"), Key: key, BrokerPassword: secret}
+	type hidden struct{ inner any }
+	type hiddenKey struct{ key CollectorKey }
+	values := []any{secret, &secret, key, &key, master, &master, bundle, &bundle,
+		hidden{secret}, hiddenKey{key}, &hiddenKey{key}, []Secret{secret}, map[string]CollectorKey{"k": key},
+		SealerConfig{Key: key}, struct{ M *Master }{&master}}
+	for _, v := range values {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%p", "%t", "%w", "%08b"} {
+			noSecret(t, fmt.Sprintf("%T %s", v, verb), fmt.Sprintf(verb, v), plain)
+		}
+		noSecret(t, "Sprint", fmt.Sprint(v), plain)
+		if js, err := json.Marshal(v); err == nil {
+			noSecret(t, fmt.Sprintf("%T JSON", v), string(js), plain)
+		}
+		if ym, err := yaml.Marshal(v); err == nil {
+			noSecret(t, fmt.Sprintf("%T YAML", v), string(ym), plain)
+		}
+		var text, js bytes.Buffer
+		slog.New(slog.NewTextHandler(&text, nil)).Info("m", "v", v)
+		slog.New(slog.NewJSONHandler(&js, nil)).Info("m", "v", v)
+		noSecret(t, fmt.Sprintf("%T slog", v), text.String()+js.String(), plain)
+	}
+	for _, v := range []any{secret, key, master, &master} {
+		if got := fmt.Sprintf("%v|%+v|%#v|%s|%x", v, v, v, v, v); got != strings.Repeat(redacted+"|", 4)+redacted {
+			t.Errorf("%T prints as %s", v, got)
+		}
+	}
+}
+
+func noSecret(t *testing.T, how, printed, plain string) {
+	t.Helper()
+	decimal := strings.Trim(fmt.Sprint([]byte(plain)[:4]), "[]")
+	for _, form := range []string{plain, plain[:8], fmt.Sprintf("%x", plain[:8]), fmt.Sprintf("%X", plain[:8]), decimal, strings.ReplaceAll(decimal, " ", ",")} {
+		if strings.Contains(printed, form) {
+			t.Errorf("%s shows the secret: %s", how, printed)
+		}
+	}
+}
+
+func TestSecret(t *testing.T) {
+	source := []byte("abc")
+	s := NewSecret(source)
+	source[0] = 'x'
+	if string(s.Reveal()) != "abc" || s.IsZero() {
+		t.Errorf("a Secret does not keep its own copy: %q", s.Reveal())
+	}
+	if !s.Equal(NewSecret([]byte("abc"))) || s.Equal(NewSecret([]byte("abd"))) || s.Equal(Secret{}) {
+		t.Error("Equal is wrong")
+	}
+	same := s
+	s.Destroy()
+	if !same.IsZero() || !s.IsZero() || len(same.Reveal()) != 0 {
+		t.Error("Destroy left a copy")
+	}
+	Secret{}.Destroy()
+}

@@ -1,0 +1,189 @@
+package schemas
+
+import (
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// SeqRange is the closed interval [From, To] of envelope sequence numbers.
+type SeqRange struct{ From, To uint32 }
+
+// Receipt is the hub's word that the envelopes it names are in the store. A
+// collector frees its spool on a receipt and on nothing else.
+type Receipt struct {
+	Collector CollectorID
+	// Boot and Random name the collector's session (seal.Context).
+	Boot   uint32
+	Random [8]byte
+	// Stored lists the sequence numbers, ascending, not overlapping and not
+	// touching, 1 to MaxSeqRanges ranges.
+	Stored []SeqRange
+}
+
+// MaxSeqRanges bounds a Receipt.
+const MaxSeqRanges = 1024
+
+// Status is a collector's account of itself, published every few seconds and
+// not spooled: a newer one replaces it.
+type Status struct {
+	Collector CollectorID
+	Area      AreaCode
+	At        time.Time
+	StartedAt time.Time
+	// Version names the collector's build, 1 to MaxVersion bytes on one line.
+	Version string
+	// Counters since StartedAt, each at most MaxCount.
+	ReadsPlanned, ReadsDone, ReadsFailed, ReadsMissed uint64
+	ValuesRead                                        uint64
+	// Spool depth and quota now, each at most MaxCount.
+	SpoolRecords, SpoolBytes, SpoolQuota uint64
+	// SpoolFull is true while the collector has stopped reading because its
+	// disk or its quota is full.
+	SpoolFull bool
+	// Failing lists the meters whose last read failed, at most MaxFailing of
+	// them and none twice, and FailingTotal counts all.
+	FailingTotal uint32
+	Failing      []MeterFault
+}
+
+// Bounds of a Status.
+const (
+	// MaxFailing bounds the list Failing.
+	MaxFailing = 100
+	// MaxVersion bounds Version, in bytes.
+	MaxVersion = 64
+	// MaxFaultText bounds MeterFault.Error, in bytes.
+	MaxFaultText = 256
+	// MaxCount is the largest counter: 2^53-1, the largest integer that every
+	// reader of JSON keeps exactly [RFC 8259 6].
+	MaxCount = 1<<53 - 1
+)
+
+// MeterFault says since when and why a meter does not answer.
+type MeterFault struct {
+	Meter MeterID
+	Since time.Time
+	// Error is one line for the operator: what was asked, what came back; 1 to
+	// MaxFaultText bytes. FaultText makes it from any text.
+	Error string
+}
+
+// Validate reports the first thing that keeps r from being sent or acted on.
+func (r Receipt) Validate() error {
+	if err := r.Collector.Validate(); err != nil {
+		return err
+	}
+	if n := len(r.Stored); n == 0 || n > MaxSeqRanges {
+		return &FieldError{Field: "stored", Problem: fmt.Sprintf("%d ranges, want 1 to %d", n, MaxSeqRanges)}
+	}
+	for i, s := range r.Stored {
+		if s.From > s.To {
+			return &FieldError{Field: fmt.Sprintf("stored[%d]", i), Problem: fmt.Sprintf("from %d is above to %d", s.From, s.To)}
+		}
+		// The sum is taken in 64 bits: To may be the largest uint32.
+		if i > 0 && uint64(s.From) <= uint64(r.Stored[i-1].To)+1 {
+			return &FieldError{Field: fmt.Sprintf("stored[%d]", i), Problem: fmt.Sprintf("from %d touches or precedes the range before it, which ends at %d", s.From, r.Stored[i-1].To)}
+		}
+	}
+	return nil
+}
+
+// Validate reports the first thing that keeps s from being sent or shown. It
+// does not compare At with StartedAt: the clock of a collector may be set
+// while it runs.
+func (s Status) Validate() error {
+	if err := s.Collector.Validate(); err != nil {
+		return err
+	}
+	if err := s.Area.Validate(); err != nil {
+		return err
+	}
+	if err := validTime("at", s.At); err != nil {
+		return err
+	}
+	if err := validTime("started_at", s.StartedAt); err != nil {
+		return err
+	}
+	if err := validLine("version", s.Version, MaxVersion); err != nil {
+		return err
+	}
+	for _, c := range s.counters() {
+		if *c.value > MaxCount {
+			return &FieldError{Field: statusFields[c.key], Problem: fmt.Sprintf("%d, want at most %d", *c.value, uint64(MaxCount))}
+		}
+	}
+	return s.validFailing()
+}
+
+func (s Status) validFailing() error {
+	n := len(s.Failing)
+	if n > MaxFailing {
+		return &FieldError{Field: "failing", Problem: fmt.Sprintf("%d meters, want at most %d", n, MaxFailing)}
+	}
+	if uint64(s.FailingTotal) < uint64(n) {
+		return &FieldError{Field: "failing_total", Problem: fmt.Sprintf("%d, fewer than the %d meters listed", s.FailingTotal, n)}
+	}
+	seen := make(map[MeterID]bool, n)
+	for i, f := range s.Failing {
+		if err := f.validate(); err != nil {
+			return at(fmt.Sprintf("failing[%d]", i), err)
+		}
+		if seen[f.Meter] {
+			return &FieldError{Field: fmt.Sprintf("failing[%d].meter", i), Problem: fmt.Sprintf("%q is listed twice", f.Meter)}
+		}
+		seen[f.Meter] = true
+	}
+	return nil
+}
+
+func (f MeterFault) validate() error {
+	if err := f.Meter.Validate(); err != nil {
+		return err
+	}
+	if err := validTime("since", f.Since); err != nil {
+		return err
+	}
+	return validLine("error", f.Error, MaxFaultText)
+}
+
+// validLine refuses a text that is empty, too long, or more than one line of
+// printable characters.
+func validLine(field, s string, limit int) error {
+	switch {
+	case s == "" || len(s) > limit:
+		return &FieldError{Field: field, Problem: fmt.Sprintf("%d bytes, want 1 to %d", len(s), limit)}
+	case !utf8.ValidString(s):
+		return &FieldError{Field: field, Problem: errUTF8.Error()}
+	case strings.ContainsFunc(s, notPrintable):
+		return &FieldError{Field: field, Problem: "a character that does not print, want one line of text"}
+	}
+	return nil
+}
+
+func notPrintable(r rune) bool { return !unicode.IsPrint(r) }
+
+// FaultText makes a text fit MeterFault.Error: what does not print becomes a
+// space, what is too long is cut at a character and ends in "...", and an
+// empty text becomes "unknown error".
+func FaultText(s string) string {
+	s = strings.TrimSpace(strings.Map(func(r rune) rune {
+		if notPrintable(r) || r == utf8.RuneError {
+			return ' '
+		}
+		return r
+	}, s))
+	if s == "" {
+		return "unknown error"
+	}
+	if len(s) <= MaxFaultText {
+		return s
+	}
+	cut := MaxFaultText - len("...")
+	for !utf8.RuneStart(s[cut]) {
+		cut--
+	}
+	return s[:cut] + "..."
+}

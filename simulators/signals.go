@@ -1,0 +1,267 @@
+package simulators
+
+import (
+	"math"
+	"time"
+
+	"citygrid/schemas"
+)
+
+// micro is the resolution of everything that is true of a meter: millionths of
+// the quantity's unit, as an int64. A register then shows as much of it as its
+// format can.
+const micro = 1e6
+
+// traits are what the seed makes of a meter. They do not change.
+type traits struct {
+	curve curve
+	// mean is the mean flow (m3/h) or power (W); sign is -1 for a meter that
+	// feeds in or flows backwards.
+	mean, sign float64
+	// main, minor, reactive, other are the counters' values at the start.
+	main, minor, reactive, other int64
+	// shares are the phases' parts of the whole; they differ by at least 0.03.
+	shares  [3]float64
+	factor  float64 // power factor
+	ratio   float64 // standard to working volume
+	voltage float64 // offset from nominal
+	credit  float64
+	// rest levels of pressure (kPa), temperature (Cel), battery (V), and the
+	// pipe's area (m2)
+	pressure, temperature, battery, area float64
+}
+
+func newTraits(medium schemas.Medium, seed uint64, start time.Time, singlePhase bool) traits {
+	draw := func(salt uint64, low, high float64) float64 { return between(mix(seed, salt), low, high) }
+	t := traits{
+		curve: newCurve(medium, seed, start), sign: 1,
+		main:     int64(draw(saltBaseMain, 5e3, 9.5e4) * micro),
+		minor:    int64(draw(saltBaseMinor, 10, 900) * micro),
+		reactive: int64(draw(saltBaseReactive, 1e3, 4.9e3) * micro),
+		other:    int64(draw(saltBaseOther, 1, 9.9) * micro),
+		factor:   draw(saltFactor, 0.9, 0.98),
+		ratio:    draw(saltRatio, 3, 5),
+		voltage:  draw(saltVoltage, 0, 2),
+		credit:   draw(saltCredit, 0, creditBought),
+		pressure: draw(saltPressure, 250, 420), temperature: draw(saltTemperature, 8, 22),
+		battery: draw(saltBattery, 3.25, 3.65), area: draw(saltArea, 2e-4, 9e-4),
+	}
+	switch medium {
+	case schemas.Power:
+		t.mean = draw(saltMean, 800, 9000)
+	case schemas.Water:
+		t.mean = draw(saltMean, 0.05, 0.9)
+	default:
+		t.mean = draw(saltMean, 2, 60)
+	}
+	if mix(seed, saltSign)%8 == 0 && medium != schemas.Gas {
+		t.sign = -1
+	}
+	l1, l2 := draw(saltShare1, 0.39, 0.42), draw(saltShare2, 0.32, 0.34)
+	t.shares = [3]float64{l1, l2, 1 - l1 - l2}
+	if singlePhase {
+		t.shares = [3]float64{1, 0, 0}
+	}
+	return t
+}
+
+// perHour returns how much the main counter grows in an hour at the mean.
+func (t *traits) perHour(medium schemas.Medium) float64 {
+	if medium == schemas.Power {
+		return t.mean / 1000
+	}
+	return t.mean
+}
+
+// instant is a moment of a meter: what all its registers have in common.
+type instant struct {
+	step uint64
+	// rate is the flow or power now, relative to the mean.
+	rate float64
+	// used is the consumption since the counters' origin, in units of the main
+	// counter; usedCredit since the start, whatever was reset.
+	used, usedCredit float64
+	// main, minor, reactive and other are the counters' values at the origin.
+	main, minor, reactive, other int64
+}
+
+// wobble is noise in [0, 1), new with each step and of its own for each tag.
+func (m *Meter) wobble(in instant, tag uint64) float64 {
+	return unit(mix(mix(m.Seed, saltWobble+tag<<8), in.step))
+}
+
+// signal returns what is true of a quantity, in millionths of its unit; for a
+// State quantity, the code.
+type signal func(m *Meter, in instant) int64
+
+func toMicro(v float64) int64 { return int64(math.Round(v * micro)) }
+
+// Shares of the main consumption that the lesser counters see.
+const (
+	minorShare    = 0.02
+	reactiveShare = 0.3
+	otherShare    = 0.004
+)
+
+// The counters. A meter that feeds in counts its main consumption on the other
+// side.
+func mainCount(_ *Meter, in instant) int64 { return in.main + int64(in.used*micro) }
+func minorCount(_ *Meter, in instant) int64 {
+	return in.minor + int64(in.used*minorShare*micro)
+}
+func reactiveCount(_ *Meter, in instant) int64 {
+	return in.reactive + int64(in.used*reactiveShare*micro)
+}
+func otherCount(_ *Meter, in instant) int64 {
+	return in.other + int64(in.used*otherShare*micro)
+}
+
+// forward and backward are the counters in the two directions.
+func forward(m *Meter, in instant) int64 {
+	if m.traits.sign < 0 {
+		return minorCount(m, in)
+	}
+	return mainCount(m, in)
+}
+
+func backward(m *Meter, in instant) int64 {
+	if m.traits.sign < 0 {
+		return mainCount(m, in)
+	}
+	return minorCount(m, in)
+}
+
+// flow is the derivative of the main counter with its sign: m3/h or W.
+func flow(m *Meter, in instant) float64 { return m.traits.sign * m.traits.mean * in.rate }
+
+// signalOf returns the signal of a quantity, nil when the simulator has none.
+func signalOf(q schemas.Quantity) signal {
+	info, ok := q.Info()
+	if !ok {
+		return nil
+	}
+	switch info.Medium {
+	case schemas.Power:
+		return powerSignal(q)
+	case schemas.Water:
+		return waterSignal(q)
+	case schemas.Gas:
+		return gasSignal(q)
+	}
+	return deviceSignal(q)
+}
+
+func waterSignal(q schemas.Quantity) signal {
+	switch q {
+	case "water.volume.forward":
+		return forward
+	case "water.volume.reverse":
+		return backward
+	case "water.volume.net":
+		return func(m *Meter, in instant) int64 { return forward(m, in) - backward(m, in) }
+	case "water.flow":
+		return func(m *Meter, in instant) int64 { return toMicro(flow(m, in)) }
+	case "water.velocity":
+		return func(m *Meter, in instant) int64 { return toMicro(flow(m, in) / 3600 / m.traits.area) }
+	case "water.pressure":
+		return pressure
+	case "water.temperature":
+		return temperature
+	case "water.credit.volume":
+		return credit
+	case "water.valve.state":
+		return valve
+	case "water.pipe.state":
+		return func(*Meter, instant) int64 { return pipeFull }
+	case "water.signal.quality":
+		return func(m *Meter, in instant) int64 { return toMicro(70 + 20*m.wobble(in, 30)) }
+	}
+	return nil
+}
+
+func gasSignal(q schemas.Quantity) signal {
+	switch q {
+	case "gas.volume.standard":
+		return mainCount
+	case "gas.volume.working":
+		return func(m *Meter, in instant) int64 {
+			return in.reactive + int64(in.used/m.traits.ratio*micro)
+		}
+	case "gas.flow.standard":
+		return func(m *Meter, in instant) int64 { return toMicro(flow(m, in)) }
+	case "gas.flow.working":
+		return func(m *Meter, in instant) int64 { return toMicro(flow(m, in) / m.traits.ratio) }
+	case "gas.temperature":
+		return temperature
+	case "gas.pressure":
+		return pressure
+	case "gas.credit.volume":
+		return credit
+	case "gas.valve.state":
+		return valve
+	}
+	return nil
+}
+
+func deviceSignal(q schemas.Quantity) signal {
+	switch q {
+	case "device.battery.voltage":
+		return battery
+	case "device.battery.state":
+		return func(m *Meter, in instant) int64 {
+			if battery(m, in) < lowBattery {
+				return 1
+			}
+			return 0
+		}
+	}
+	return nil
+}
+
+// lowBattery is where a meter begins to call its battery low; the codes are
+// those of the table of quantities.
+const (
+	lowBattery    = 3.3 * micro
+	pipeFull      = 0
+	valveOpen     = 1
+	valveAbnormal = 2
+)
+
+func battery(m *Meter, in instant) int64 {
+	return toMicro(m.traits.battery + 0.02*m.wobble(in, 31))
+}
+
+func pressure(m *Meter, in instant) int64 {
+	return toMicro(m.traits.pressure + 5*m.wobble(in, 32) - 20*in.rate)
+}
+
+func temperature(m *Meter, in instant) int64 {
+	return toMicro(m.traits.temperature + 0.5*m.wobble(in, 33))
+}
+
+// valve is open but for one meter in sixteen, whose valve is abnormal for one
+// hour in four.
+func valve(m *Meter, in instant) int64 {
+	hour := uint64(time.Duration(in.step)*m.Step) / uint64(time.Hour)
+	if mix(m.Seed, saltValve)%16 == 0 && mix(m.Seed, saltValve+hour<<8)%4 == 0 {
+		return valveAbnormal
+	}
+	return valveOpen
+}
+
+// What a customer buys at once, in units of the main counter, and how far the
+// account may be overdrawn before he does.
+const (
+	creditBought = 50
+	creditFloor  = -1.5
+)
+
+// credit runs down with consumption and goes up by a purchase when it reaches
+// the floor: a saw-tooth, and a pure function of the consumption.
+func credit(m *Meter, in instant) int64 {
+	left := math.Mod(m.traits.credit-in.usedCredit, creditBought)
+	if left < 0 {
+		left += creditBought
+	}
+	return toMicro(left + creditFloor)
+}
