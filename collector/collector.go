@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -91,13 +92,25 @@ func Open(o Options) (*Collector, error) {
 	return c, nil
 }
 
+// open opens the spool and closes it again on an error.
 func (c *Collector) open() (err error) {
 	o := c.o
 	o.Spool.OnEvent = func(e spool.Event) { o.Log.Error("spool", "event", e.String()) }
 	if c.spool, err = spool.Open(filepath.Join(o.DataDir, "spool"), o.Spool); err != nil {
 		return fmt.Errorf("open spool: %w", err)
 	}
-	registerSpool(o.Registry, c.spool)
+	if err := c.outfit(); err != nil {
+		return errors.Join(err, c.spool.Close())
+	}
+	return nil
+}
+
+// outfit makes what works on the open spool.
+func (c *Collector) outfit() error {
+	o := c.o
+	if _, err := c.boots.last(); err != nil {
+		return err
+	}
 	opener, err := seal.NewOpener(seal.OpenerConfig{
 		Provider: o.Provider, Tenant: o.Bundle.Tenant, Role: seal.Down,
 		Keys: c.ownKey,
@@ -105,18 +118,22 @@ func (c *Collector) open() (err error) {
 	if err != nil {
 		return err
 	}
+	registerSpool(o.Registry, c.spool)
 	c.pub = &publisher{
 		id: c.id, area: c.area, spool: c.spool, opener: opener, status: c.sealedStatus,
 		metrics: c.metrics, log: o.Log, sent: make(map[envelopeKey][]uint64), room: make(chan struct{}, 1),
+		resendAfter: defaultResendAfter, statusEvery: defaultStatusEvery,
 	}
 	return nil
 }
 
 // ownKey lets the opener accept envelopes for this collector only.
 func (c *Collector) ownKey(generation uint16, collector string) (seal.CollectorKey, error) {
-	if collector != string(c.id) || generation != c.o.Bundle.Generation {
-		return seal.CollectorKey{}, fmt.Errorf("key of collector %s generation %#04x: this is %s generation %#04x",
-			collector, generation, c.id, c.o.Bundle.Generation)
+	switch {
+	case collector != string(c.id):
+		return seal.CollectorKey{}, &seal.Error{Code: seal.DeviceUnknown, Problem: fmt.Sprintf("sealed for collector %s, this is %s", collector, c.id)}
+	case generation != c.o.Bundle.Generation:
+		return seal.CollectorKey{}, &seal.Error{Code: seal.GenerationUnknown, Problem: fmt.Sprintf("key generation %#04x, this bundle has %#04x", generation, c.o.Bundle.Generation)}
 	}
 	return c.o.Bundle.Key, nil
 }
@@ -147,40 +164,36 @@ func (c *Collector) Run(ctx context.Context) error {
 	if err := c.waitForClock(ctx); err != nil {
 		return nil // told to stop before there was anything to do
 	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
 	drain, stopDrain := afterDone(ctx, c.o.Drain)
 	defer stopDrain()
 	link, stopLink := context.WithCancel(drain)
 	linked := make(chan error, 1)
 	go func() { linked <- mqttlink.Run(link, c.linkConfig(), c.pub.session) }()
 
-	reading, stopReading := context.WithCancel(ctx)
 	readings := make(chan []schemas.Reading, len(c.o.Lines))
 	sealed := make(chan error, 1)
 	go func() { sealed <- c.sealStage(readings).run(drain) }()
 	var lines sync.WaitGroup
 	for _, l := range c.o.Lines {
 		loop := newLineLoop(l, c.started, readings, c.metrics, c.faults, c.o.Log)
-		lines.Go(func() { loop.run(reading) })
+		lines.Go(func() { loop.run(ctx) })
 	}
 
-	var err error
 	select {
 	case <-ctx.Done():
-	case err = <-linked: // a permanent fault of the broker's configuration
+	case err := <-linked: // a permanent fault of the broker's configuration
 		linked <- err
-	case err = <-sealed:
+	case err := <-sealed:
 		sealed <- err
 	}
-	stopReading()
+	stop() // after a fault, too, the time to drain begins now
 	go func() { lines.Wait(); close(readings) }()
-	err = errors.Join(err, <-sealed)
-	go drainChannel(readings)
+	err := errors.Join(<-sealed, unsealed(readings))
 	c.waitEmpty(drain)
 	stopLink()
-	if e := <-linked; e != nil && !errors.Is(e, context.Canceled) && !errors.Is(e, context.DeadlineExceeded) {
-		err = errors.Join(err, e)
-	}
-	return err
+	return errors.Join(err, <-linked)
 }
 
 // clockFloor is a moment that every right clock has passed. A box without a
@@ -208,11 +221,17 @@ func (c *Collector) waitForClock(ctx context.Context) error {
 	return nil
 }
 
-// drainChannel lets line loops end that still have readings to give after the
-// seal stage has failed.
-func drainChannel(readings <-chan []schemas.Reading) {
-	for range readings {
+// unsealed takes what the lines still give after the seal stage has ended,
+// until they have ended too. Only a stage that failed leaves anything.
+func unsealed(readings <-chan []schemas.Reading) error {
+	lost := 0
+	for r := range readings {
+		lost += len(r)
 	}
+	if lost > 0 {
+		return fmt.Errorf("%d more readings were not sealed", lost)
+	}
+	return nil
 }
 
 // waitEmpty waits until every record has its receipt, or ctx is done.
@@ -232,7 +251,7 @@ func (c *Collector) waitEmpty(ctx context.Context) {
 func (c *Collector) sealStage(in <-chan []schemas.Reading) *sealStage {
 	return &sealStage{
 		id: c.id, area: c.area, limits: c.o.Batch, in: in,
-		session: func() (*seal.Sealer, error) { return c.newSealer(seal.Readings) },
+		session: func() (sealer, error) { return c.newSealer(seal.Readings) },
 		spool:   c.spool, metrics: c.metrics, log: c.o.Log,
 	}
 }
@@ -334,7 +353,9 @@ func (c *Collector) Problems() (problems []string) {
 func (c *Collector) Close() error {
 	var errs []error
 	for _, l := range c.o.Lines {
-		errs = append(errs, l.Close())
+		if l.Close != nil {
+			errs = append(errs, l.Close())
+		}
 	}
 	return errors.Join(append(errs, c.spool.Close(), c.unlock())...)
 }
@@ -361,27 +382,42 @@ type bootCounter struct {
 	path string
 }
 
+// errBootUnwritten: the next boot number could not be made durable; when the
+// disk has room again it can.
+var errBootUnwritten = errors.New("the boot counter cannot be written")
+
 // next returns a number greater than every one before, after it is on disk.
 func (b *bootCounter) next() (uint32, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	last := uint64(0)
+	last, err := b.last()
+	if err != nil {
+		return 0, err
+	}
+	if err := durable.WriteFile(b.path, fmt.Appendln(nil, last+1), 0o600); err != nil {
+		return 0, fmt.Errorf("%w: %w", errBootUnwritten, err)
+	}
+	return last + 1, nil
+}
+
+// last returns the number used last, 0 for none. A file that holds no number,
+// or the last one that there is, is an error.
+func (b *bootCounter) last() (uint32, error) {
 	data, err := os.ReadFile(b.path)
-	switch {
-	case err == nil:
-		if last, err = strconv.ParseUint(strings.TrimSpace(string(data)), 10, 32); err != nil {
-			return 0, fmt.Errorf("boot counter %s is damaged (%q): enrol the collector anew, or restore the number from the hub's page of collectors", b.path, data)
-		}
-	case !errors.Is(err, os.ErrNotExist):
+	if errors.Is(err, os.ErrNotExist) {
+		return 0, nil
+	}
+	if err != nil {
 		return 0, fmt.Errorf("boot counter: %w", err)
 	}
-	if last+1 > 1<<32-1 {
+	last, err := strconv.ParseUint(strings.TrimSpace(string(data)), 10, 32)
+	if err != nil {
+		return 0, fmt.Errorf("boot counter %s is damaged (%q): enrol the collector anew, or restore the number from the hub's page of collectors", b.path, data)
+	}
+	if last == math.MaxUint32 {
 		return 0, fmt.Errorf("boot counter %s is used up: enrol the collector anew", b.path)
 	}
-	if err := durable.WriteFile(b.path, []byte(strconv.FormatUint(last+1, 10)+"\n"), 0o600); err != nil {
-		return 0, fmt.Errorf("boot counter: %w", err)
-	}
-	return uint32(last + 1), nil
+	return uint32(last), nil
 }
 
 // count returns a counter's value.

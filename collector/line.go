@@ -2,6 +2,7 @@ package collector
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -34,7 +35,9 @@ type Line struct {
 //
 // Healthy meters come first. A meter that fails is probed with exponential
 // back-off, and only when no healthy one is due, so that a dead meter delays
-// its neighbours by one timeout a step at most.
+// its neighbours by one timeout a step at most. On a line that is never idle a
+// probe goes ahead once it is an interval late; between two such probes every
+// healthy meter has its turn.
 type lineLoop struct {
 	line    Line
 	meters  []*meterState
@@ -42,7 +45,15 @@ type lineLoop struct {
 	metrics *metrics
 	faults  *faultBoard
 	log     *slog.Logger
+	probed  time.Time // when the last probe of a failing meter ended
 }
+
+// maxSleep bounds how long a line sleeps without a look at the clock: a timer
+// does not know that the clock was set.
+const maxSleep = time.Minute
+
+// errNoReadings is a Source that breaks its contract.
+var errNoReadings = errors.New("the meter's driver gave neither readings nor an error")
 
 // meterState is what a line loop remembers of one meter.
 type meterState struct {
@@ -73,12 +84,13 @@ func (l *lineLoop) run(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for ctx.Err() == nil {
-		m, wake := l.next(time.Now())
+		now := time.Now()
+		m, wake := l.next(now)
 		if m != nil {
-			l.read(ctx, m)
+			l.read(ctx, m, now)
 			continue
 		}
-		timer.Reset(time.Until(wake))
+		timer.Reset(min(wake.Sub(now), maxSleep))
 		select {
 		case <-ctx.Done():
 		case <-timer.C:
@@ -87,33 +99,52 @@ func (l *lineLoop) run(ctx context.Context) {
 }
 
 // next returns the meter to read now, or nil and the moment at which one will
-// be due. Healthy meters go before failing ones, earlier slots before later.
+// be due. Of the healthy meters, as of the failing ones, the earliest slot
+// comes first.
 func (l *lineLoop) next(now time.Time) (m *meterState, wake time.Time) {
+	var healthy, failing *meterState
 	for _, c := range l.meters {
-		if c.due.After(now) {
+		c.obeyClock(now)
+		switch {
+		case c.due.After(now):
 			if wake.IsZero() || c.due.Before(wake) {
 				wake = c.due
 			}
-			continue
-		}
-		if m == nil || before(c, m) {
-			m = c
+		case c.fails == 0 && (healthy == nil || c.due.Before(healthy.due)):
+			healthy = c
+		case c.fails > 0 && (failing == nil || c.due.Before(failing.due)):
+			failing = c
 		}
 	}
-	return m, wake
-}
-
-func before(a, b *meterState) bool {
-	if (a.fails == 0) != (b.fails == 0) {
-		return a.fails == 0
+	if healthy == nil || failing != nil && l.probeFirst(now, healthy, failing) {
+		return failing, wake
 	}
-	return a.due.Before(b.due)
+	return healthy, wake
 }
 
-// read reads m for its latest slot, counts the slots that were passed over,
-// and sets the next one.
-func (l *lineLoop) read(ctx context.Context, m *meterState) {
-	start := time.Now()
+// probeFirst reports whether the probe of failing goes before the read of
+// healthy: it has waited for an interval, and no healthy meter still waits
+// since the last probe.
+func (l *lineLoop) probeFirst(now time.Time, healthy, failing *meterState) bool {
+	return now.Sub(failing.due) >= failing.Interval && healthy.due.After(l.probed)
+}
+
+// obeyClock sets the next slot anew when it is further ahead than any schedule
+// puts it: then the clock was set back, and the meter would not be read until
+// the old time had come again.
+func (m *meterState) obeyClock(now time.Time) {
+	ahead := 2 * m.Interval // one more than is planned, for a clock that is only nudged
+	if m.fails > 0 {
+		ahead += maxBackOff
+	}
+	if m.due.Sub(now) > ahead {
+		m.due = slotAfter(now, m.Interval, m.Offset)
+	}
+}
+
+// read reads m for the slot of this moment, start, counts the slots that were
+// passed over, and sets the next one.
+func (l *lineLoop) read(ctx context.Context, m *meterState, start time.Time) {
 	slot := slotAt(start, m.Interval, m.Offset)
 	if passed := uint64(slot.Sub(m.due) / m.Interval); passed > 0 {
 		if m.fails == 0 {
@@ -127,6 +158,9 @@ func (l *lineLoop) read(ctx context.Context, m *meterState) {
 		return // stopping: neither the meter's failure nor a kept slot
 	}
 	m.due = slot.Add(m.Interval)
+	if readings, err = l.wellFormed(readings, err); len(readings) == 0 && err == nil {
+		err = errNoReadings
+	}
 	l.account(m, readings, err)
 	if len(readings) == 0 {
 		return
@@ -137,6 +171,22 @@ func (l *lineLoop) read(ctx context.Context, m *meterState) {
 	// No select on ctx: the sealer takes readings until every line has ended,
 	// so what was read is also sealed.
 	l.out <- readings
+}
+
+// wellFormed leaves out, and counts, what no batch may hold. One meter with a
+// faulty driver must not stop the readings of all others, which share its
+// batches.
+func (l *lineLoop) wellFormed(readings []schemas.Reading, err error) ([]schemas.Reading, error) {
+	good := readings[:0]
+	for _, r := range readings {
+		if bad := r.Validate(); bad != nil {
+			l.metrics.refused.Inc()
+			err = errors.Join(err, fmt.Errorf("a reading of %s is malformed and left out: %w", r.Quantity, bad))
+			continue
+		}
+		good = append(good, r)
+	}
+	return good, err
 }
 
 // account counts the outcome of a read and moves the meter between healthy and
@@ -164,6 +214,7 @@ func (l *lineLoop) account(m *meterState, readings []schemas.Reading, err error)
 		l.log.Warn("meter does not answer; it is tried again with growing pauses", "meter", m.ID, "class", adapters.ClassOf(err), "error", err)
 	}
 	m.fails++
+	l.probed = now
 	pause := backOff(m.fails, m.Interval)
 	switch adapters.ClassOf(err) {
 	case adapters.Config:
@@ -174,8 +225,9 @@ func (l *lineLoop) account(m *meterState, readings []schemas.Reading, err error)
 	l.skipTo(m, now.Add(pause))
 }
 
-// skipTo moves the meter's next read to the first slot at or after t and
-// counts the slots between as skipped.
+// skipTo moves the meter's next read to the last slot that is not after t and
+// counts the slots between as skipped. A pause begins when the read has ended,
+// so the last slot before its end is a whole number of intervals away.
 func (l *lineLoop) skipTo(m *meterState, t time.Time) {
 	probe := slotAt(t, m.Interval, m.Offset)
 	if !probe.After(m.due) {

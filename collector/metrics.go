@@ -10,10 +10,10 @@ import (
 // metrics are the collector's counters. They are the one place where work is
 // counted: the status message, the summary and /metrics all read them.
 type metrics struct {
-	done, missed, skipped              prometheus.Counter
+	done, missed, skipped, refused     prometheus.Counter
 	failures                           *prometheus.CounterVec
 	values, batches, sealedBytes       prometheus.Counter
-	published, acked, resent, receipts prometheus.Counter
+	published, resent, receipts        prometheus.Counter
 	strayReceipts, refusedReceipts     prometheus.Counter
 	sessions                           prometheus.Counter
 	full                               prometheus.Gauge
@@ -32,11 +32,11 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		done:            counter("reads_done_total", "Meter reads that gave every value."),
 		missed:          counter("reads_missed_total", "Slots of answering meters that passed without a read."),
 		skipped:         counter("reads_skipped_total", "Slots of failing meters left out by the back-off."),
+		refused:         counter("readings_refused_total", "Malformed readings of a driver, left out."),
 		values:          counter("values_read_total", "Values that are durable in the spool."),
 		batches:         counter("batches_sealed_total", "Envelopes that are durable in the spool."),
 		sealedBytes:     counter("sealed_bytes_total", "Bytes of those envelopes."),
 		published:       counter("published_total", "Envelopes handed to the broker, resends included."),
-		acked:           counter("published_acked_total", "Envelopes that the broker has acknowledged."),
 		resent:          counter("resent_total", "Envelopes published again for want of a receipt."),
 		receipts:        counter("receipts_total", "Envelopes that the hub's receipts have freed."),
 		strayReceipts:   counter("receipts_stray_total", "Sequence numbers in receipts that this spool does not hold (any more)."),

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"sort"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -35,6 +36,11 @@ type publisher struct {
 	status  func() ([]byte, error)
 	metrics *metrics
 	log     *slog.Logger
+	// resendAfter is how long the hub may be silent before everything without
+	// a receipt is published again; it doubles up to resendAtMost.
+	resendAfter time.Duration
+	// statusEvery is the time between two status messages.
+	statusEvery time.Duration
 
 	connected atomic.Bool
 	mu        sync.Mutex
@@ -59,12 +65,11 @@ const (
 	// maxOutstanding bounds the envelopes that are published and have no
 	// receipt, and so what a hub that comes back finds waiting.
 	maxOutstanding = 1000
-	// resendAfter is how long the hub may be silent before everything without
-	// a receipt is published again; it doubles up to resendAtMost.
-	resendAfter  = 10 * time.Second
-	resendAtMost = 5 * time.Minute
-	// statusEvery is the time between two status messages.
-	statusEvery = 5 * time.Second
+	defaultResendAfter = 10 * time.Second
+	resendAtMost       = 5 * time.Minute
+	defaultStatusEvery = 5 * time.Second
+	// farewell bounds the wait for the broker to take the last word.
+	farewell = time.Second
 )
 
 var errSilentHub = errors.New("no receipt for a while")
@@ -79,17 +84,25 @@ func (p *publisher) session(ctx context.Context, conn *mqttlink.Conn) error {
 	p.connected.Store(true)
 	defer p.connected.Store(false)
 	conn.Publish(ctx, p.topic(schemas.Online), []byte("1"), true)
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return p.receive(ctx, conn) })
-	g.Go(func() error { return p.send(ctx, conn) })
-	g.Go(func() error { return p.tell(ctx, conn) })
-	return g.Wait()
+	g, work := errgroup.WithContext(ctx)
+	g.Go(func() error { return p.receive(work, conn) })
+	g.Go(func() error { return p.send(work, conn) })
+	g.Go(func() error { return p.tell(work, conn) })
+	err := g.Wait()
+	// A broker publishes the will only for a link that breaks [MQTT 3.1.1,
+	// 3.14.4], so one that ends in order says the same itself.
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), farewell)
+	defer cancel()
+	if e := conn.Publish(last, p.topic(schemas.Online), []byte("0"), true).Wait(last); e != nil && !errors.Is(e, mqttlink.ErrLost) {
+		err = errors.Join(err, e)
+	}
+	return err
 }
 
 // send publishes every record without a receipt, from the oldest on, and
 // starts over when the hub stays silent.
 func (p *publisher) send(ctx context.Context, conn *mqttlink.Conn) error {
-	patience := resendAfter
+	patience := p.resendAfter
 	for {
 		before := p.freed()
 		round, cancel := context.WithCancelCause(ctx)
@@ -104,7 +117,7 @@ func (p *publisher) send(ctx context.Context, conn *mqttlink.Conn) error {
 		if p.freed() == before {
 			patience = min(2*patience, resendAtMost)
 		} else {
-			patience = resendAfter
+			patience = p.resendAfter
 		}
 		p.log.Warn("no receipt from the hub; publishing again what has none", "outstanding", p.outstanding())
 	}
@@ -241,55 +254,61 @@ func (p *publisher) take(envelope []byte) error {
 	if len(records) == 0 {
 		return nil
 	}
-	if err := p.spool.Release(records...); err != nil {
-		return fmt.Errorf("free %d records: %w", len(records), err)
-	}
+	// The records are out of the way even when Release could not give their
+	// room back yet, so the sender may go on in any case.
+	err = p.spool.Release(records...)
 	p.metrics.receipts.Add(float64(len(records)))
 	select {
 	case p.room <- struct{}{}:
 	default:
 	}
+	if err != nil {
+		p.log.Error("the room of confirmed envelopes is not given back yet; look at the disk", "records", len(records), "error", err)
+	}
 	return nil
 }
 
 // settle removes the receipt's envelopes from sent and returns their records.
+// It walks sent, which is bounded; a receipt may name 2^32 numbers.
 func (p *publisher) settle(r *schemas.Receipt) (records []uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	key := envelopeKey{context: seal.Context{Boot: r.Boot, Random: r.Random}}
+	session, stray := seal.Context{Boot: r.Boot, Random: r.Random}, uint64(0)
 	for _, span := range r.Stored {
-		if span.To-span.From >= maxOutstanding {
-			p.metrics.strayReceipts.Inc() // more than was ever outstanding
-			continue
-		}
-		for seq := uint64(span.From); seq <= uint64(span.To); seq++ {
-			key.seq = uint32(seq)
-			held, ok := p.sent[key]
-			if !ok {
-				p.metrics.strayReceipts.Inc()
-				continue
-			}
+		stray += uint64(span.To-span.From) + 1
+	}
+	for key, held := range p.sent {
+		if key.context == session && names(r.Stored, key.seq) {
 			delete(p.sent, key)
 			records = append(records, held...)
+			stray--
 		}
 	}
+	p.metrics.strayReceipts.Add(float64(stray))
 	if len(records) > 0 {
 		p.progress = time.Now()
 	}
 	return records
 }
 
+// names reports whether seq lies in one of the ascending ranges.
+func names(stored []schemas.SeqRange, seq uint32) bool {
+	i := sort.Search(len(stored), func(i int) bool { return stored[i].To >= seq })
+	return i < len(stored) && stored[i].From <= seq
+}
+
 // tell publishes a status message now and every few seconds. A status is not
 // spooled: the next one says more.
 func (p *publisher) tell(ctx context.Context, conn *mqttlink.Conn) error {
-	tick := time.NewTicker(statusEvery)
+	tick := time.NewTicker(p.statusEvery)
 	defer tick.Stop()
 	for {
-		envelope, err := p.status()
-		if err != nil {
-			return fmt.Errorf("make status: %w", err)
+		if envelope, err := p.status(); err != nil {
+			// Readings go out without it; on a full disk that is what mends it.
+			p.log.Error("no status message can be made", "error", err)
+		} else {
+			conn.Publish(ctx, p.topic(schemas.Statuses), envelope, false)
 		}
-		conn.Publish(ctx, p.topic(schemas.Statuses), envelope, false)
 		select {
 		case <-ctx.Done():
 			return ctx.Err()

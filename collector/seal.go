@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"citygrid/collector/spool"
@@ -32,15 +33,24 @@ type sealStage struct {
 	area    schemas.AreaCode
 	limits  BatchLimits
 	in      <-chan []schemas.Reading
-	session func() (*seal.Sealer, error) // a sealer with a context of its own
+	session func() (sealer, error) // with a context of its own
 	spool   *spool.Spool
 	metrics *metrics
 	log     *slog.Logger
 
-	sealer *seal.Sealer
+	sealer sealer
 	batch  []schemas.Reading
-	opened time.Time // when the first reading came into batch
 	plain  []byte
+	taken  int // readings from in so far
+	kept   int // of these, durable
+
+	mu      sync.Mutex
+	waiting int // how many wait for room on the disk
+}
+
+// sealer makes one envelope after the other in one session (*seal.Sealer).
+type sealer interface {
+	Seal(dst, plaintext []byte) (envelope []byte, seq uint32, err error)
 }
 
 // pendingEnvelope is an envelope on its way to the disk.
@@ -50,19 +60,28 @@ type pendingEnvelope struct {
 	pending  spool.Pending
 }
 
-// fullRetry is how long the stage waits before it offers an envelope again to
-// a full spool.
+// fullRetry is how long the stage waits before it tries a full disk again.
 const fullRetry = time.Second
 
 // run works until in is closed and everything from it is durable, or ctx is
-// done: then what is not durable is dropped and reported by the error.
+// done: then the error says how many readings are not on disk. A failure that
+// no waiting can mend ends it as well.
 func (s *sealStage) run(ctx context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
 	settling := make(chan pendingEnvelope, 256)
 	settled := make(chan error, 1)
-	go func() { settled <- s.settle(ctx, settling) }()
+	go func() { settled <- s.settle(ctx, cancel, settling) }()
 	err := s.collect(ctx, settling)
 	close(settling)
-	return errors.Join(err, <-settled)
+	failed := <-settled
+	if err == nil || failed != nil && errors.Is(err, failed) {
+		err = failed
+	}
+	if lost := s.taken - s.kept; lost > 0 {
+		return fmt.Errorf("%d readings are not on disk: %w", lost, err)
+	}
+	return err
 }
 
 // collect fills batches and offers them to the spool.
@@ -75,6 +94,7 @@ func (s *sealStage) collect(ctx context.Context, settling chan<- pendingEnvelope
 			if !ok {
 				return s.flush(ctx, settling)
 			}
+			s.taken += len(readings)
 			if len(s.batch) == 0 {
 				timer.Reset(s.limits.MaxAge)
 			}
@@ -86,7 +106,7 @@ func (s *sealStage) collect(ctx context.Context, settling chan<- pendingEnvelope
 				return err
 			}
 		case <-ctx.Done():
-			return fmt.Errorf("stopped with %d readings not yet sealed: %w", len(s.batch), ctx.Err())
+			return fmt.Errorf("stopped before the last batch was sealed: %w", context.Cause(ctx))
 		}
 	}
 }
@@ -111,7 +131,7 @@ func (s *sealStage) flush(ctx context.Context, settling chan<- pendingEnvelope) 
 	if len(s.batch) == 0 {
 		return nil
 	}
-	envelope, err := s.seal()
+	envelope, err := s.seal(ctx)
 	if err != nil {
 		return err
 	}
@@ -124,13 +144,13 @@ func (s *sealStage) flush(ctx context.Context, settling chan<- pendingEnvelope) 
 	case settling <- p:
 		return nil
 	case <-ctx.Done():
-		return ctx.Err()
+		return context.Cause(ctx)
 	}
 }
 
 // seal returns the batch as an envelope. A session whose sequence numbers are
 // used up is followed by a new one.
-func (s *sealStage) seal() ([]byte, error) {
+func (s *sealStage) seal(ctx context.Context) ([]byte, error) {
 	batch := schemas.Batch{
 		Collector: s.id, Area: s.area,
 		SealedAt: time.Now().UTC().Truncate(time.Millisecond),
@@ -143,7 +163,7 @@ func (s *sealStage) seal() ([]byte, error) {
 	s.plain = plain
 	for {
 		if s.sealer == nil {
-			if s.sealer, err = s.session(); err != nil {
+			if s.sealer, err = s.open(ctx); err != nil {
 				return nil, err
 			}
 		}
@@ -159,57 +179,116 @@ func (s *sealStage) seal() ([]byte, error) {
 	}
 }
 
+// open begins a session. Its number must be on disk first, so a full disk
+// makes it wait like any envelope: a collector that gave up here would never
+// publish what fills the disk.
+func (s *sealStage) open(ctx context.Context) (opened sealer, err error) {
+	err = s.keepTrying(ctx, func() error {
+		opened, err = s.session()
+		return err
+	}, func(err error) bool { return errors.Is(err, errBootUnwritten) })
+	if err != nil {
+		return nil, fmt.Errorf("begin a session: %w", err)
+	}
+	return opened, nil
+}
+
 // offer hands the envelope to the spool, and waits while the spool is full: so
-// the lines stop reading, and it says so once.
-func (s *sealStage) offer(ctx context.Context, envelope []byte) (spool.Pending, error) {
-	for waited := false; ; waited = true {
-		pending, err := s.spool.AppendAsync(ctx, envelope)
-		if err == nil {
-			if waited {
-				s.metrics.full.Set(0)
-				s.log.Info("the spool has room again; reading goes on")
+// the lines stop reading.
+func (s *sealStage) offer(ctx context.Context, envelope []byte) (pending spool.Pending, err error) {
+	err = s.keepTrying(ctx, func() error {
+		pending, err = s.spool.AppendAsync(ctx, envelope)
+		return err
+	}, mendable)
+	return pending, err
+}
+
+// confirm waits until the envelope is durable. One that the disk refused is
+// offered again.
+func (s *sealStage) confirm(ctx context.Context, p pendingEnvelope) error {
+	return s.keepTrying(ctx, func() error {
+		_, err := p.pending.Wait(ctx)
+		if err != nil && ctx.Err() == nil {
+			// Another copy may turn up after a restart; the hub stores one.
+			if again, e := s.spool.AppendAsync(ctx, p.envelope); e == nil {
+				p.pending = again
+			} else {
+				err = e
 			}
-			return pending, nil
 		}
-		if !waited {
-			s.metrics.full.Set(1)
-			s.log.Error("reading stops: the spool takes no more; nothing that was read is lost. "+
-				"Mend the way to the hub, or give the spool more room (spool.quota, disk)", "error", err)
+		return err
+	}, mendable)
+}
+
+// mendable reports whether the spool may take a refused envelope later on.
+func mendable(err error) bool {
+	return !errors.Is(err, spool.ErrClosed) && !errors.Is(err, spool.ErrSize)
+}
+
+// keepTrying calls try until it succeeds, fails for good, or ctx is done. While
+// it waits the metric says that reading has stopped, and the log says so once.
+func (s *sealStage) keepTrying(ctx context.Context, try func() error, again func(error) bool) error {
+	waiting := false
+	for {
+		err := try()
+		if err == nil {
+			if waiting {
+				s.resume()
+			}
+			return nil
+		}
+		if ctx.Err() != nil {
+			return fmt.Errorf("stopped while the disk took no more (%w): %w", err, context.Cause(ctx))
+		}
+		if !again(err) {
+			return err
+		}
+		if !waiting {
+			waiting = true
+			s.stall(err)
 		}
 		select {
 		case <-ctx.Done():
-			return spool.Pending{}, fmt.Errorf("stopped with a sealed batch that the spool could not take (%w): %w", err, ctx.Err())
 		case <-time.After(fullRetry):
 		}
 	}
 }
 
-// settle waits for each envelope to be durable, in order, and counts it. One
-// that the disk refused is offered again.
-func (s *sealStage) settle(ctx context.Context, settling <-chan pendingEnvelope) error {
-	var failed error
+func (s *sealStage) stall(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.waiting++; s.waiting == 1 {
+		s.metrics.full.Set(1)
+		s.log.Error("reading stops: the disk takes no more; nothing that was read is lost. "+
+			"Mend the way to the hub, or give the spool more room (spool.quota, disk)", "error", err)
+	}
+}
+
+func (s *sealStage) resume() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.waiting--; s.waiting == 0 {
+		s.metrics.full.Set(0)
+		s.log.Info("the disk has room again; reading goes on")
+	}
+}
+
+// settle waits for each envelope to be durable, in order, and counts it. A
+// failure stops collect through stop; settle goes on counting what is durable
+// even so, and returns the first failure.
+func (s *sealStage) settle(ctx context.Context, stop context.CancelCauseFunc, settling <-chan pendingEnvelope) (failed error) {
 	for p := range settling {
-		if failed != nil {
-			continue // keep the channel moving; run reports the first failure
-		}
-		for {
-			_, err := p.pending.Wait(ctx)
-			if err == nil {
-				break
+		if err := s.confirm(ctx, p); err != nil {
+			if failed == nil {
+				failed = err
+				stop(err)
 			}
-			if ctx.Err() == nil {
-				p.pending, err = s.offer(ctx, p.envelope)
-			}
-			if err != nil {
-				failed = fmt.Errorf("%d readings are not on disk: %w", p.readings, err)
-				break
-			}
+			continue
 		}
-		if failed == nil {
-			s.metrics.values.Add(float64(p.readings))
-			s.metrics.batches.Inc()
-			s.metrics.sealedBytes.Add(float64(len(p.envelope)))
-		}
+		s.kept += p.readings
+		s.metrics.values.Add(float64(p.readings))
+		s.metrics.batches.Inc()
+		s.metrics.sealedBytes.Add(float64(len(p.envelope)))
 	}
 	return failed
 }

@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -114,7 +115,7 @@ func (s *stream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		problem(http.StatusBadRequest, codeCursor, err.Error()).write(w)
 		return
 	}
-	if s.clients.Add(1) > s.max+1 {
+	if s.clients.Add(1) > s.max {
 		s.clients.Add(-1)
 		w.Header().Set("Retry-After", "10")
 		problem(http.StatusServiceUnavailable, codeStreams,
@@ -135,7 +136,7 @@ func (s *stream) serve(w http.ResponseWriter, r *http.Request, q MeterQuery) {
 	c.buf.WriteString("retry: 2000\n\n")
 	ticker := time.NewTicker(streamTick)
 	defer ticker.Stop()
-	for {
+	for !s.ended(r.Context()) { // a slow client always has a tick waiting
 		c.compose(s.live.now())
 		if err := c.send(); err != nil {
 			return // the client has gone
@@ -147,6 +148,18 @@ func (s *stream) serve(w http.ResponseWriter, r *http.Request, q MeterQuery) {
 			return
 		case <-ticker.C:
 		}
+	}
+}
+
+// ended says whether the client has gone or the hub is closing.
+func (s *stream) ended(ctx context.Context) bool {
+	select {
+	case <-ctx.Done():
+		return true
+	case <-s.closing:
+		return true
+	default:
+		return false
 	}
 }
 

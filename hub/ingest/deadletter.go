@@ -4,34 +4,51 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
 	"time"
 
+	"citygrid/internal/durable"
+	"citygrid/internal/mqttlink"
 	"citygrid/schemas/seal"
 )
 
-// deadLetters keeps every refused message, as it came, with the reason: one
-// JSON object a line, in two files that take turns. Messages that opened are
-// kept sealed too, so the files hold no plain readings.
+const (
+	// deadLetterFile holds messages that were refused. Who sent one in good
+	// faith has it still.
+	deadLetterFile = "dead-letters.jsonl"
+	// rejectedFile holds envelopes that were answered with a receipt although
+	// the store does not hold them whole: they may exist nowhere else.
+	rejectedFile = "rejected.jsonl"
+)
+
+// deadLetters keeps messages, as they came, with the reason: one JSON object a
+// line. Messages that opened are kept sealed too, so the files hold no plain
+// readings.
 type deadLetters struct {
 	path string
 	max  int64
+	// keepAll makes a full file an error. Otherwise it becomes the previous
+	// one, and the one before that is overwritten.
+	keepAll bool
 
 	mu    sync.Mutex
 	size  int64
 	heard map[seal.Code]time.Time
 }
 
-// deadLetterMax is the size at which the current file becomes the previous
-// one; the one before that is overwritten. Two files of 64 MiB hold some ten
-// thousand messages, and a flood of garbage cannot fill the disk.
+// deadLetterMax bounds a file. Two files of 64 MiB hold some ten thousand
+// messages, and a flood of garbage cannot fill the disk.
 const deadLetterMax = 64 << 20
 
 // loudEvery is how often one code of refusal is logged.
 const loudEvery = time.Minute
+
+// errLettersFull is wrapped by add when a file that keeps everything is full.
+var errLettersFull = errors.New("the file is full; look into it and move it away")
 
 // deadLetter is a line of the file.
 type deadLetter struct {
@@ -42,45 +59,97 @@ type deadLetter struct {
 	Payload    []byte    `json:"payload"` // base64 of the message
 }
 
-func openDeadLetters(dir string) (*deadLetters, error) {
-	d := &deadLetters{path: filepath.Join(dir, "dead-letters.jsonl"), max: deadLetterMax, heard: make(map[seal.Code]time.Time)}
-	info, err := os.Stat(d.path)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+func openDeadLetters(dir, name string) (*deadLetters, error) {
+	d := &deadLetters{path: filepath.Join(dir, name), max: deadLetterMax, heard: make(map[seal.Code]time.Time)}
+	f, err := os.OpenFile(d.path, os.O_RDWR, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return d, nil
+	}
+	if err != nil {
 		return nil, fmt.Errorf("dead letters: %w", err)
 	}
-	if err == nil {
-		d.size = info.Size()
+	defer f.Close()
+	if d.size, err = endLine(f); err != nil {
+		return nil, fmt.Errorf("dead letters %s: %w", d.path, err)
 	}
 	return d, nil
 }
 
+// endLine ends the last line of f, which a crash may have cut short, and
+// returns the size. The piece stays: it is evidence too.
+func endLine(f *os.File) (size int64, err error) {
+	if size, err = f.Seek(0, io.SeekEnd); err != nil || size == 0 {
+		return size, err
+	}
+	last := make([]byte, 1)
+	if _, err := f.ReadAt(last, size-1); err != nil || last[0] == '\n' {
+		return size, err
+	}
+	n, err := f.WriteString("\n")
+	return size + int64(n), err
+}
+
 // add writes one letter and returns when it is on disk.
-func (d *deadLetters) add(at time.Time, topic string, payload []byte, code seal.Code, reason error) error {
-	line, err := json.Marshal(deadLetter{ReceivedAt: at.UTC(), Code: code, Reason: reason.Error(), Topic: topic, Payload: payload})
+func (d *deadLetters) add(at time.Time, m mqttlink.Message, code seal.Code, reason error) error {
+	line, err := json.Marshal(deadLetter{ReceivedAt: at.UTC(), Code: code, Reason: reason.Error(), Topic: m.Topic, Payload: m.Payload})
 	if err != nil {
 		return fmt.Errorf("dead letter: %w", err)
 	}
 	line = append(line, '\n')
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.size > 0 && d.size+int64(len(line)) > d.max {
-		if err := os.Rename(d.path, d.path+".1"); err != nil {
-			return fmt.Errorf("dead letters: %w", err)
-		}
-		d.size = 0
+	if err := d.makeRoom(int64(len(line))); err != nil {
+		return fmt.Errorf("dead letters %s: %w", d.path, err)
 	}
-	return d.append(line)
+	if err := d.append(line); err != nil {
+		return fmt.Errorf("dead letters %s: %w", d.path, err)
+	}
+	return nil
 }
 
+// makeRoom sees to it that n bytes more fit into the file.
+func (d *deadLetters) makeRoom(n int64) error {
+	if d.size == 0 || d.size+n <= d.max {
+		return nil
+	}
+	info, err := os.Stat(d.path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist): // the operator moved it away
+	case err != nil:
+		return err
+	case d.keepAll && info.Size()+n > d.max:
+		return errLettersFull
+	case !d.keepAll:
+		if err := os.Rename(d.path, d.path+".1"); err != nil {
+			return err
+		}
+	}
+	d.size = 0
+	return nil
+}
+
+// append writes a line, or, on an error, leaves the file as it was.
 func (d *deadLetters) append(line []byte) error {
 	f, err := os.OpenFile(d.path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {
-		return fmt.Errorf("dead letters: %w", err)
+		return err
 	}
-	n, err := f.Write(line)
-	d.size += int64(n)
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return fmt.Errorf("dead letters: %w", err)
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(line)
+	if err == nil {
+		err = f.Sync()
+	}
+	if err != nil {
+		// Half a line would spoil the next one.
+		return errors.Join(err, f.Truncate(info.Size()))
+	}
+	d.size = info.Size() + int64(len(line))
+	if info.Size() == 0 { // new: its name must last too
+		return durable.SyncDir(filepath.Dir(d.path))
 	}
 	return nil
 }

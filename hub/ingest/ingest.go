@@ -9,6 +9,11 @@
 //	                                                              |
 //	      Tracker.Commit -> save -> receipt -> ack <--------------+
 //
+// An envelope that opened and can still never be stored (its content is wrong,
+// or the store refuses it for ever) is kept as a letter on disk in the place of
+// the store, and then takes the same way, or its collector would keep and
+// repeat it for ever.
+//
 // The order at the end is the promise of the whole system: points are in the
 // store before the hub remembers them, it remembers them (durably) before it
 // sends the receipt, and the broker may forget the message last of all. A
@@ -22,7 +27,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -68,6 +72,8 @@ type Options struct {
 	Registry prometheus.Registerer
 	Log      *slog.Logger
 	Random   io.Reader
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
 	// CrossCheckEvery opens one of so many messages with both SM4
 	// implementations; 0 never.
 	CrossCheckEvery int
@@ -78,7 +84,11 @@ type Receiver struct {
 	o       Options
 	opener  *seal.Opener
 	replay  *replayBook
-	dead    *deadLetters
+	pending *pendingSet
+	blocked *blockade
+	// dead holds what was refused, rejected what was answered with a receipt
+	// although it is not, or not whole, in the store.
+	dead, rejected *deadLetters
 	sealers *receiptSealers
 	metrics *metrics
 	log     *slog.Logger
@@ -86,74 +96,64 @@ type Receiver struct {
 	conn    atomic.Pointer[mqttlink.Conn]
 	settled chan *delivery
 	stopped chan struct{} // closed when Run has returned
-
-	mu sync.Mutex
-	// pending holds the messages whose points are on their way to the store.
-	pending map[deliveryKey]*delivery
 }
 
-// deliveryKey names an envelope.
-type deliveryKey struct {
-	collector schemas.CollectorID
-	context   seal.Context
-	seq       uint32
-}
-
-// delivery is one envelope between intake and receipt.
-type delivery struct {
-	key      deliveryKey
-	area     schemas.AreaCode
-	tag      [16]byte
-	readings []schemas.Reading
-	// again is true for an envelope that was stored before and only wants its
-	// receipt.
-	again    bool
-	storedAt time.Time
-	rejected error
-	message  mqttlink.Message
-	// copies are redeliveries of the same envelope while it was pending.
-	copies []mqttlink.Message
-}
-
-// New opens the replay state and the dead letters in o.Dir.
+// New opens the replay state, the letters and the blocked sessions in o.Dir.
 func New(o Options) (*Receiver, error) {
-	replay, err := openReplayBook(o.Dir)
-	if err != nil {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	r := &Receiver{o: o, log: o.Log, settled: make(chan *delivery, 4096), stopped: make(chan struct{})}
+	var err error
+	if r.replay, err = openReplayBook(o.Dir); err != nil {
 		return nil, err
 	}
-	dead, err := openDeadLetters(o.Dir)
-	if err != nil {
+	if r.blocked, err = openBlockade(o.Dir); err != nil {
 		return nil, err
 	}
-	r := &Receiver{
-		o: o, replay: replay, dead: dead, metrics: newMetrics(o.Registry), log: o.Log,
-		sealers: newReceiptSealers(o),
-		settled: make(chan *delivery, 4096), stopped: make(chan struct{}), pending: make(map[deliveryKey]*delivery),
+	if r.dead, err = openDeadLetters(o.Dir, deadLetterFile); err != nil {
+		return nil, err
 	}
-	o.Registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "citygrid", Subsystem: "hub",
-		Name: "missing_envelopes", Help: "Envelopes that are known to have been sealed and are not stored."},
-		func() float64 { return float64(total(r.replay.missing())) }))
+	if r.rejected, err = openDeadLetters(o.Dir, rejectedFile); err != nil {
+		return nil, err
+	}
+	r.rejected.keepAll = true
 	r.opener, err = seal.NewOpener(seal.OpenerConfig{
 		Provider: o.Provider, Tenant: o.Tenant, Role: seal.Up,
 		Keys: r.key, CrossCheckEvery: o.CrossCheckEvery,
 	})
-	return r, err
+	if err != nil {
+		return nil, err
+	}
+	r.pending, r.sealers, r.metrics = newPendingSet(r.replay), newReceiptSealers(o), newMetrics(o.Registry)
+	o.Registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "citygrid", Subsystem: "hub",
+		Name: "missing_envelopes", Help: "Envelopes that are known to have been sealed and are not stored."},
+		func() float64 { return float64(total(r.replay.missing())) }))
+	return r, nil
 }
 
 // key returns the key of an enrolled collector, of the generation in force and
 // no other.
 func (r *Receiver) key(generation uint16, collector string) (seal.CollectorKey, error) {
-	_, inForce, ok := r.o.Enrolled(schemas.CollectorID(collector))
-	if !ok {
-		return seal.CollectorKey{}, &seal.Error{Code: seal.DeviceUnknown, Problem: fmt.Sprintf("collector %s is not enrolled; citygrid keys issue enrols it", collector)}
-	}
-	switch {
-	case generation < inForce:
-		return seal.CollectorKey{}, &seal.Error{Code: seal.GenerationRetired, Problem: fmt.Sprintf("collector %s uses key generation %#04x, in force is %#04x; give it the new bundle", collector, generation, inForce)}
-	case generation > inForce:
-		return seal.CollectorKey{}, &seal.Error{Code: seal.GenerationUnknown, Problem: fmt.Sprintf("collector %s uses key generation %#04x, in force is %#04x; reload the enrolment", collector, generation, inForce)}
+	if err := r.inForce(generation, collector); err != nil {
+		return seal.CollectorKey{}, err
 	}
 	return r.o.Master.CollectorKey(r.o.Provider, generation, collector)
+}
+
+// inForce refuses a collector that is not enrolled, and every generation of its
+// key but the one in force. The errors are *seal.Error.
+func (r *Receiver) inForce(generation uint16, collector string) error {
+	_, inForce, ok := r.o.Enrolled(schemas.CollectorID(collector))
+	switch {
+	case !ok:
+		return &seal.Error{Code: seal.DeviceUnknown, Problem: fmt.Sprintf("collector %s is not enrolled; citygrid keys issue enrols it", collector)}
+	case generation < inForce:
+		return &seal.Error{Code: seal.GenerationRetired, Problem: fmt.Sprintf("collector %s uses key generation %#04x, in force is %#04x; give it the new bundle", collector, generation, inForce)}
+	case generation > inForce:
+		return &seal.Error{Code: seal.GenerationUnknown, Problem: fmt.Sprintf("collector %s uses key generation %#04x, in force is %#04x; reload the enrolment", collector, generation, inForce)}
+	}
+	return nil
 }
 
 // Subscriptions returns the filters of a hub for the given areas; none means
@@ -201,11 +201,13 @@ func (r *Receiver) intake(ctx context.Context, m mqttlink.Message) error {
 		return r.refuse(m, codeTopicBad, err)
 	}
 	if topic.Stream == schemas.Online {
-		r.o.Observer.CollectorOnline(topic.Collector, string(m.Payload) == "1", time.Now())
-		m.Ack()
-		return nil
+		return r.takeOnline(m, topic)
 	}
 	header, plain, err := r.opener.Open(nil, m.Payload)
+	if err == nil {
+		// The opener keeps session keys; the enrolment may be newer.
+		err = r.inForce(header.Generation, header.Collector)
+	}
 	if err != nil {
 		return r.refuseSeal(m, err)
 	}
@@ -217,7 +219,7 @@ func (r *Receiver) intake(ctx context.Context, m mqttlink.Message) error {
 	case schemas.Readings:
 		return r.takeBatch(ctx, m, topic, header, plain)
 	case schemas.Statuses:
-		return r.takeStatus(m, header, plain)
+		return r.takeStatus(m, topic, plain)
 	}
 	return r.refuse(m, codeStreamUnknown, fmt.Errorf("this hub takes no %s", topic.Stream))
 }
@@ -237,12 +239,32 @@ func (r *Receiver) belongs(topic schemas.Topic, h seal.Header) error {
 	return nil
 }
 
+// takeOnline passes on what the broker says of a connection. It is not sealed:
+// nothing but a lamp depends on it.
+func (r *Receiver) takeOnline(m mqttlink.Message, topic schemas.Topic) error {
+	area, _, ok := r.o.Enrolled(topic.Collector)
+	switch {
+	case !ok:
+		return r.refuse(m, seal.DeviceUnknown, fmt.Errorf("collector %s is not enrolled; citygrid keys issue enrols it", topic.Collector))
+	case area != topic.Area:
+		return r.refuse(m, codeTopicMismatch, fmt.Errorf("collector %s is enrolled in area %s, not %s", topic.Collector, area, topic.Area))
+	}
+	switch string(m.Payload) {
+	case "1", "0":
+		r.o.Observer.CollectorOnline(topic.Collector, string(m.Payload) == "1", r.o.Now())
+	default:
+		return r.refuse(m, codeSchema, errors.New("want 1 or 0"))
+	}
+	m.Ack()
+	return nil
+}
+
 // takeStatus passes a status on. A status is not spooled, so it gets no
 // receipt; one that is older than the last is dropped by the observer's time.
-func (r *Receiver) takeStatus(m mqttlink.Message, h seal.Header, plain []byte) error {
+func (r *Receiver) takeStatus(m mqttlink.Message, topic schemas.Topic, plain []byte) error {
 	status, err := schemas.DecodeStatus(plain)
-	if err == nil && string(status.Collector) != h.Collector {
-		err = fmt.Errorf("status of %s sealed by %s", status.Collector, h.Collector)
+	if err == nil && (status.Collector != topic.Collector || status.Area != topic.Area) {
+		err = fmt.Errorf("status of %s/%s sealed by %s/%s", status.Area, status.Collector, topic.Area, topic.Collector)
 	}
 	if err != nil {
 		return r.refuse(m, codeSchema, err)
@@ -252,44 +274,69 @@ func (r *Receiver) takeStatus(m mqttlink.Message, h seal.Header, plain []byte) e
 	return nil
 }
 
-// takeBatch decodes a batch, checks it against what was stored before, and
-// sends it to the store.
+// takeBatch checks a batch against what is stored or on its way, decodes it,
+// and sends it to the store.
 func (r *Receiver) takeBatch(ctx context.Context, m mqttlink.Message, topic schemas.Topic, h seal.Header, plain []byte) error {
 	d := &delivery{
 		key:  deliveryKey{collector: topic.Collector, context: h.Context, seq: h.Seq},
 		area: topic.Area, tag: h.Tag, message: m,
 	}
-	if r.joinPending(d) {
+	if path, ok := r.blocked.find(d.key); ok {
+		return r.refuse(m, codeSessionBlocked, fmt.Errorf("session %s of collector %s is blocked; %s says why and how to go on", h.Context, topic.Collector, path))
+	}
+	verdict, joined := r.pending.admit(d)
+	switch {
+	case joined:
 		r.metrics.duplicates.Inc()
 		return nil
-	}
-	switch verdict := r.replay.check(d.key, d.tag); verdict {
-	case seal.New:
-	case seal.Duplicate:
+	case verdict == seal.Duplicate:
 		r.metrics.duplicates.Inc()
 		d.again = true
 		return r.settleLater(ctx, d)
-	default:
-		return r.refuse(m, codeOf(verdict), fmt.Errorf("session %s sequence %d of collector %s: %s", h.Context, h.Seq, topic.Collector, explain(verdict)))
+	case verdict != seal.New:
+		return r.refuseVerdict(m, d.key, verdict)
 	}
+	batch, err := decodeBatch(plain, topic)
+	var version *schemas.VersionError
+	switch {
+	case errors.As(err, &version):
+		// A newer hub can read it: no receipt, so the collector keeps it.
+		r.pending.drop(d)
+		return r.refuse(m, codeSchema, err)
+	case err != nil:
+		d.reject(codeSchema, err)
+		return r.settleLater(ctx, d)
+	}
+	d.readings = batch.Readings
+	return r.submit(ctx, d)
+}
+
+// refuseVerdict refuses an envelope for its place in the history of its
+// collector. One number used twice blocks the rest of the session.
+func (r *Receiver) refuseVerdict(m mqttlink.Message, k deliveryKey, v seal.Verdict) error {
+	if v == seal.NonceReuse {
+		if err := r.blocked.add(k); err != nil {
+			return err
+		}
+	}
+	return r.refuse(m, codeOf(v), fmt.Errorf("session %s sequence %d of collector %s: %s", k.context, k.seq, k.collector, explain(v)))
+}
+
+// decodeBatch reads a batch and checks that it is of the topic's collector.
+func decodeBatch(plain []byte, topic schemas.Topic) (*schemas.Batch, error) {
 	batch, err := schemas.DecodeBatch(plain)
 	if err == nil && (batch.Collector != topic.Collector || batch.Area != topic.Area) {
 		err = fmt.Errorf("batch of %s/%s sealed by %s/%s", batch.Area, batch.Collector, topic.Area, topic.Collector)
 	}
-	if err != nil {
-		// The seal was right, so the collector's program is wrong. The
-		// envelope is kept as it came and its number is taken as settled:
-		// sending it again would change nothing.
-		d.rejected = err
-		r.bury(m, codeSchema, err)
-		return r.settleLater(ctx, d)
-	}
-	d.readings = batch.Readings
-	r.addPending(d)
-	err = r.o.Store.Submit(ctx, batch.Readings, func(err error) {
-		d.storedAt, d.rejected = time.Now(), err
+	return batch, err
+}
+
+// submit sends a delivery to the store, which sends it on to Run.
+func (r *Receiver) submit(ctx context.Context, d *delivery) error {
+	err := r.o.Store.Submit(ctx, d.readings, func(err error) {
+		d.storedAt = r.o.Now()
 		if err != nil {
-			r.bury(m, codeStoreRejected, err)
+			d.reject(codeStoreRejected, err)
 		}
 		select {
 		case r.settled <- d:
@@ -297,10 +344,13 @@ func (r *Receiver) takeBatch(ctx context.Context, m mqttlink.Message, topic sche
 		}
 	})
 	if err != nil {
-		r.dropPending(d)
+		r.pending.drop(d)
 	}
 	return err
 }
+
+// errStopped ends a session whose receiver no longer runs.
+var errStopped = errors.New("the receiver was stopped")
 
 // settleLater hands d to Run.
 func (r *Receiver) settleLater(ctx context.Context, d *delivery) error {
@@ -308,37 +358,12 @@ func (r *Receiver) settleLater(ctx context.Context, d *delivery) error {
 	case r.settled <- d:
 		return nil
 	case <-ctx.Done():
+		r.pending.drop(d)
 		return ctx.Err()
+	case <-r.stopped:
+		r.pending.drop(d)
+		return errStopped
 	}
-}
-
-// joinPending adds d to the copies of the same envelope that is on its way to
-// the store, if there is one.
-func (r *Receiver) joinPending(d *delivery) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	first, ok := r.pending[d.key]
-	if !ok || first.tag != d.tag {
-		return false
-	}
-	first.copies = append(first.copies, d.message)
-	return true
-}
-
-func (r *Receiver) addPending(d *delivery) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.pending[d.key] = d
-}
-
-// dropPending ends the time in which copies may join d and returns them.
-func (r *Receiver) dropPending(d *delivery) []mqttlink.Message {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.pending[d.key] == d {
-		delete(r.pending, d.key)
-	}
-	return d.copies
 }
 
 // refuseSeal refuses an envelope that did not open. When the source of keys or
@@ -360,22 +385,13 @@ func (r *Receiver) refuseSeal(m mqttlink.Message, err error) error {
 // sender learns nothing and the broker need not send it again. A dead letter
 // that cannot be written keeps the message with the broker.
 func (r *Receiver) refuse(m mqttlink.Message, code seal.Code, reason error) error {
-	if err := r.bury(m, code, reason); err != nil {
-		return err
-	}
-	m.Ack()
-	return nil
-}
-
-// bury counts a refusal and writes the dead letter.
-func (r *Receiver) bury(m mqttlink.Message, code seal.Code, reason error) error {
 	r.metrics.refused(code).Inc()
-	if err := r.dead.add(time.Now(), m.Topic, m.Payload, code, reason); err != nil {
-		r.log.Error("a dead letter could not be written", "code", code, "topic", m.Topic, "error", err)
-		return err
+	if err := r.dead.add(r.o.Now(), m, code, reason); err != nil {
+		return fmt.Errorf("message refused (%s), but its dead letter is not on disk: %w", code, err)
 	}
-	if r.dead.loud(code, time.Now()) {
+	if r.dead.loud(code, r.o.Now()) {
 		r.log.Warn("message refused and kept as a dead letter", "code", code, "topic", m.Topic, "reason", reason)
 	}
+	m.Ack()
 	return nil
 }

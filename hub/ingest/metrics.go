@@ -23,12 +23,15 @@ const (
 	codeLate          seal.Code = "late"
 	codeBootConflict  seal.Code = "boot_conflict"
 	codeStoreRejected seal.Code = "store_rejected"
+	// codeSessionBlocked: an envelope of a session that was found to use one
+	// number twice.
+	codeSessionBlocked seal.Code = "session_blocked"
 )
 
 // allCodes are exported as zero from the start, so that an alarm on a rise has
 // something to rise from.
 var allCodes = []seal.Code{
-	codeTopicBad, codeTopicMismatch, codeStreamUnknown, codeSchema, codeNonceReuse, codeLate, codeBootConflict, codeStoreRejected,
+	codeTopicBad, codeTopicMismatch, codeStreamUnknown, codeSchema, codeNonceReuse, codeLate, codeBootConflict, codeStoreRejected, codeSessionBlocked,
 	seal.FrameBad, seal.SuiteUnknown, seal.DeviceUnknown, seal.GenerationUnknown, seal.GenerationRetired, seal.TagWrong,
 	seal.KeyUnavailable, seal.ProviderMismatch,
 }

@@ -86,7 +86,7 @@ func (b *replayBook) mark(group []*delivery) map[schemas.CollectorID][]byte {
 	defer b.mu.Unlock()
 	touched := make(map[schemas.CollectorID][]byte)
 	for _, d := range group {
-		if d.again {
+		if d.again || d.withheld {
 			continue
 		}
 		t, ok := b.trackers[d.key.collector]
@@ -113,7 +113,7 @@ func (b *replayBook) missing() map[schemas.CollectorID]uint64 {
 	defer b.mu.Unlock()
 	gaps := make(map[schemas.CollectorID]uint64, len(b.trackers))
 	for id, t := range b.trackers {
-		n := uint64(0)
+		n := t.Lost()
 		for _, g := range t.Gaps() {
 			n += uint64(g.To-g.From) + 1
 		}

@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -31,21 +32,61 @@ func (r *Receiver) Run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		for {
-			err := r.replay.commit(group)
-			if err == nil {
-				break
-			}
-			r.metrics.saveFailures.Inc()
-			r.log.Error("the replay state is not on disk; no receipts until it is. Make room or mend the disk", "error", err)
-			select {
-			case <-ctx.Done():
-				return ctx.Err()
-			case <-time.After(saveRetry):
-			}
+		if err := r.remember(ctx, group); err != nil {
+			return err
 		}
 		r.finish(ctx, group)
 	}
+}
+
+// remember returns when the group is on disk, however long that takes, or with
+// ctx.
+func (r *Receiver) remember(ctx context.Context, group []*delivery) error {
+	for {
+		err := r.keepRejected(group)
+		if err == nil {
+			err = r.replay.commit(group)
+		}
+		if err == nil {
+			return nil
+		}
+		r.metrics.saveFailures.Inc()
+		r.log.Error("the hub's state is not on disk; no receipts until it is. Make room or mend the disk", "error", err)
+		pause := time.NewTimer(saveRetry)
+		select {
+		case <-ctx.Done():
+			pause.Stop()
+			return ctx.Err()
+		case <-pause.C:
+		}
+	}
+}
+
+// keepRejected writes the envelopes that the store does not hold, or not
+// whole, to the file of rejected ones. Where that is full they become dead
+// letters like any other and get no receipt, so that their collector keeps
+// them.
+func (r *Receiver) keepRejected(group []*delivery) error {
+	for _, d := range group {
+		if d.rejected == nil || d.kept {
+			continue
+		}
+		err := r.rejected.add(r.o.Now(), d.message, d.code, d.rejected)
+		if errors.Is(err, errLettersFull) {
+			d.withheld = true
+			err = r.dead.add(r.o.Now(), d.message, d.code, errors.Join(d.rejected, err))
+		}
+		if err != nil {
+			return err
+		}
+		d.kept = true
+		r.metrics.refused(d.code).Inc()
+		if r.dead.loud(d.code, r.o.Now()) {
+			r.log.Warn("envelope can not be stored and is kept as a letter", "code", d.code, "file", r.rejected.path,
+				"collector", d.key.collector, "receipt", !d.withheld, "reason", d.rejected)
+		}
+	}
+	return nil
 }
 
 // gather waits for one settled delivery and takes what else comes within
@@ -89,7 +130,7 @@ func (r *Receiver) finish(ctx context.Context, group []*delivery) {
 	}
 	for _, d := range group {
 		d.message.Ack()
-		for _, m := range r.dropPending(d) {
+		for _, m := range r.pending.drop(d) {
 			m.Ack()
 		}
 	}
@@ -127,6 +168,9 @@ func receiptsFor(group []*delivery) (receipts []addressed) {
 	numbers := make(map[session][]uint32)
 	var order []session
 	for _, d := range group {
+		if d.withheld {
+			continue
+		}
 		s := session{d.key.collector, d.area, d.key.context}
 		if _, ok := numbers[s]; !ok {
 			order = append(order, s)
@@ -179,7 +223,7 @@ type receiptSealer struct {
 }
 
 func newReceiptSealers(o Options) *receiptSealers {
-	return &receiptSealers{o: o, boot: uint32(time.Now().Unix()), known: make(map[schemas.CollectorID]receiptSealer)}
+	return &receiptSealers{o: o, boot: uint32(o.Now().Unix()), known: make(map[schemas.CollectorID]receiptSealer)}
 }
 
 func (s *receiptSealers) seal(r schemas.Receipt) ([]byte, error) {

@@ -46,42 +46,33 @@ func AppendLine(dst []byte, r schemas.Reading) []byte {
 	return append(dst, '\n')
 }
 
-// appendTag appends a tag's value. Control characters cannot be carried in a
+// appendTag appends a tag's value. Line ends and tabs cannot be carried in a
 // tag; like the maker's encoder it writes their letters, so that they cannot
 // end the line.
 func appendTag(dst []byte, s string) []byte {
-	return appendEscaped(dst, s, ", =")
+	return appendEscaped(dst, s, ", =\n\r\t", ", =nrt")
 }
 
-// appendString appends the inside of a quoted string field.
+// appendString appends the inside of a quoted string field, which may hold
+// anything, line ends too, but its own quotes.
 func appendString(dst []byte, s string) []byte {
-	return appendEscaped(dst, s, `"\`)
+	return appendEscaped(dst, s, `"\`, `"\`)
 }
 
-// appendEscaped puts a backslash before the bytes in special. Stretches without
-// any, which is to say all that a valid reading holds, are copied whole.
-func appendEscaped(dst []byte, s, special string) []byte {
+// appendEscaped replaces each byte in special by a backslash and the byte at
+// the same place in letters. Stretches without any, which is to say all that a
+// valid reading holds, are copied whole.
+func appendEscaped(dst []byte, s, special, letters string) []byte {
 	done := 0
 	for i := range len(s) {
-		c := s[i]
-		letter := c
-		switch c {
-		case '\n':
-			letter = 'n'
-		case '\r':
-			letter = 'r'
-		case '\t':
-			letter = 't'
-		case '\f':
-			letter = 'f'
-		default:
-			if c > '\\' || strings.IndexByte(special, c) < 0 {
-				continue
-			}
+		if s[i] > '=' && s[i] != '\\' {
+			continue // the highest byte in special, and the usual case
 		}
-		dst = append(dst, s[done:i]...)
-		dst = append(dst, '\\', letter)
-		done = i + 1
+		if k := strings.IndexByte(special, s[i]); k >= 0 {
+			dst = append(dst, s[done:i]...)
+			dst = append(dst, '\\', letters[k])
+			done = i + 1
+		}
 	}
 	return append(dst, s[done:]...)
 }

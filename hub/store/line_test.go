@@ -39,7 +39,7 @@ func TestAppendLine(t *testing.T) {
 		{"good", good("M-1", -56486, -2, 1700000000000), "reading,meter=M-1,quantity=water.flow exponent=-2i,mantissa=-56486i,quality=0i,value=-564.86 1700000000000\n"},
 		{"suspect", suspect, "reading,meter=M-1,quantity=water.flow exponent=-3i,mantissa=564860i,quality=1i,reason=\"range\",value=564.860 1700000000001\n"},
 		{"missing", missing, "reading,meter=M-1,quantity=water.flow quality=2i,reason=\"nan\" 1700000000000\n"},
-		{"escapes", odd, "reading,meter=水\\ 表\\,1\\=a\\,quantity=water.flow exponent=2i,mantissa=3i,quality=1i,reason=\"a \\\"b\\\" \\\\c\\nd\",value=300 5\n"},
+		{"escapes", odd, "reading,meter=水\\ 表\\,1\\=a\\,quantity=water.flow exponent=2i,mantissa=3i,quality=1i,reason=\"a \\\"b\\\" \\\\c\nd\",value=300 5\n"},
 		{"lowest", good("a", math.MinInt64, -18, 1), "reading,meter=a,quantity=water.flow exponent=-18i,mantissa=-9223372036854775808i,quality=0i,value=-9.223372036854775808 1\n"},
 		{"highest", good("a", math.MaxInt64, 18, 1), "reading,meter=a,quantity=water.flow exponent=18i,mantissa=9223372036854775807i,quality=0i,value=9223372036854775807000000000000000000 1\n"},
 		{"small", good("a", -1, -18, 1), "reading,meter=a,quantity=water.flow exponent=-18i,mantissa=-1i,quality=0i,value=-0.000000000000000001 1\n"},
@@ -102,14 +102,18 @@ func FuzzAppendLine(f *testing.F) {
 			Value: schemas.Decimal{Mantissa: mantissa, Exponent: exponent}, Quality: schemas.Quality(quality), TakenAt: at(ms),
 		}
 		line := string(AppendLine(nil, r))
-		if strings.Count(line, "\n") != 1 || !strings.HasSuffix(line, "\n") {
+		quoted := 0 // line ends within the quotes of the reason are data
+		if r.Quality != schemas.Good {
+			quoted = strings.Count(reason, "\n")
+		}
+		if strings.Count(line, "\n") != 1+quoted || !strings.HasSuffix(line, "\n") {
 			t.Fatalf("not one line: %q", line)
 		}
 		// The rest holds for what the client can encode: no empty tag, valid
-		// UTF-8, no backslash at the end of a tag (it drops those), times in
-		// nanoseconds.
-		if meter == "" || quantity == "" || strings.HasSuffix(meter, `\`) || strings.HasSuffix(quantity, `\`) ||
-			!utf8.ValidString(meter+quantity+reason) || r.Value.Validate() != nil || ms < -1<<42 || ms > 1<<42 {
+		// UTF-8, no backslash at the end of a tag (it drops those), no control
+		// characters in a tag (it spells them otherwise), times in nanoseconds.
+		if meter == "" || quantity == "" || strings.ContainsAny(meter+quantity, "\n\r\t") || strings.HasSuffix(meter, `\`) || strings.HasSuffix(quantity, `\`) ||
+			!utf8.ValidString(meter+"|"+quantity+"|"+reason) || r.Value.Validate() != nil || ms < -1<<42 || ms > 1<<42 {
 			t.Skip()
 		}
 		rest, value := splitValue(t, r, line)

@@ -116,11 +116,15 @@ func TestWriterSplitsAndMapsRefusals(t *testing.T) {
 		w, stop := run(t, sink, WriterConfig{BatchPoints: 700})
 		defer stop()
 		clean := w.Submit(t.Context(), numbered(0, 10))
+		tail := w.Submit(t.Context(), numbered(4990, 20)) // shares a request with clean
 		mixed := w.Submit(t.Context(), numbered(10, 3000))
 		if err := clean.Wait(t.Context()); err != nil {
 			t.Errorf("the neighbour of bad readings: %v", err)
 		}
 		var rejected *RejectedError
+		if err := tail.Wait(t.Context()); !errors.As(err, &rejected) || len(rejected.Readings) != 1 || rejected.Readings[0].Index != 9 {
+			t.Errorf("a part in the middle of a request: %+v", rejected)
+		}
 		if err := mixed.Wait(t.Context()); !errors.As(err, &rejected) || len(rejected.Readings) != 3 {
 			t.Fatal(err)
 		}
@@ -129,7 +133,7 @@ func TestWriterSplitsAndMapsRefusals(t *testing.T) {
 				t.Errorf("%d: index %d, want %d: %v", i, r.Index, want, r.Reading)
 			}
 		}
-		if s := w.Stats(); s.Points != 3007 || s.Rejected != 3 {
+		if s := w.Stats(); s.Points != 3026 || s.Rejected != 4 {
 			t.Errorf("%+v", s)
 		}
 	})
@@ -282,30 +286,27 @@ func TestWriterOutlivesTheStore(t *testing.T) {
 	go func() { defer close(ended); w.Run(ctx) }()
 	defer func() { cancel(); <-ended }()
 
-	const batches, each = 400, 50
-	results := make(chan *Result, batches)
-	go func() {
-		defer close(results)
-		for i := range batches {
-			results <- w.Submit(ctx, numbered(i*each, each))
-		}
-	}()
-	for _, upTo := range []int{0, 100, 250, batches} {
-		// The next life of the store begins once the writer has met its death.
-		waitFor(t, func() bool { return !w.Stats().DownSince.IsZero() })
-		srv = startInflux(t, o)
-		for n := upTo; n < batches && w.Stats().Points < uint64(upTo*each); n++ {
-			if r, ok := <-results; ok {
-				if err := r.Wait(t.Context()); err != nil {
-					t.Fatal(err)
-				}
+	const lives, lot, each = 4, 100, 50
+	results := make(chan *Result, lives*lot)
+	for life := range lives {
+		// The store is dead: what is submitted now must fail at first.
+		submitted := make(chan struct{})
+		go func() {
+			defer close(submitted)
+			for i := range lot {
+				results <- w.Submit(ctx, numbered((life*lot+i)*each, each))
 			}
+		}()
+		waitFor(t, func() bool { return !w.Stats().DownSince.IsZero() })
+		before := w.Stats().Points
+		srv = startInflux(t, o)
+		waitFor(t, func() bool { return w.Stats().Points > before })
+		if life < lives-1 {
+			srv.Kill() // with writes under way
 		}
-		if upTo == batches {
-			break
-		}
-		srv.Kill()
+		<-submitted
 	}
+	close(results)
 	for r := range results {
 		if err := r.Wait(t.Context()); err != nil {
 			t.Fatal(err)
@@ -315,12 +316,12 @@ func TestWriterOutlivesTheStore(t *testing.T) {
 	for _, r := range mustEach(t, s, time.Time{}, at(1800000000000)) {
 		seen[r.Value.Mantissa]++
 	}
-	for i := range int64(batches * each) {
+	for i := range int64(lives * lot * each) {
 		if seen[i] != 1 {
 			t.Fatalf("reading %d is stored %d times; %d in all", i, seen[i], len(seen))
 		}
 	}
-	if st := w.Stats(); st.Retries == 0 || st.Points != batches*each {
+	if st := w.Stats(); st.Retries == 0 || st.Points != lives*lot*each {
 		t.Errorf("%+v", st)
 	}
 }

@@ -274,7 +274,7 @@ func (s *settings) checkGranted(granted map[string]byte) error {
 	var errs []error
 	for _, f := range s.Subscriptions {
 		switch code, ok := granted[f]; {
-		case !ok, code > 0x80:
+		case !ok, code >= 0x80:
 			errs = append(errs, fmt.Errorf("subscribe at %s to %q: %w: the broker refused the filter: "+
 				"user %q may not read it, or the broker's limit of unacknowledged messages is too small for so many filters",
 				s.URL, f, ErrNotAuthorized, s.User))

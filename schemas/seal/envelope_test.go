@@ -388,7 +388,11 @@ func TestCrossCheck(t *testing.T) {
 	}
 	for name, tt := range tests {
 		o := mustOpener(t, func(c *OpenerConfig) { c.Provider, c.CrossCheck, c.CrossCheckEvery = tt.primary, tt.second, 1 })
-		_, plain, err := o.Open(nil, tt.envelope)
+		space := make([]byte, 100)
+		_, plain, err := o.Open(space[:0], tt.envelope)
+		if tt.want != "" && !bytes.Equal(space, make([]byte, 100)) {
+			t.Errorf("%s: plaintext left in the buffer: %q", name, space)
+		}
 		if tt.want == "" && (err != nil || string(plain) != "a reading") {
 			t.Errorf("%s: %q, %v", name, plain, err)
 		} else if tt.want != "" {

@@ -1,0 +1,78 @@
+package ingest
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"citygrid/internal/durable"
+)
+
+// blockade lists the sessions in which one sequence number was used for two
+// messages: their key runs twice, and nothing more is taken from them until
+// somebody has looked. Each is a file, which the operator removes to go on.
+type blockade struct {
+	dir string
+
+	mu    sync.Mutex
+	names map[string]bool
+}
+
+func openBlockade(dir string) (*blockade, error) {
+	b := &blockade{dir: filepath.Join(dir, "blocked"), names: make(map[string]bool)}
+	if err := os.MkdirAll(b.dir, 0o700); err != nil {
+		return nil, fmt.Errorf("blocked sessions: %w", err)
+	}
+	entries, err := os.ReadDir(b.dir)
+	if err != nil {
+		return nil, fmt.Errorf("blocked sessions: %w", err)
+	}
+	for _, e := range entries {
+		b.names[e.Name()] = true
+	}
+	return b, nil
+}
+
+// sessionName is the file name of a session; a dot is in no collector id.
+func sessionName(k deliveryKey) string {
+	return fmt.Sprintf("%s.%d.%x", k.collector, k.context.Boot, k.context.Random)
+}
+
+// add blocks the session of k durably.
+func (b *blockade) add(k deliveryKey) error {
+	name := sessionName(k)
+	text := fmt.Sprintf("Collector %s, session %s: sequence %d came twice with different content, so two programs\n"+
+		"use one key: a copy of the box runs, or a machine was resumed from a snapshot.\n"+
+		"The hub takes nothing more from this session; the collector keeps what it has sealed in it.\n"+
+		"Stop the second one and restart the first, which begins a new session. Then remove this file:\n"+
+		"the hub takes the rest of the session when it comes again.\n", k.collector, k.context, k.seq)
+	if err := durable.WriteFile(filepath.Join(b.dir, name), []byte(text), 0o600); err != nil {
+		return fmt.Errorf("block session %s of %s: %w", k.context, k.collector, err)
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.names[name] = true
+	return nil
+}
+
+// find returns the file that blocks the session of k.
+func (b *blockade) find(k deliveryKey) (path string, ok bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.names) == 0 {
+		return "", false // no name is made for a message on the usual way
+	}
+	name := sessionName(k)
+	if !b.names[name] {
+		return "", false
+	}
+	path = filepath.Join(b.dir, name)
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		delete(b.names, name)
+		return "", false
+	}
+	return path, true
+}
