@@ -68,7 +68,7 @@ type Broker struct {
 	closed error
 }
 
-// Start runs a broker until Close; ctx bounds the start alone. An acknowledged
+// Start runs a broker until Close; ctx bounds only the start. An acknowledged
 // message survives the death of the process at once and a power cut after
 // 100 ms.
 func Start(ctx context.Context, o Options) (*Broker, error) {

@@ -24,7 +24,7 @@ func newAuthenticator(a *Access, log *slog.Logger) *authenticator {
 	return &authenticator{log: log, access: a, users: a.byName()}
 }
 
-// Check is called by the server for each CONNECT.
+// Check is called by the server for every CONNECT.
 func (a *authenticator) Check(c server.ClientAuthentication) bool {
 	a.mu.RLock()
 	defer a.mu.RUnlock()

@@ -62,6 +62,8 @@ type meterState struct {
 	// due is the slot to be read next. While fails > 0 it is the slot of the
 	// next probe.
 	due time.Time
+	// counted is the first slot that no counter knows of yet.
+	counted time.Time
 	// fails counts reads in a row that gave nothing.
 	fails int
 	since time.Time
@@ -70,10 +72,9 @@ type meterState struct {
 func newLineLoop(line Line, start time.Time, out chan<- []schemas.Reading, m *metrics, f *faultBoard, log *slog.Logger) *lineLoop {
 	l := &lineLoop{line: line, out: out, metrics: m, faults: f, log: log.With("line", line.Name)}
 	for _, meter := range line.Meters {
+		first := slotAfter(start, meter.Interval, meter.Offset)
 		l.meters = append(l.meters, &meterState{
-			Meter: meter,
-			valid: newValidator(meter.Rules),
-			due:   slotAfter(start, meter.Interval, meter.Offset),
+			Meter: meter, valid: newValidator(meter.Rules), due: first, counted: first,
 		})
 	}
 	return l
@@ -81,6 +82,7 @@ func newLineLoop(line Line, start time.Time, out chan<- []schemas.Reading, m *me
 
 // run reads until ctx is done.
 func (l *lineLoop) run(ctx context.Context) {
+	defer func() { l.next(time.Now()) }() // counts the slots up to now
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for ctx.Err() == nil {
@@ -107,6 +109,7 @@ func (l *lineLoop) next(now time.Time) (m *meterState, wake time.Time) {
 		c.obeyClock(now)
 		switch {
 		case c.due.After(now):
+			l.pass(c, slotAfter(now, c.Interval, c.Offset))
 			if wake.IsZero() || c.due.Before(wake) {
 				wake = c.due
 			}
@@ -139,6 +142,21 @@ func (m *meterState) obeyClock(now time.Time) {
 	}
 	if m.due.Sub(now) > ahead {
 		m.due = slotAfter(now, m.Interval, m.Offset)
+		m.counted = m.due
+	}
+}
+
+// pass counts the slots of m before the slot next that went by without a read.
+func (l *lineLoop) pass(m *meterState, next time.Time) {
+	n := next.Sub(m.counted) / m.Interval
+	if n <= 0 {
+		return
+	}
+	m.counted = m.counted.Add(n * m.Interval)
+	if m.fails == 0 {
+		l.metrics.missed.Add(float64(n))
+	} else {
+		l.metrics.skipped.Add(float64(n))
 	}
 }
 
@@ -146,18 +164,13 @@ func (m *meterState) obeyClock(now time.Time) {
 // passed over, and sets the next one.
 func (l *lineLoop) read(ctx context.Context, m *meterState, start time.Time) {
 	slot := slotAt(start, m.Interval, m.Offset)
-	if passed := uint64(slot.Sub(m.due) / m.Interval); passed > 0 {
-		if m.fails == 0 {
-			l.metrics.missed.Add(float64(passed))
-		} else {
-			l.metrics.skipped.Add(float64(passed))
-		}
-	}
+	l.pass(m, slot)
 	readings, err := m.Source.Read(ctx)
 	if ctx.Err() != nil && len(readings) == 0 {
 		return // stopping: neither the meter's failure nor a kept slot
 	}
 	m.due = slot.Add(m.Interval)
+	m.counted = m.due
 	if readings, err = l.wellFormed(readings, err); len(readings) == 0 && err == nil {
 		err = errNoReadings
 	}
@@ -222,19 +235,11 @@ func (l *lineLoop) account(m *meterState, readings []schemas.Reading, err error)
 	case adapters.Slow:
 		pause = max(pause, min(8*m.Interval, maxBackOff))
 	}
-	l.skipTo(m, now.Add(pause))
-}
-
-// skipTo moves the meter's next read to the last slot that is not after t and
-// counts the slots between as skipped. A pause begins when the read has ended,
-// so the last slot before its end is a whole number of intervals away.
-func (l *lineLoop) skipTo(m *meterState, t time.Time) {
-	probe := slotAt(t, m.Interval, m.Offset)
-	if !probe.After(m.due) {
-		return
+	// The pause begins now, after a timeout, and slotAt rounds that time off:
+	// the probes keep to the slots.
+	if probe := slotAt(now.Add(pause), m.Interval, m.Offset); probe.After(m.due) {
+		m.due = probe
 	}
-	l.metrics.skipped.Add(float64(probe.Sub(m.due) / m.Interval))
-	m.due = probe
 }
 
 // String names the line for errors.

@@ -10,13 +10,13 @@ import (
 // metrics are the collector's counters. They are the one place where work is
 // counted: the status message, the summary and /metrics all read them.
 type metrics struct {
-	done, missed, skipped, refused     prometheus.Counter
-	failures                           *prometheus.CounterVec
-	values, batches, sealedBytes       prometheus.Counter
-	published, resent, receipts        prometheus.Counter
-	strayReceipts, refusedReceipts     prometheus.Counter
-	sessions                           prometheus.Counter
-	full                               prometheus.Gauge
+	done, missed, skipped, refused prometheus.Counter
+	failures                       *prometheus.CounterVec
+	values, batches, sealedBytes   prometheus.Counter
+	published, resent, receipts    prometheus.Counter
+	strayReceipts, refusedReceipts prometheus.Counter
+	sessions                       prometheus.Counter
+	full                           prometheus.Gauge
 }
 
 // failureClasses are the labels of reads_failed_total.

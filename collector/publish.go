@@ -64,7 +64,7 @@ type envelopeKey struct {
 const (
 	// maxOutstanding bounds the envelopes that are published and have no
 	// receipt, and so what a hub that comes back finds waiting.
-	maxOutstanding = 1000
+	maxOutstanding     = 1000
 	defaultResendAfter = 10 * time.Second
 	resendAtMost       = 5 * time.Minute
 	defaultStatusEvery = 5 * time.Second

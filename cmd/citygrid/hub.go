@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -89,7 +91,7 @@ func newHubProgram(cfg *config.Config, log *slog.Logger) (*hubProgram, error) {
 	if err := h.loadEnrolment(); err != nil {
 		return nil, err
 	}
-	passphrase, err := seal.ReadPassphrase(cfg.Passphrase)
+	passphrase, err := seal.ReadPassphrase(sourceIn(cfg, cfg.Passphrase))
 	if err != nil {
 		return nil, fmt.Errorf("passphrase of the master key: %w", err)
 	}
@@ -120,7 +122,11 @@ func sourceIn(cfg *config.Config, source string) string {
 }
 
 func (h *hubProgram) loadEnrolment() error {
-	list, err := enrolment.Load(h.cfg.Path(h.cfg.Enrolment))
+	path := h.cfg.Path(h.cfg.Enrolment)
+	if _, err := os.Stat(path); err != nil {
+		return fmt.Errorf("enrolment list (enrolment in the configuration; citygrid keys init makes it): %w", err)
+	}
+	list, err := enrolment.Load(path)
 	if err != nil {
 		return err
 	}
@@ -151,7 +157,7 @@ func (h *hubProgram) run(ctx context.Context, out io.Writer) (err error) {
 		return err
 	}
 	defer series.Close()
-	writer, err := store.NewWriter(series, store.WriterConfig{})
+	writer, err := store.NewWriter(series, store.WriterConfig{QueuePoints: queuePoints})
 	if err != nil {
 		return err
 	}
@@ -191,6 +197,11 @@ func (h *hubProgram) startBroker(ctx context.Context, dir string) (*brokerconfig
 		return nil, "", err
 	}
 	options.Log = h.log
+	if h.cfg.Broker.Cert != "" {
+		if options.TLS, err = brokerconfig.LoadServerTLS(h.cfg.Path(h.cfg.Broker.Cert), h.cfg.Path(h.cfg.Broker.Key), ""); err != nil {
+			return nil, "", err
+		}
+	}
 	b, err := brokerconfig.Start(ctx, options)
 	if err != nil {
 		return nil, "", err
@@ -230,9 +241,9 @@ func (h *hubProgram) serve(ctx context.Context, out io.Writer, dir string, serie
 	g.Go(func() error { return orderly(mqttlink.Run(ctx, link, receiver.Session)) })
 	g.Go(func() error { return h.servePages(ctx, listener, handler) })
 	g.Go(func() error { h.reloadOnSignal(ctx, broker); return nil })
-	if err := announce(out, city.Ready{Part: city.Hub, URL: "http://" + listener.Addr().String()}); err != nil {
-		return runError{err}
-	}
+	g.Go(func() error {
+		return announce(out, city.Ready{Part: city.Hub, URL: "http://" + listener.Addr().String()})
+	})
 	if err := g.Wait(); err != nil {
 		return runError{err}
 	}
@@ -258,10 +269,33 @@ func (h *hubProgram) linkConfig(url string) (cfg mqttlink.Config, err error) {
 		URL: url, ClientID: h.cfg.Broker.User, User: h.cfg.Broker.User, Password: h.password,
 		Subscriptions: ingest.Subscriptions(h.cfg.Areas), Log: h.log,
 	}
-	if h.cfg.Broker.Listen == "" && h.cfg.Broker.CA != "" {
-		cfg.TLS, err = mqttlink.LoadTLS(h.cfg.Path(h.cfg.Broker.CA), h.cfg.Path(h.cfg.Broker.Cert), h.cfg.Path(h.cfg.Broker.Key))
+	b := h.cfg.Broker
+	switch {
+	case b.Listen != "" && b.Cert != "":
+		cfg.TLS, err = pinned(h.cfg.Path(b.Cert), h.cfg.Path(b.Key))
+	case b.Listen == "" && (b.CA != "" || b.Cert != ""):
+		cfg.TLS, err = mqttlink.LoadTLS(h.cfg.Path(b.CA), h.cfg.Path(b.Cert), h.cfg.Path(b.Key))
 	}
 	return cfg, err
+}
+
+// pinned trusts one certificate and no other: that of the hub's own broker,
+// whose names are those that collectors use, not the address of this machine.
+func pinned(certFile, keyFile string) (*tls.Config, error) {
+	own, err := tls.LoadX509KeyPair(certFile, keyFile)
+	if err != nil {
+		return nil, fmt.Errorf("broker.cert: %w", err)
+	}
+	return &tls.Config{
+		MinVersion:         tls.VersionTLS13,
+		InsecureSkipVerify: true, // VerifyConnection is stricter
+		VerifyConnection: func(s tls.ConnectionState) error {
+			if len(s.PeerCertificates) == 0 || !bytes.Equal(s.PeerCertificates[0].Raw, own.Certificate[0]) {
+				return errors.New("the embedded broker shows a certificate that is not broker.cert: another program listens on its port")
+			}
+			return nil
+		},
+	}, nil
 }
 
 // reloadOnSignal reads the enrolment again on SIGHUP, so that a new collector
@@ -298,16 +332,21 @@ func (h *hubProgram) reload(broker *brokerconfig.Broker) error {
 // servePages serves HTTP until ctx is done.
 func (h *hubProgram) servePages(ctx context.Context, listener net.Listener, handler http.Handler) error {
 	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(h.log.Handler(), slog.LevelWarn)}
-	stopped := context.AfterFunc(ctx, func() {
+	down := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(down)
 		close(h.closing)
-		down, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
+		bound, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
 		defer cancel()
-		if server.Shutdown(down) != nil {
+		if server.Shutdown(bound) != nil {
 			_ = server.Close()
 		}
 	})
-	defer stopped()
-	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+	err := server.Serve(listener)
+	if !stop() {
+		<-down // the requests under way get their answers
+	}
+	if !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve pages: %w", err)
 	}
 	return nil

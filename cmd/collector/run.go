@@ -80,7 +80,7 @@ func assemble(path string) (*program, error) {
 		return nil, fmt.Errorf("configuration %s: %w", path, err)
 	}
 	broker := mqttlink.Config{URL: cfg.Broker.URL}
-	if cfg.Broker.CA != "" || cfg.Broker.Cert != "" {
+	if cfg.Broker != (config.Broker{URL: cfg.Broker.URL}) { // any file of TLS
 		if broker.TLS, err = mqttlink.LoadTLS(cfg.Path(cfg.Broker.CA), cfg.Path(cfg.Broker.Cert), cfg.Path(cfg.Broker.Key)); err != nil {
 			return nil, err
 		}

@@ -11,9 +11,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
+	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"go.yaml.in/yaml/v3"
@@ -238,14 +241,20 @@ func (c *Config) check() error {
 	if _, err := seal.ProviderByName(c.Provider); err != nil {
 		return c.at(err, "provider")
 	}
-	if c.Broker.URL == "" {
-		return c.at(errors.New("missing: tcp://host:port or ssl://host:port"), "broker", "url")
+	if err := c.checkBroker(); err != nil {
+		return err
 	}
 	if n := c.Batch.MaxReadings; n < 1 || n > schemas.MaxReadings {
 		return c.at(fmt.Errorf("%d is outside 1..%d", n, schemas.MaxReadings), "batch", "max_readings")
 	}
-	if c.Batch.MaxAge < 0 || c.Spool.CommitEvery < 0 || c.Spool.Quota < 1<<20 {
-		return c.at(errors.New("times must be positive and the quota at least 1MiB"), "spool")
+	if c.Batch.MaxAge < 0 {
+		return c.at(errNegative, "batch", "max_age")
+	}
+	if c.Spool.CommitEvery < 0 {
+		return c.at(errNegative, "spool", "commit_every")
+	}
+	if c.Spool.Quota < 1<<20 {
+		return c.at(errors.New("the quota must be at least 1MiB"), "spool", "quota")
 	}
 	if c.Metrics != "" {
 		if _, _, err := net.SplitHostPort(c.Metrics); err != nil {
@@ -255,11 +264,31 @@ func (c *Config) check() error {
 	return c.checkLines()
 }
 
+var errNegative = errors.New("must not be negative")
+
+// checkBroker finds what every broker connection would fail on; the rest is
+// said when the connection is made.
+func (c *Config) checkBroker() error {
+	u, err := url.Parse(c.Broker.URL)
+	if err != nil || u.Hostname() == "" || !slices.Contains([]string{"tcp", "mqtt", "ssl", "tls", "mqtts"}, u.Scheme) {
+		// The text is not repeated: somebody may have put a password there.
+		return c.at(errors.New("want tcp://host:port or ssl://host:port"), "broker", "url")
+	}
+	if u.User != nil {
+		return c.at(errors.New("holds credentials; user and password come from the bundle"), "broker", "url")
+	}
+	if (c.Broker.Cert == "") != (c.Broker.Key == "") {
+		return c.at(errors.New("give both cert and key, or none"), "broker")
+	}
+	return nil
+}
+
 func (c *Config) checkLines() error {
 	if len(c.Lines) == 0 {
 		return c.at(errors.New("no line to read"), "lines")
 	}
-	names, addresses, meters := map[string]bool{}, map[string]string{}, map[schemas.MeterID]string{}
+	names, addresses := map[string]bool{}, map[string]string{}
+	meters := map[schemas.MeterID]string{}
 	for i, l := range c.Lines {
 		if l.Name == "" || names[l.Name] {
 			return c.at(fmt.Errorf("%q: want a name of its own for each line", l.Name), "lines", i, "name")
@@ -272,8 +301,11 @@ func (c *Config) checkLines() error {
 			return c.at(fmt.Errorf("%s is the address of line %s too; one line is one owner: put the meters under one", l.Address, other), "lines", i, "address")
 		}
 		addresses[l.Address] = l.Name
-		if l.Timeout < 0 || l.QuietTime < 0 {
-			return c.at(errors.New("must not be negative"), "lines", i, "timeout")
+		if l.Timeout < 0 {
+			return c.at(errNegative, "lines", i, "timeout")
+		}
+		if l.QuietTime < 0 {
+			return c.at(errNegative, "lines", i, "quiet_time")
 		}
 		if len(l.Meters) == 0 {
 			return c.at(errors.New("no meter on this line"), "lines", i, "meters")
@@ -287,6 +319,28 @@ func (c *Config) checkLines() error {
 			}
 			meters[m.ID] = l.Name
 		}
+		if err := c.checkUnits(i, l); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkUnits refuses two meters that are the same registers: the readings of
+// one would be stored under the name of the other. One unit may be several
+// meters by different profiles.
+func (c *Config) checkUnits(i int, l Line) error {
+	type place struct {
+		unit    int
+		profile string
+	}
+	meters := make(map[place]schemas.MeterID)
+	for j, m := range l.Meters {
+		p := place{m.Unit, m.Profile}
+		if other, ok := meters[p]; ok {
+			return c.at(fmt.Errorf("unit %d with profile %s is meter %s already", m.Unit, m.Profile, other), "lines", i, "meters", j, "unit")
+		}
+		meters[p] = m.ID
 	}
 	return nil
 }
@@ -301,8 +355,8 @@ func (c *Config) checkMeter(i, j int, m Meter) error {
 	if m.Interval != 0 && m.Interval < Duration(100*time.Millisecond) {
 		return c.at(fmt.Errorf("%s is shorter than 100ms", m.Interval), "lines", i, "meters", j, "interval")
 	}
-	for q, l := range m.Limits {
-		if _, err := l.parse(q); err != nil {
+	for _, q := range slices.Sorted(maps.Keys(m.Limits)) {
+		if _, err := m.Limits[q].parse(q); err != nil {
 			return c.at(err, "lines", i, "meters", j, "limits", string(q))
 		}
 	}

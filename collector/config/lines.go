@@ -138,5 +138,8 @@ func (l Limit) parse(q schemas.Quantity) (collector.Limits, error) {
 		}
 		*b.into = &d
 	}
+	if out.Min != nil && out.Max != nil && out.Min.Cmp(*out.Max) > 0 {
+		return collector.Limits{}, fmt.Errorf("min %s is above max %s", l.Min, l.Max)
+	}
 	return out, nil
 }

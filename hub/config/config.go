@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/url"
 	"os"
 	"path/filepath"
 
@@ -53,8 +54,10 @@ type Broker struct {
 	// file:PATH or env:NAME.
 	User     string `yaml:"user"`
 	Password string `yaml:"password"`
-	// CA, Cert and Key are PEM files: the client's for an outside broker, the
-	// server's for the embedded one.
+	// CA, Cert and Key are PEM files. For an outside broker CA holds the
+	// authorities that may sign its certificate, and Cert and Key are the
+	// hub's own where the broker wants them. For the embedded broker Cert and
+	// Key are the broker's; without them it talks in clear.
 	CA   string `yaml:"ca,omitempty"`
 	Cert string `yaml:"cert,omitempty"`
 	Key  string `yaml:"key,omitempty"`
@@ -98,13 +101,19 @@ func Parse(data []byte, folder string) (*Config, error) {
 		}
 		return nil, err
 	}
+	if err := dec.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
+		return nil, errors.New("text after the configuration: a file holds one YAML document")
+	}
 	if c.Provider == "" {
 		c.Provider = seal.DefaultProvider().Name()
 	}
 	if c.Influx.Bucket == "" {
 		c.Influx.Bucket = DefaultBucket
 	}
-	return c, c.check()
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	return c, nil
 }
 
 // Path returns p, taken from the configuration file's folder when relative.
@@ -138,9 +147,18 @@ func (c *Config) check() error {
 	need(c.CrossCheckEvery >= 0, "cross_check_every: must not be negative")
 	need((c.Broker.URL == "") != (c.Broker.Listen == ""), "broker: give either url (an outside broker) or listen (the embedded one)")
 	need(c.Broker.Listen == "" || validAddress(c.Broker.Listen), "broker.listen: %q: want host:port", c.Broker.Listen)
+	need((c.Broker.Cert == "") == (c.Broker.Key == ""), "broker: give both cert and key, or none")
+	need(c.Broker.Listen == "" || c.Broker.CA == "", "broker.ca: the embedded broker knows its clients by their passwords; leave ca out")
 	need(c.Broker.User != "" && c.Broker.Password != "", "broker: user and password are missing: citygrid keys init makes them for the hub")
 	need(c.Influx.Bundled == (c.Influx.URL == ""), "influx: give either url, or bundled: true")
+	need(c.Influx.URL == "" || validURL(c.Influx.URL), "influx.url: %q: want http://host:port or https://host:port", c.Influx.URL)
 	return errors.Join(errs...)
+}
+
+// validURL leaves user names and paths out: a secret does not belong here.
+func validURL(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && u.User == nil
 }
 
 func validAddress(a string) bool {

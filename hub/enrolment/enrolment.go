@@ -6,12 +6,12 @@ package enrolment
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"slices"
-	"strings"
 
 	"go.yaml.in/yaml/v3"
 
@@ -57,8 +57,8 @@ func Load(path string) (*List, error) {
 	return l, nil
 }
 
-// Parse reads the text of an enrolment file. Unknown keys, a bad id and an id
-// that stands twice are errors.
+// Parse reads the text of an enrolment file. Unknown keys, a bad entry, an id
+// that stands twice and a second document are errors.
 func Parse(data []byte) (*List, error) {
 	l := &List{}
 	dec := yaml.NewDecoder(bytes.NewReader(data))
@@ -66,9 +66,12 @@ func Parse(data []byte) (*List, error) {
 	if err := dec.Decode(l); err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
 	}
+	if err := dec.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
+		return nil, errors.New("text after the list: a file holds one YAML document")
+	}
 	seen := make(map[schemas.CollectorID]bool)
 	for i, c := range l.Collectors {
-		if err := errors.Join(c.ID.Validate(), c.Area.Validate()); err != nil {
+		if err := c.validate(); err != nil {
 			return nil, fmt.Errorf("collectors[%d]: %w", i, err)
 		}
 		if seen[c.ID] {
@@ -79,9 +82,23 @@ func Parse(data []byte) (*List, error) {
 	return l, nil
 }
 
+// validate reports what the hub or the broker could not work with.
+func (c Collector) validate() error {
+	err := errors.Join(c.ID.Validate(), c.Area.Validate())
+	switch {
+	case err != nil:
+		return err
+	case c.ID == HubUser:
+		return fmt.Errorf("the id %s is the hub's own account at the broker: give the collector another", c.ID)
+	case c.Generation>>8 == 0:
+		return fmt.Errorf("%s: generation %d: its high byte counts from 1; citygrid keys issue --renew gives a new key", c.ID, c.Generation)
+	}
+	return nil
+}
+
 // Save writes the list to path durably, mode 0600.
 func (l *List) Save(path string) error {
-	slices.SortFunc(l.Collectors, func(a, b Collector) int { return strings.Compare(string(a.ID), string(b.ID)) })
+	slices.SortFunc(l.Collectors, func(a, b Collector) int { return cmp.Compare(a.ID, b.ID) })
 	data, err := yaml.Marshal(l)
 	if err != nil {
 		return fmt.Errorf("write enrolment: %w", err)

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -29,17 +30,44 @@ func (f Folder) HubPassword() string { return filepath.Join(string(f), "hub-brok
 // HubUser is the hub's user name, and so its client id, at the broker.
 const HubUser = "hub"
 
-// Init makes the folder: a master key sealed by the passphrase, and the hub's
-// account at the broker. It replaces no master key.
+// Init makes the folder: the hub's account at the broker, and a master key
+// sealed by the passphrase. It replaces no master key. The key is written last,
+// so that an Init that was cut short can be run again.
 func (f Folder) Init(tenant string, passphrase seal.Secret, rounds int) error {
-	if err := os.MkdirAll(string(f), 0o700); err != nil {
-		return fmt.Errorf("key folder: %w", err)
-	}
 	master, err := seal.NewMaster(tenant, 1, rand.Reader)
 	if err != nil {
 		return err
 	}
-	if err := seal.WriteMaster(f.Master(), master, passphrase, rounds); err != nil {
+	if err := os.MkdirAll(string(f), 0o700); err != nil {
+		return fmt.Errorf("key folder: %w", err)
+	}
+	unlock, err := f.lock()
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if _, err := os.Lstat(f.Master()); !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s is there already, and every collector's key depends on it: it is not replaced; give --dir another folder", f.Master())
+	}
+	if err := f.makeHubAccount(); err != nil {
+		return err
+	}
+	return seal.WriteMaster(f.Master(), master, passphrase, rounds)
+}
+
+// lock keeps two commands from changing the enrolment list at once.
+func (f Folder) lock() (unlock func(), err error) {
+	release, err := durable.Lock(filepath.Join(string(f), "lock"))
+	if err != nil {
+		return nil, fmt.Errorf("key folder %s: %w", f, err)
+	}
+	return func() { _ = release() }, nil // the end of the process releases it too
+}
+
+// makeHubAccount draws the hub's password for the broker.
+func (f Folder) makeHubAccount() error {
+	list, err := Load(f.List())
+	if err != nil {
 		return err
 	}
 	password := brokerconfig.NewPassword()
@@ -48,11 +76,7 @@ func (f Folder) Init(tenant string, passphrase seal.Secret, rounds int) error {
 		return err
 	}
 	if err := durable.WriteFile(f.HubPassword(), []byte(password+"\n"), 0o600); err != nil {
-		return err
-	}
-	list, err := Load(f.List())
-	if err != nil {
-		return err
+		return fmt.Errorf("the hub's broker password: %w", err)
 	}
 	list.HubUser, list.HubHash = HubUser, hash
 	return list.Save(f.List())
@@ -74,36 +98,56 @@ type Request struct {
 // generation. The bundle is written first: one that is not enrolled opens
 // nothing.
 func (f Folder) Issue(master *seal.Master, r Request) (generation uint16, err error) {
-	if err := errors.Join(r.Collector.Validate(), r.Area.Validate()); err != nil {
+	unlock, err := f.lock()
+	if err != nil {
 		return 0, err
 	}
+	defer unlock()
 	list, err := Load(f.List())
 	if err != nil {
 		return 0, err
 	}
-	keyVersion := uint8(0)
-	if known, ok := list.Find(r.Collector); ok {
-		if !r.Renew {
-			return 0, fmt.Errorf("collector %s is enrolled already; --renew gives it a new key", r.Collector)
-		}
-		if uint8(known.Generation) == 255 {
-			return 0, fmt.Errorf("collector %s has used up its 256 keys: give it another id", r.Collector)
-		}
-		keyVersion = uint8(known.Generation) + 1
-	}
-	bundle, err := seal.Issue(master, r.Area, r.Collector, keyVersion, rand.Reader)
+	entry, err := list.next(master, r)
 	if err != nil {
 		return 0, err
 	}
-	hash, err := brokerconfig.HashPassword(string(bundle.BrokerPassword.Reveal()))
+	bundle, err := seal.Issue(master, r.Area, r.Collector, uint8(entry.Generation), rand.Reader)
 	if err != nil {
+		return 0, err
+	}
+	if entry.BrokerHash, err = brokerconfig.HashPassword(string(bundle.BrokerPassword.Reveal())); err != nil {
 		return 0, err
 	}
 	if err := seal.WriteBundle(r.Bundle, bundle); err != nil {
 		return 0, err
 	}
-	list.Put(Collector{ID: r.Collector, Area: r.Area, Generation: bundle.Generation, BrokerHash: hash, Note: r.Note})
-	return bundle.Generation, list.Save(f.List())
+	list.Put(entry)
+	if err := list.Save(f.List()); err != nil {
+		return 0, errors.Join(err, os.Remove(r.Bundle))
+	}
+	return entry.Generation, nil
+}
+
+// next returns the entry that r asks for, without its broker hash.
+func (l *List) next(master *seal.Master, r Request) (Collector, error) {
+	entry := Collector{ID: r.Collector, Area: r.Area, Generation: seal.Generation(master.Generation, 0), Note: r.Note}
+	if err := entry.validate(); err != nil {
+		return entry, err
+	}
+	known, ok := l.Find(r.Collector)
+	switch {
+	case !ok:
+		return entry, nil
+	case !r.Renew:
+		return entry, fmt.Errorf("collector %s is enrolled already; --renew gives it a new key", r.Collector)
+	case uint8(known.Generation) == 255:
+		return entry, fmt.Errorf("collector %s has used up its 256 keys: give it another id", r.Collector)
+	}
+	entry.Generation = seal.Generation(master.Generation, uint8(known.Generation)+1)
+	if entry.Note == "" {
+		entry.Note = known.Note
+	}
+	return entry, nil
 }
 
 // Access says what each enrolled collector and the hub may do at the broker.

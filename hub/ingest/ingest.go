@@ -89,9 +89,9 @@ type Receiver struct {
 	// dead holds what was refused, rejected what was answered with a receipt
 	// although it is not, or not whole, in the store.
 	dead, rejected *deadLetters
-	sealers *receiptSealers
-	metrics *metrics
-	log     *slog.Logger
+	sealers        *receiptSealers
+	metrics        *metrics
+	log            *slog.Logger
 
 	conn    atomic.Pointer[mqttlink.Conn]
 	settled chan *delivery

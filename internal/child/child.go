@@ -122,7 +122,8 @@ func (p *Process) Sample() Usage {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if state := p.State(); state != nil {
-		now.CPU = state.UserTime() + state.SystemTime()
+		// Its number may be another process's by now: nothing of now is used.
+		now = Usage{CPU: state.UserTime() + state.SystemTime()}
 	}
 	p.last.CPU = max(p.last.CPU, now.CPU)
 	p.last.PeakRSS = max(p.last.PeakRSS, now.PeakRSS)

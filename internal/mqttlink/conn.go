@@ -147,7 +147,7 @@ func (c *Conn) drain() {
 	}
 }
 
-// fail ends the link for err, unless it has ended before.
+// fail ends the link because of err, unless it has ended before.
 func (c *Conn) fail(err error) { c.lose(c.set.explainLost(err)) }
 
 // lost returns how the link ended, nil while it stands.

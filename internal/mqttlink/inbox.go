@@ -23,8 +23,8 @@ func (m Message) Ack() {
 	}
 }
 
-// inbox takes messages off the connection's reader without ever holding it up
-// below the limit: a reader that waits for the session cannot deliver the
+// inbox takes messages off the connection's reader without holding it up while
+// it is below its limit: a reader that waits for the session cannot deliver the
 // acknowledgement for which the session may be waiting.
 type inbox struct {
 	mu    sync.Mutex

@@ -119,7 +119,7 @@ func (s *settings) open(ctx context.Context) (*Conn, error) {
 	return c, nil
 }
 
-// options are the settings that were found to lose nothing: no automatic
+// options are the settings that were measured to lose nothing: no automatic
 // reconnect (it reports unacknowledged publishes as delivered), ordered
 // handling (else a goroutine a message), version 4 said outright (else a
 // refused password is tried again as MQTT 3.1 and reads as EOF), the handler

@@ -1,0 +1,55 @@
+package city
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// TestPageInTheBrowser opens the page of a running city in headless Chromium
+// at desktop and phone width. CITYGRID_SCREENSHOTS names a folder to keep the
+// pictures in.
+func TestPageInTheBrowser(t *testing.T) {
+	web := filepath.Join("..", "..", "dashboards", "web")
+	needProgram(t, "node", "install Node 20.19 or newer")
+	needProgram(t, "chromium", "install Debian's chromium, or run make test as root")
+	needFile(t, filepath.Join(web, "node_modules", "playwright-core"), "run make pages")
+	needFile(t, filepath.Join(web, "dist", "index.html"), "run make pages")
+	c := startCity(t, func(o *Options) { o.Interval = time.Second })
+	awaitMore(t, c, 1000)
+	pictures := os.Getenv("CITYGRID_SCREENSHOTS")
+	if pictures == "" {
+		pictures = t.TempDir()
+	}
+	look := exec.CommandContext(t.Context(), "node", filepath.Join("e2e", "page.mjs"), c.HubURL(), pictures)
+	look.Dir = web
+	if out, err := look.CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// needProgram skips the test where a program is absent, and fails it in
+// continuous integration.
+func needProgram(t *testing.T, name, remedy string) {
+	t.Helper()
+	if _, err := exec.LookPath(name); err != nil {
+		absent(t, err, remedy)
+	}
+}
+
+func needFile(t *testing.T, path, remedy string) {
+	t.Helper()
+	if _, err := os.Stat(path); err != nil {
+		absent(t, err, remedy)
+	}
+}
+
+func absent(t *testing.T, err error, remedy string) {
+	t.Helper()
+	if os.Getenv("CI") == "true" {
+		t.Fatalf("%v: %s", err, remedy)
+	}
+	t.Skipf("%v: %s", err, remedy)
+}
