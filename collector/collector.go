@@ -161,20 +161,22 @@ func (c *Collector) newSealer(content seal.ContentType) (*seal.Sealer, error) {
 // spool is empty or Options.Drain has passed; what is left goes out after the
 // next start. It returns nil after such a stop.
 func (c *Collector) Run(ctx context.Context) error {
-	if err := c.waitForClock(ctx); err != nil {
+	if err := c.waitForClock(ctx, clockFloor); err != nil {
 		return nil // told to stop before there was anything to do
 	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	drain, stopDrain := afterDone(ctx, c.o.Drain)
 	defer stopDrain()
+	sealing, stopSealing := afterDone(ctx, max(c.o.Drain, sealWithin))
+	defer stopSealing()
 	link, stopLink := context.WithCancel(drain)
 	linked := make(chan error, 1)
 	go func() { linked <- mqttlink.Run(link, c.linkConfig(), c.pub.session) }()
 
 	readings := make(chan []schemas.Reading, len(c.o.Lines))
 	sealed := make(chan error, 1)
-	go func() { sealed <- c.sealStage(readings).run(drain) }()
+	go func() { sealed <- c.sealStage(readings).run(sealing) }()
 	var lines sync.WaitGroup
 	for _, l := range c.o.Lines {
 		loop := newLineLoop(l, c.started, readings, c.metrics, c.faults, c.o.Log)
@@ -196,20 +198,24 @@ func (c *Collector) Run(ctx context.Context) error {
 	return errors.Join(err, <-linked)
 }
 
+// sealWithin is the least time that a stop leaves for making durable what was
+// read, however short Options.Drain is. Only a full disk takes it.
+const sealWithin = 5 * time.Second
+
 // clockFloor is a moment that every right clock has passed. A box without a
 // battery clock starts in 1970 and learns the time from the network; what it
 // read before would carry a false taken_at.
 var clockFloor = time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// waitForClock returns when the clock can be right.
-func (c *Collector) waitForClock(ctx context.Context) error {
-	if time.Now().After(clockFloor) {
+// waitForClock returns when the clock is past floor, and so can be right.
+func (c *Collector) waitForClock(ctx context.Context, floor time.Time) error {
+	if time.Now().After(floor) {
 		return nil
 	}
-	c.o.Log.Error("the clock stands before 2025; reading begins when it is set. Look whether NTP runs", "clock", time.Now())
+	c.o.Log.Error("the clock is wrong; reading begins when it is set. Look whether NTP runs", "clock", time.Now(), "want_after", floor)
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
-	for time.Now().Before(clockFloor) {
+	for time.Now().Before(floor) {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
@@ -300,7 +306,8 @@ func (c *Collector) Status() schemas.Status {
 		StartedAt:    c.started.UTC().Truncate(time.Millisecond),
 		ReadsPlanned: s.ReadsDone + s.ReadsFailed + s.ReadsMissed + s.ReadsSkipped,
 		ReadsDone:    s.ReadsDone, ReadsFailed: s.ReadsFailed, ReadsMissed: s.ReadsMissed + s.ReadsSkipped,
-		ValuesRead:   s.ValuesRead,
+		ValuesRead:      s.ValuesRead,
+		EnvelopesSealed: s.BatchesSealed, EnvelopesPublished: s.Published, EnvelopesFreed: s.Receipts,
 		SpoolRecords: uint64(stats.Records), SpoolBytes: uint64(stats.Bytes), SpoolQuota: uint64(stats.Quota),
 		SpoolFull:    gauge(c.metrics.full) > 0,
 		FailingTotal: uint32(total), Failing: failing,

@@ -85,7 +85,7 @@ func (l *lineLoop) run(ctx context.Context) {
 	defer func() { l.next(time.Now()) }() // counts the slots up to now
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	for ctx.Err() == nil {
+	for ctx.Err() == nil && len(l.meters) > 0 {
 		now := time.Now()
 		m, wake := l.next(now)
 		if m != nil {

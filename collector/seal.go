@@ -66,8 +66,8 @@ const fullRetry = time.Second
 // run works until in is closed and everything from it is durable, or ctx is
 // done: then the error says how many readings are not on disk. A failure that
 // no waiting can mend ends it as well.
-func (s *sealStage) run(ctx context.Context) error {
-	ctx, cancel := context.WithCancelCause(ctx)
+func (s *sealStage) run(stop context.Context) error {
+	ctx, cancel := context.WithCancelCause(stop)
 	defer cancel(nil)
 	settling := make(chan pendingEnvelope, 256)
 	settled := make(chan error, 1)
@@ -80,6 +80,9 @@ func (s *sealStage) run(ctx context.Context) error {
 	}
 	if lost := s.taken - s.kept; lost > 0 {
 		return fmt.Errorf("%d readings are not on disk: %w", lost, err)
+	}
+	if stop.Err() != nil {
+		return nil // cut short, with nothing left to do
 	}
 	return err
 }

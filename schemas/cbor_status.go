@@ -13,6 +13,9 @@ const (
 	statusReadsFailed
 	statusReadsMissed
 	statusValuesRead
+	statusEnvelopesSealed
+	statusEnvelopesPublished
+	statusEnvelopesFreed
 	statusSpoolRecords
 	statusSpoolBytes
 	statusSpoolQuota
@@ -32,8 +35,10 @@ var (
 		statusAt: "at", statusStartedAt: "started_at", statusVersion: "version",
 		statusReadsPlanned: "reads_planned", statusReadsDone: "reads_done",
 		statusReadsFailed: "reads_failed", statusReadsMissed: "reads_missed",
-		statusValuesRead: "values_read", statusSpoolRecords: "spool_records",
-		statusSpoolBytes: "spool_bytes", statusSpoolQuota: "spool_quota",
+		statusValuesRead: "values_read", statusEnvelopesSealed: "envelopes_sealed",
+		statusEnvelopesPublished: "envelopes_published", statusEnvelopesFreed: "envelopes_freed",
+		statusSpoolRecords: "spool_records",
+		statusSpoolBytes:   "spool_bytes", statusSpoolQuota: "spool_quota",
 		statusSpoolFull: "spool_full", statusFailingTotal: "failing_total", statusFailing: "failing"}
 	faultFields = fieldTable{faultMeter: "meter", faultSince: "since", faultError: "error"}
 )
@@ -46,11 +51,13 @@ type counter struct {
 
 // counters lists the numbers of s in the order of their keys, which follow one
 // another.
-func (s *Status) counters() [8]counter {
-	return [8]counter{
+func (s *Status) counters() [11]counter {
+	return [11]counter{
 		{statusReadsPlanned, &s.ReadsPlanned}, {statusReadsDone, &s.ReadsDone},
 		{statusReadsFailed, &s.ReadsFailed}, {statusReadsMissed, &s.ReadsMissed},
-		{statusValuesRead, &s.ValuesRead}, {statusSpoolRecords, &s.SpoolRecords},
+		{statusValuesRead, &s.ValuesRead}, {statusEnvelopesSealed, &s.EnvelopesSealed},
+		{statusEnvelopesPublished, &s.EnvelopesPublished}, {statusEnvelopesFreed, &s.EnvelopesFreed},
+		{statusSpoolRecords, &s.SpoolRecords},
 		{statusSpoolBytes, &s.SpoolBytes}, {statusSpoolQuota, &s.SpoolQuota},
 	}
 }

@@ -38,6 +38,9 @@ type statusJSON struct {
 	ReadsFailed  uint64       `json:"reads_failed"`
 	ReadsMissed  uint64       `json:"reads_missed"`
 	ValuesRead   uint64       `json:"values_read"`
+	Sealed       uint64       `json:"envelopes_sealed"`
+	Published    uint64       `json:"envelopes_published"`
+	Freed        uint64       `json:"envelopes_freed"`
 	SpoolRecords uint64       `json:"spool_records"`
 	SpoolBytes   uint64       `json:"spool_bytes"`
 	SpoolQuota   uint64       `json:"spool_quota"`
@@ -58,6 +61,7 @@ func (s Status) MarshalJSON() ([]byte, error) {
 	}
 	return json.Marshal(statusJSON{s.Collector, s.Area, moment(s.At), moment(s.StartedAt), s.Version,
 		s.ReadsPlanned, s.ReadsDone, s.ReadsFailed, s.ReadsMissed, s.ValuesRead,
+		s.EnvelopesSealed, s.EnvelopesPublished, s.EnvelopesFreed,
 		s.SpoolRecords, s.SpoolBytes, s.SpoolQuota, s.SpoolFull, s.FailingTotal, failing})
 }
 

@@ -173,7 +173,7 @@ const (
 	missingJSON = `{"meter":"m1","quantity":"water.flow","unit":"m3/h","taken_at":"2026-03-01T08:00:01.250Z","quality":"missing","reason":"nan"}`
 	receiptText = `{"collector":"c-1","boot":7,"random":"0001020304fdfeff","stored":[{"from":1,"to":2}]}`
 	statusText  = `{"collector":"c-1","area":"110101","at":"2026-03-01T08:00:01.250Z","started_at":"2026-03-01T08:00:00.000Z","version":"v1",` +
-		`"reads_planned":1,"reads_done":1,"reads_failed":0,"reads_missed":0,"values_read":9,"spool_records":0,"spool_bytes":0,"spool_quota":5,` +
+		`"reads_planned":1,"reads_done":1,"reads_failed":0,"reads_missed":0,"values_read":9,"envelopes_sealed":3,"envelopes_published":4,"envelopes_freed":3,"spool_records":0,"spool_bytes":0,"spool_quota":5,` +
 		`"spool_full":false,"failing_total":1,"failing":[{"meter":"m1","since":"2026-03-01T08:00:01.250Z","error":"no answer"}]}`
 )
 

@@ -97,6 +97,7 @@ func sampleStatus() *Status {
 	return &Status{
 		Collector: "col-0001", Area: "110101", At: at2026(20), StartedAt: at2026(0), Version: "0.1.0+abc",
 		ReadsPlanned: 100, ReadsDone: 96, ReadsFailed: 3, ReadsMissed: 1, ValuesRead: 960,
+		EnvelopesSealed: 40, EnvelopesPublished: 43, EnvelopesFreed: 28,
 		SpoolRecords: 12, SpoolBytes: 70000, SpoolQuota: MaxCount, SpoolFull: true, FailingTotal: 5,
 		Failing: []MeterFault{
 			{Meter: "P_42", Since: at2026(3), Error: "read 10 registers from 0x0000: no answer in 1s"},

@@ -38,6 +38,11 @@ type Status struct {
 	// Counters since StartedAt, each at most MaxCount.
 	ReadsPlanned, ReadsDone, ReadsFailed, ReadsMissed uint64
 	ValuesRead                                        uint64
+	// EnvelopesSealed counts envelopes of readings that were sealed and are
+	// durable in the spool, EnvelopesPublished those handed to the broker, each
+	// time anew when one is sent again, EnvelopesFreed those that the hub's
+	// receipts have freed.
+	EnvelopesSealed, EnvelopesPublished, EnvelopesFreed uint64
 	// Spool depth and quota now, each at most MaxCount.
 	SpoolRecords, SpoolBytes, SpoolQuota uint64
 	// SpoolFull is true while the collector has stopped reading because its

@@ -243,9 +243,9 @@ func batchRefusals(t testing.TB) []refusal {
 }
 
 func wireStatus() body {
-	s := body{0: 1, 1: "c-1", 2: "110101", 3: 1772352002704, 4: 1772352002704, 5: "v1", 14: false, 15: 2,
-		16: []any{body{1: "m1", 2: 1772352002704, 3: "no answer"}, body{1: "m2", 2: 1772352002704, 3: "no answer"}}}
-	for k := 6; k <= 13; k++ {
+	s := body{0: 1, 1: "c-1", 2: "110101", 3: 1772352002704, 4: 1772352002704, 5: "v1", 17: false, 18: 2,
+		19: []any{body{1: "m1", 2: 1772352002704, 3: "no answer"}, body{1: "m2", 2: 1772352002704, 3: "no answer"}}}
+	for k := 6; k <= 16; k++ {
 		s[k] = k * 100
 	}
 	return s
@@ -262,26 +262,29 @@ var spoiltStatuses = []struct {
 	{"no reads_planned", "reads_planned", func(s, f body) { delete(s, 6) }},
 	{"negative counter", "reads_failed", func(s, f body) { s[8] = -1 }},
 	{"counter above 2^53-1", "values_read", func(s, f body) { s[10] = uint64(1 << 53) }},
-	{"spool_full as number", "spool_full", func(s, f body) { s[14] = 1 }},
-	{"spool_full null", "spool_full", func(s, f body) { s[14] = nil }},
-	{"spool_full as float", "spool_full", func(s, f body) { s[14] = 1.5 }},
-	{"failing_total above 32 bits", "failing_total", func(s, f body) { s[15] = 1 << 32 }},
-	{"failing_total too low", "failing_total", func(s, f body) { s[15] = 1 }},
+	{"no envelopes_sealed", "envelopes_sealed", func(s, f body) { delete(s, 11) }},
+	{"envelopes_published as text", "envelopes_published", func(s, f body) { s[12] = "1" }},
+	{"envelopes_freed above 2^53-1", "envelopes_freed", func(s, f body) { s[13] = uint64(1 << 53) }},
+	{"spool_full as number", "spool_full", func(s, f body) { s[17] = 1 }},
+	{"spool_full null", "spool_full", func(s, f body) { s[17] = nil }},
+	{"spool_full as float", "spool_full", func(s, f body) { s[17] = 1.5 }},
+	{"failing_total above 32 bits", "failing_total", func(s, f body) { s[18] = 1 << 32 }},
+	{"failing_total too low", "failing_total", func(s, f body) { s[18] = 1 }},
 	{"fault without a meter", "failing[1].meter", func(s, f body) { delete(f, 1) }},
 	{"fault listed twice", "failing[1].meter", func(s, f body) { f[1] = "m1" }},
 	{"fault since 1970", "failing[1].since", func(s, f body) { f[2] = 0 }},
 	{"fault without a text", "failing[1].error", func(s, f body) { f[3] = "" }},
 	{"fault with an escape", "failing[1].error", func(s, f body) { f[3] = "\x1b[2J" }},
 	{"fault with an unknown field", "failing[1].key 4", func(s, f body) { f[4] = 1 }},
-	{"101 faults", "failing", func(s, f body) { s[16] = make([]int, 101) }},
-	{"unknown field", "key 17", func(s, f body) { s[17] = 1 }},
+	{"101 faults", "failing", func(s, f body) { s[19] = make([]int, 101) }},
+	{"unknown field", "key 20", func(s, f body) { s[20] = 1 }},
 }
 
 func statusRefusals(t testing.TB) []refusal {
 	var rs []refusal
 	for _, c := range spoiltStatuses {
 		s := wireStatus()
-		c.spoil(s, s[16].([]any)[1].(body))
+		c.spoil(s, s[19].([]any)[1].(body))
 		rs = append(rs, refusal{Name: c.name, Field: c.field, CBOR: hex.EncodeToString(mustMarshal(t, s))})
 	}
 	return rs

@@ -45,6 +45,7 @@ func newBroker() *cobra.Command {
 	cmd.Flags().StringVar(&dir, "dir", "", "folder for the broker's files")
 	cmd.Flags().StringVar(&enrolled, "enrolment", "", "enrolment list that citygrid keys issue keeps")
 	mustRequire(cmd, "dir", "enrolment")
+	cmd.AddCommand(newBrokerMosquitto())
 	return cmd
 }
 

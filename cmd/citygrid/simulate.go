@@ -20,6 +20,7 @@ type fleetFlags struct {
 	seed               uint64
 	step               time.Duration
 	faults, start      string
+	noValue            float64
 }
 
 func (f *fleetFlags) add(cmd *cobra.Command) {
@@ -27,13 +28,14 @@ func (f *fleetFlags) add(cmd *cobra.Command) {
 	cmd.Flags().IntVar(&f.perGateway, "per-gateway", 50, "how many meters share a gateway, 1 to 247")
 	cmd.Flags().Uint64Var(&f.seed, "seed", 1, "the same seed makes the same city")
 	cmd.Flags().DurationVar(&f.step, "step", time.Second, "how long a meter's values stay the same")
+	cmd.Flags().Float64Var(&f.noValue, "no-value", 0, "share of (gauge, minute) pairs for which a meter says that it has no value, 0 to 1")
 	cmd.Flags().StringVar(&f.faults, "faults", "", "such as late=1%,split=1%,dead=5%")
 }
 
 // config returns the fleet's configuration. Its Start is zero when the flag was
 // not given.
 func (f *fleetFlags) config() (simulators.FleetConfig, error) {
-	c := simulators.FleetConfig{Meters: f.meters, MetersPerGateway: f.perGateway, Seed: f.seed, Step: f.step}
+	c := simulators.FleetConfig{Meters: f.meters, MetersPerGateway: f.perGateway, Seed: f.seed, Step: f.step, NoValue: f.noValue}
 	var err error
 	if c.Faults, err = simulators.ParseFaults(f.faults); err != nil {
 		return c, fmt.Errorf("--faults: %w", err)

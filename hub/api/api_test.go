@@ -69,8 +69,11 @@ func city() *Live {
 		missing(reading("G-1", "gas.volume.standard", 0, at), schemas.ReasonBadBCD),
 	}, epoch.Add(-9*time.Second))
 	l.CollectorOnline("c1", true, epoch.Add(-time.Hour))
+	started := epoch.Add(-time.Hour)
+	l.CollectorStatus(schemas.Status{Collector: "c1", Area: "330106", At: at, StartedAt: started})
 	l.CollectorStatus(schemas.Status{
-		Collector: "c1", Area: "330106", At: epoch, StartedAt: epoch.Add(-time.Hour), ValuesRead: 6,
+		Collector: "c1", Area: "330106", At: epoch, StartedAt: started, ValuesRead: 6,
+		EnvelopesSealed: 31, EnvelopesPublished: 32, EnvelopesFreed: 28,
 		SpoolRecords: 3, SpoolBytes: 300, SpoolQuota: 1000, FailingTotal: 1,
 		Failing: []schemas.MeterFault{{Meter: "X-9", Since: epoch.Add(-time.Minute), Error: "no answer in 1 s"}},
 	})
@@ -129,7 +132,7 @@ func TestRoutes(t *testing.T) {
 		status int
 		want   []string // parts of the body
 	}{
-		{"/api/v1/flow", 200, []string{`"total":5`, `"answering":3`, `"failing":1`, `"late":1`, `"refused_total":1`, `"values_read":6`, `"state":"ok"`}},
+		{"/api/v1/flow", 200, []string{`"total":5`, `"answering":3`, `"failing":1`, `"late":1`, `"refused_total":1`, `"values_read":6`, `"sealed":31`, `"published":32`, `"freed":28`, `"state":"ok"`}},
 		{"/api/v1/meters", 200, []string{`"total":5`, `"value":"564.86"`, `"unit":"m3"`, `"value":null`, `"reason":"bad_bcd"`, `"quality":"none"`, `no answer in 1 s`}},
 		{"/api/v1/meters?medium=water&limit=1", 200, []string{`"total":2`, `"id":"W-1"`, `"next":"`}},
 		{"/api/v1/meters?q=w-2", 200, []string{`"total":1`, `"id":"W-2"`, `"state":"late"`}},

@@ -15,10 +15,53 @@ type collector struct {
 	onlineSince time.Time // since when online has its value; zero: never told
 	status      schemas.Status
 	hasStatus   bool
-	// valuesBefore are the values read before the collector's last restart,
-	// as far as this hub saw; the total never falls.
-	valuesBefore uint64
-	failing      []schemas.MeterID
+	// seen is the collector's work since the hub's start, over its restarts.
+	seen    tally
+	failing []schemas.MeterID
+}
+
+// tally is the work at the collectors' side that the river adds up.
+type tally struct{ values, sealed, published, freed uint64 }
+
+func tallyOf(s *schemas.Status) tally {
+	return tally{values: s.ValuesRead, sealed: s.EnvelopesSealed, published: s.EnvelopesPublished, freed: s.EnvelopesFreed}
+}
+
+func (t *tally) add(o tally) {
+	t.values += o.values
+	t.sealed += o.sealed
+	t.published += o.published
+	t.freed += o.freed
+}
+
+// since returns by how much each count grew from old to t. One that fell began
+// again at zero.
+func (t tally) since(old tally) tally {
+	grown := func(now, before uint64) uint64 {
+		if now < before {
+			return now
+		}
+		return now - before
+	}
+	return tally{
+		values: grown(t.values, old.values), sealed: grown(t.sealed, old.sealed),
+		published: grown(t.published, old.published), freed: grown(t.freed, old.freed),
+	}
+}
+
+// news returns the work that s tells of and no earlier status did. A restarted
+// collector counts from zero. The first status of one that is older than the
+// hub tells of work of before the hub's start, which is not the hub's to count;
+// ages are compared, not times: the two clocks may differ.
+func (c *collector) news(s *schemas.Status, hubAge time.Duration) tally {
+	now := tallyOf(s)
+	switch {
+	case c.hasStatus && s.StartedAt.Equal(c.status.StartedAt):
+		return now.since(tallyOf(&c.status))
+	case !c.hasStatus && s.At.Sub(s.StartedAt) > hubAge:
+		return tally{}
+	}
+	return now
 }
 
 // CollectorOnline tells the table that a collector came or went, from its
@@ -43,9 +86,7 @@ func (l *Live) CollectorStatus(s schemas.Status) {
 	if c == nil || (c.hasStatus && s.At.Before(c.status.At)) {
 		return
 	}
-	if c.hasStatus && !s.StartedAt.Equal(c.status.StartedAt) {
-		c.valuesBefore += c.status.ValuesRead
-	}
+	c.seen.add(c.news(&s, l.now().Sub(l.started)))
 	s.Collector = c.id
 	s.Version = strings.Clone(s.Version)
 	s.Failing = slices.Clone(s.Failing[:min(len(s.Failing), schemas.MaxFailing)])
@@ -103,12 +144,15 @@ type CollectorJSON struct {
 	ReadsFailed  uint64      `json:"reads_failed" doc:"Since started_at"`
 	ReadsMissed  uint64      `json:"reads_missed" doc:"Planned reads whose turn passed; since started_at"`
 	ValuesRead   uint64      `json:"values_read" doc:"Since started_at"`
+	Sealed       uint64      `json:"envelopes_sealed" doc:"With readings, durable in the spool; since started_at"`
+	Published    uint64      `json:"envelopes_published" doc:"Handed to the broker, again when sent again; since started_at"`
+	Freed        uint64      `json:"envelopes_freed" doc:"Freed from the spool by receipts; since started_at"`
 	SpoolRecords uint64      `json:"spool_records" doc:"Sealed records on its disk that wait for a receipt"`
 	SpoolBytes   uint64      `json:"spool_bytes"`
 	SpoolQuota   uint64      `json:"spool_quota" doc:"Bytes that the spool may take"`
 	SpoolFull    bool        `json:"spool_full" doc:"True while it has stopped reading because the spool is full"`
 	FailingTotal uint32      `json:"failing_total" doc:"Meters whose last read failed"`
-	Failing      []FaultJSON `json:"failing" doc:"The first of them, at most 100"`
+	Failing      []FaultJSON `json:"failing" nullable:"false" doc:"The first of them, at most 100"`
 }
 
 // FaultJSON says since when and why a meter does not answer.
@@ -138,6 +182,7 @@ func (c *collector) json() CollectorJSON {
 		StatusAt: timeOrNil(s.At), StartedAt: timeOrNil(s.StartedAt), Version: s.Version,
 		ReadsPlanned: s.ReadsPlanned, ReadsDone: s.ReadsDone, ReadsFailed: s.ReadsFailed,
 		ReadsMissed: s.ReadsMissed, ValuesRead: s.ValuesRead,
+		Sealed: s.EnvelopesSealed, Published: s.EnvelopesPublished, Freed: s.EnvelopesFreed,
 		SpoolRecords: s.SpoolRecords, SpoolBytes: s.SpoolBytes, SpoolQuota: s.SpoolQuota,
 		SpoolFull: s.SpoolFull, FailingTotal: s.FailingTotal, Failing: []FaultJSON{},
 	}

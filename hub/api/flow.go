@@ -8,16 +8,14 @@ import (
 )
 
 // FlowCounters are the hub's own counters along the river. All counts are
-// since the hub's start and never fall.
+// since the hub's start and never fall. What happens at the collectors' side
+// is in their statuses (Live.CollectorStatus).
 type FlowCounters struct {
 	// BrokerConnected says whether the hub is connected and subscribed.
 	BrokerConnected bool
-	// Sealed and Published count envelopes at the collector's side. A status
-	// message does not carry them: they are nil unless the collector runs in
-	// the same process.
-	Sealed, Published *uint64
-	// Received counts envelopes that came from the broker, Opened those that
-	// opened and decoded, Duplicates those of Opened that were seen before.
+	// Received counts messages of every kind that came from the broker, Opened
+	// the envelopes among them that opened, statuses too, Duplicates those of
+	// Opened that were seen before.
 	Received, Opened, Duplicates uint64
 	// Refused counts envelopes that were not opened, by code.
 	Refused map[string]uint64
@@ -36,10 +34,12 @@ type FlowCounters struct {
 	Receipts uint64
 }
 
-// Flow is the state of the whole river at one moment.
+// Flow is the state of the whole river at one moment. All its totals count
+// from StartedAt and never fall; those of the collectors' side are as fresh as
+// the collectors' last statuses.
 type Flow struct {
 	At         time.Time    `json:"at"`
-	StartedAt  time.Time    `json:"started_at" doc:"When this hub started; its counters count from here"`
+	StartedAt  time.Time    `json:"started_at" doc:"When this hub started; every total counts from here"`
 	Meters     MetersStep   `json:"meters"`
 	Collectors CollectStep  `json:"collectors"`
 	Seal       SealStep     `json:"seal"`
@@ -72,14 +72,14 @@ type CollectStep struct {
 	Step
 	Online     int     `json:"online"`
 	Total      int     `json:"total"`
-	ValuesRead uint64  `json:"values_read"`
+	ValuesRead uint64  `json:"values_read" doc:"As the collectors' statuses tell"`
 	Rate       float64 `json:"values_per_s"`
 }
 
 // SealStep is the sealing with SM4-GCM at the collectors.
 type SealStep struct {
 	Step
-	Sealed *uint64 `json:"sealed,omitempty" doc:"Envelopes; only when the collector runs in the hub's process"`
+	Sealed uint64  `json:"sealed" doc:"Envelopes with readings, as the collectors' statuses tell"`
 	Rate   float64 `json:"sealed_per_s"`
 }
 
@@ -95,15 +95,15 @@ type SpoolStep struct {
 // BrokerStep is the way through the broker.
 type BrokerStep struct {
 	Step
-	Published *uint64 `json:"published,omitempty" doc:"Envelopes; only when the collector runs in the hub's process"`
-	Received  uint64  `json:"received" doc:"Envelopes"`
+	Published uint64  `json:"published" doc:"Envelopes with readings, as the collectors' statuses tell; one that is sent again counts again"`
+	Received  uint64  `json:"received" doc:"Messages of every kind: readings, statuses and online flags"`
 	Rate      float64 `json:"received_per_s"`
 }
 
 // HubStep is the opening of the envelopes.
 type HubStep struct {
 	Step
-	Opened       uint64            `json:"opened" doc:"Envelopes"`
+	Opened       uint64            `json:"opened" doc:"Envelopes with readings or a status"`
 	Rate         float64           `json:"opened_per_s"`
 	Duplicates   uint64            `json:"duplicates"`
 	Missing      uint64            `json:"missing" doc:"Sequence numbers that are known to exist and have not come"`
@@ -126,8 +126,9 @@ type StoreStep struct {
 // ReceiptsStep is the way back.
 type ReceiptsStep struct {
 	Step
-	Sent uint64  `json:"sent" doc:"Envelopes whose receipt was sent"`
-	Rate float64 `json:"sent_per_s"`
+	Sent  uint64  `json:"sent" doc:"Envelopes whose receipt was sent"`
+	Rate  float64 `json:"sent_per_s"`
+	Freed uint64  `json:"freed" doc:"Envelopes that receipts have freed from the spools, as the collectors' statuses tell"`
 }
 
 // The states and reasons of a step.
@@ -180,11 +181,8 @@ func (f *flowMeter) Flow() Flow {
 	c := f.counters()
 	census := f.live.census(now)
 	s := sample{
-		at: now, values: census.valuesRead, received: c.Received, opened: c.Opened,
+		at: now, values: census.seen.values, sealed: census.seen.sealed, received: c.Received, opened: c.Opened,
 		points: c.StoredPoints, receipt: c.Receipts, refused: sum(c.Refused),
-	}
-	if c.Sealed != nil {
-		s.sealed = *c.Sealed
 	}
 	if len(f.samples) > rateSpan {
 		f.samples = append(f.samples[:0], f.samples[1:]...)
@@ -216,12 +214,12 @@ func (f *flowMeter) build(now time.Time, c *FlowCounters, n *census) Flow {
 		At: now, StartedAt: f.started,
 		Meters: MetersStep{Answering: n.answering, Late: n.late, Failing: n.failing, Total: n.meters, ByMedium: n.byMedium, NotShown: n.notShown},
 		Collectors: CollectStep{
-			Online: n.online, Total: n.collectors, ValuesRead: n.valuesRead,
+			Online: n.online, Total: n.collectors, ValuesRead: n.seen.values,
 			Rate: f.rate(func(s *sample) uint64 { return s.values }),
 		},
-		Seal:   SealStep{Sealed: c.Sealed, Rate: f.rate(func(s *sample) uint64 { return s.sealed })},
+		Seal:   SealStep{Sealed: n.seen.sealed, Rate: f.rate(func(s *sample) uint64 { return s.sealed })},
 		Spool:  SpoolStep{Records: n.spoolRecords, Bytes: n.spoolBytes, Quota: n.spoolQuota, Full: n.spoolFull},
-		Broker: BrokerStep{Published: c.Published, Received: c.Received, Rate: f.rate(func(s *sample) uint64 { return s.received })},
+		Broker: BrokerStep{Published: n.seen.published, Received: c.Received, Rate: f.rate(func(s *sample) uint64 { return s.received })},
 		Hub: HubStep{
 			Opened: c.Opened, Duplicates: c.Duplicates, Missing: c.Missing,
 			Refused: c.Refused, RefusedTotal: sum(c.Refused),
@@ -231,7 +229,7 @@ func (f *flowMeter) build(now time.Time, c *FlowCounters, n *census) Flow {
 			Points: c.StoredPoints, Rejected: c.RejectedPoints, Queue: c.StoreQueue, QueueLimit: c.StoreQueueLimit,
 			P50: n.p50, P99: n.p99, Rate: f.rate(func(s *sample) uint64 { return s.points }),
 		},
-		Receipts: ReceiptsStep{Sent: c.Receipts, Rate: f.rate(func(s *sample) uint64 { return s.receipt })},
+		Receipts: ReceiptsStep{Sent: c.Receipts, Freed: n.seen.freed, Rate: f.rate(func(s *sample) uint64 { return s.receipt })},
 	}
 	if fl.Hub.Refused == nil {
 		fl.Hub.Refused = map[string]uint64{}
@@ -251,7 +249,7 @@ func judge(fl *Flow, c *FlowCounters, n *census, refusing bool) {
 		when(n.collectors == 0, stepWaiting, "no_collectors"),
 		when(n.online == 0, stepDown, "all_offline"),
 		when(n.online < n.collectors, stepWaiting, "some_offline"))
-	fl.Seal.Step = firstOf(when(c.Opened == 0 && (c.Sealed == nil || *c.Sealed == 0), stepWaiting, "no_data"))
+	fl.Seal.Step = firstOf(when(n.seen.sealed == 0 && c.Opened == 0, stepWaiting, "no_data"))
 	fl.Spool.Step = firstOf(
 		when(n.spoolFull > 0, stepDown, "spool_full"),
 		when(n.statuses == 0, stepWaiting, "no_status"),
@@ -291,7 +289,7 @@ type census struct {
 	byMedium                             map[string]int
 	notShown                             uint64
 	collectors, online, statuses         int
-	valuesRead                           uint64
+	seen                                 tally
 	spoolRecords, spoolBytes, spoolQuota uint64
 	spoolFull                            int
 	p50, p99                             *int64
@@ -327,11 +325,11 @@ func (n *census) count(c *collector) {
 	if c.online {
 		n.online++
 	}
+	n.seen.add(c.seen)
 	if !c.hasStatus {
 		return
 	}
 	n.statuses++
-	n.valuesRead += c.valuesBefore + c.status.ValuesRead
 	n.spoolRecords += c.status.SpoolRecords
 	n.spoolBytes += c.status.SpoolBytes
 	n.spoolQuota += c.status.SpoolQuota

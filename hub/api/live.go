@@ -24,6 +24,7 @@ const (
 // by MaxMeters and MaxCollectors.
 type Live struct {
 	now        func() time.Time
+	started    time.Time
 	quantities []schemas.QuantityInfo
 	index      map[schemas.Quantity]uint8
 	maxMeters  int
@@ -68,10 +69,12 @@ type cell struct {
 	quality  schemas.Quality
 }
 
-// NewLive returns an empty table. now is the clock that ages are measured by.
+// NewLive returns an empty table. now is the clock that ages are measured by;
+// the collectors' work counts from its first time.
 func NewLive(now func() time.Time) *Live {
 	l := &Live{
 		now:        now,
+		started:    now(),
 		index:      make(map[schemas.Quantity]uint8),
 		maxMeters:  MaxMeters,
 		byID:       make(map[schemas.MeterID]*meter),

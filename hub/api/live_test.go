@@ -134,15 +134,52 @@ func TestFaultsComeAndGo(t *testing.T) {
 	}
 }
 
-func TestValuesReadSurvivesARestart(t *testing.T) {
-	l := NewLive(func() time.Time { return epoch })
-	send := func(started time.Time, values uint64) {
-		l.CollectorStatus(schemas.Status{Collector: "c", At: started.Add(time.Minute), StartedAt: started, ValuesRead: values})
+// TestCollectorsWork follows two collectors: one as old as the hub, one that
+// worked long before it.
+func TestCollectorsWork(t *testing.T) {
+	now := epoch
+	l := NewLive(func() time.Time { return now })
+	old, young := epoch.Add(-48*time.Hour), epoch
+	for i, tc := range []struct {
+		name      string
+		collector schemas.CollectorID
+		after     time.Duration // of the hub's start
+		started   time.Time
+		n         uint64
+		want      uint64
+	}{
+		{"the first status of a young one counts whole", "young", time.Minute, young, 500, 500},
+		{"that of an old one is what was before", "old", time.Minute, old, 9000, 500},
+		{"growth", "old", 2 * time.Minute, old, 9010, 510},
+		{"the same again", "old", 2 * time.Minute, old, 9010, 510},
+		{"overtaken on its way", "old", time.Minute, old, 9005, 510},
+		{"a restart begins again", "old", 3 * time.Minute, epoch.Add(150 * time.Second), 20, 530},
+		{"and goes on", "old", 4 * time.Minute, epoch.Add(150 * time.Second), 25, 535},
+		{"a restart that has counted further", "young", 5 * time.Minute, epoch.Add(4 * time.Minute), 700, 1235},
+		{"fallen without a restart", "young", 6 * time.Minute, epoch.Add(4 * time.Minute), 3, 1238},
+	} {
+		now = epoch.Add(tc.after)
+		l.CollectorStatus(schemas.Status{
+			Collector: tc.collector, At: now, StartedAt: tc.started,
+			ValuesRead: tc.n, EnvelopesSealed: 2 * tc.n, EnvelopesPublished: 3 * tc.n, EnvelopesFreed: 4 * tc.n,
+		})
+		want := tally{tc.want, 2 * tc.want, 3 * tc.want, 4 * tc.want}
+		if got := l.census(now).seen; got != want {
+			t.Errorf("%d, %s: %+v, want %+v", i, tc.name, got, want)
+		}
 	}
-	send(epoch, 500)
-	send(epoch.Add(time.Hour), 20)
-	if n := l.census(epoch); n.valuesRead != 520 {
-		t.Errorf("values read %d, want 520", n.valuesRead)
+}
+
+// TestCollectorWithAnotherClock: a collector whose clock is an hour ahead is
+// not taken for a young one.
+func TestCollectorWithAnotherClock(t *testing.T) {
+	now := epoch
+	l := NewLive(func() time.Time { return now })
+	now = now.Add(time.Minute)
+	at := now.Add(time.Hour)
+	l.CollectorStatus(schemas.Status{Collector: "c", At: at, StartedAt: at.Add(-30 * time.Minute), EnvelopesSealed: 100})
+	if n := l.census(now).seen.sealed; n != 0 {
+		t.Errorf("%d sealed before the hub's start were counted", n)
 	}
 }
 

@@ -51,7 +51,7 @@ type MeterRow struct {
 type MeterPage struct {
 	At    time.Time  `json:"at" doc:"The moment of this answer"`
 	Total int        `json:"total" doc:"Rows that match, on all pages"`
-	Rows  []MeterRow `json:"rows"`
+	Rows  []MeterRow `json:"rows" nullable:"false"`
 	Next  string     `json:"next,omitempty" doc:"Give it as cursor for the next page; absent on the last"`
 }
 
@@ -62,7 +62,7 @@ type MeterDetail struct {
 	Medium   string      `json:"medium" enum:"water,power,gas,device"`
 	State    string      `json:"state" enum:"answering,late,failing"`
 	Fault    *FaultJSON  `json:"fault,omitempty"`
-	Readings []LastValue `json:"readings"`
+	Readings []LastValue `json:"readings" nullable:"false"`
 	Interval float64     `json:"interval_s,omitempty" doc:"Seconds between the last two readings of the main quantity"`
 }
 

@@ -16,7 +16,7 @@ type Problem struct {
 	Code   string `json:"code" doc:"Stable code of the problem" example:"meter_unknown"`
 	Detail string `json:"detail" doc:"What is wrong and what to do"`
 	// Errors names the parameters that are wrong.
-	Errors []ProblemField `json:"errors,omitempty"`
+	Errors []ProblemField `json:"errors,omitempty" nullable:"false"`
 }
 
 // ProblemField names one parameter and what is wrong with it.

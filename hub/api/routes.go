@@ -37,7 +37,7 @@ type QuantityJSON struct {
 	Medium   string   `json:"medium" enum:"water,power,gas,device"`
 	Unit     string   `json:"unit" doc:"UCUM code" example:"m3"`
 	Kind     string   `json:"kind" enum:"gauge,counter,state"`
-	States   []string `json:"states,omitempty" doc:"Names of the codes of a state; the value is the index"`
+	States   []string `json:"states,omitempty" nullable:"false" doc:"Names of the codes of a state; the value is the index"`
 	ZH       string   `json:"zh"`
 	EN       string   `json:"en"`
 }

@@ -50,7 +50,7 @@ type ReadingsJSON struct {
 	From     time.Time `json:"from"`
 	To       time.Time `json:"to"`
 	StepS    float64   `json:"step_s" doc:"Seconds that a point stands for; 0: the points are the readings themselves"`
-	Points   []Point   `json:"points"`
+	Points   []Point   `json:"points" nullable:"false"`
 }
 
 // Point is a reading, a summary of a step or a gap.

@@ -38,8 +38,8 @@ type MetersEvent struct {
 	Total int       `json:"total"`
 	Next  string    `json:"next,omitempty"`
 	// Order lists the ids of the page; it is absent when it did not change.
-	Order []string   `json:"order,omitempty" doc:"Ids of the page in order; absent when unchanged"`
-	Rows  []MeterRow `json:"rows" doc:"Rows that changed"`
+	Order []string   `json:"order,omitempty" nullable:"false" doc:"Ids of the page in order; absent when unchanged"`
+	Rows  []MeterRow `json:"rows" nullable:"false" doc:"Rows that changed"`
 }
 
 // stream serves /api/v1/stream. Each client is served by the goroutine of its

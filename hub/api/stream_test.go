@@ -246,6 +246,39 @@ func TestFlowJudges(t *testing.T) {
 	}
 }
 
+// TestFlowRatesOfCollectors: the rates of what statuses tell are the growth that
+// the hub saw, through a restart too.
+func TestFlowRatesOfCollectors(t *testing.T) {
+	now := epoch
+	l := NewLive(func() time.Time { return now })
+	f := newFlowMeter(l, func() FlowCounters { return FlowCounters{} }, func() time.Time { return now })
+	if got := f.Flow().Seal.Step; got != (Step{"waiting", "no_data"}) {
+		t.Errorf("before any status: %+v", got)
+	}
+	send := func(started time.Time, sealed uint64) Flow {
+		now = now.Add(5 * time.Second)
+		l.CollectorStatus(schemas.Status{Collector: "c", At: now, StartedAt: started, EnvelopesSealed: sealed})
+		return f.Flow()
+	}
+	for i, tc := range []struct {
+		started time.Time
+		sealed  uint64
+		total   uint64
+		rate    float64
+		state   string
+	}{
+		{epoch.Add(-time.Hour), 1_000_000, 0, 0, "waiting"},
+		{epoch.Add(-time.Hour), 1_000_030, 30, 3, "ok"},
+		{epoch.Add(10 * time.Second), 15, 45, 3, "ok"},
+		{epoch.Add(10 * time.Second), 35, 65, 3.25, "ok"},
+	} {
+		flow := send(tc.started, tc.sealed)
+		if s := flow.Seal; s.Sealed != tc.total || s.Rate != tc.rate || s.State != tc.state {
+			t.Errorf("status %d: %+v, want %d at %v/s, %s", i, s, tc.total, tc.rate, tc.state)
+		}
+	}
+}
+
 func TestFlowRefusing(t *testing.T) {
 	now, refused := epoch, uint64(0)
 	f := newFlowMeter(city(), func() FlowCounters {

@@ -288,15 +288,14 @@ func TestWriterOutlivesTheStore(t *testing.T) {
 
 	const lives, lot, each = 4, 100, 50
 	results := make(chan *Result, lives*lot)
+	var submits sync.WaitGroup
 	for life := range lives {
 		// The store is dead: what is submitted now must fail at first.
-		submitted := make(chan struct{})
-		go func() {
-			defer close(submitted)
+		submits.Go(func() {
 			for i := range lot {
 				results <- w.Submit(ctx, numbered((life*lot+i)*each, each))
 			}
-		}()
+		})
 		waitFor(t, func() bool { return !w.Stats().DownSince.IsZero() })
 		before := w.Stats().Points
 		srv = startInflux(t, o)
@@ -304,8 +303,8 @@ func TestWriterOutlivesTheStore(t *testing.T) {
 		if life < lives-1 {
 			srv.Kill() // with writes under way
 		}
-		<-submitted
 	}
+	submits.Wait()
 	close(results)
 	for r := range results {
 		if err := r.Wait(t.Context()); err != nil {

@@ -45,7 +45,7 @@ const (
 	collectorID = schemas.CollectorID("demo-1")
 	passphrase  = "CITYGRID_PASSPHRASE"
 	// answerTimeout bounds the wait for one answer of a simulated meter.
-	answerTimeout = 300 * time.Millisecond
+	answerTimeout = 150 * time.Millisecond
 	// drain bounds how long the collector goes on publishing at the end.
 	drain = 30 * time.Second
 	// partTimeout bounds the start and the stop of a part.
@@ -140,7 +140,7 @@ func (c *City) startSimulators(ctx context.Context) error {
 	f := c.o.Fleet
 	ready, err := c.start(ctx, Simulators, exec.Command(c.o.Citygrid, "simulate",
 		"--meters", fmt.Sprint(f.Meters), "--per-gateway", fmt.Sprint(f.MetersPerGateway), "--seed", fmt.Sprint(f.Seed),
-		"--step", f.Step.String(), "--faults", f.Faults.String(), "--start", f.Start.Format(time.RFC3339Nano)))
+		"--step", f.Step.String(), "--faults", f.Faults.String(), "--no-value", fmt.Sprint(f.NoValue), "--start", f.Start.Format(time.RFC3339Nano)))
 	if err != nil {
 		return err
 	}

@@ -17,6 +17,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strconv"
+	"strings"
 	"time"
 
 	"citygrid/internal/child"
@@ -27,7 +28,7 @@ type Options struct {
 	// Binary is the path of influxd; empty means Find.
 	Binary string
 	// Dir holds the configuration and all data; it is created when absent.
-	// One server at a time may use it.
+	// One server at a time may use it. Its path must not contain * ? [ or \.
 	Dir string
 	// Host is the address to listen on; empty means 127.0.0.1.
 	Host string
@@ -73,6 +74,9 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start influxd: %w", err)
 	}
+	if err := sealLogs(o.Dir); err != nil {
+		return nil, fmt.Errorf("start influxd: %w", err)
+	}
 	s, err := launch(o, path)
 	if err != nil {
 		return nil, fmt.Errorf("start influxd: %w", err)
@@ -108,8 +112,25 @@ func (o Options) withDefaults() (Options, error) {
 		return o, fmt.Errorf("port %d is outside 0..65535", o.Port)
 	}
 	dir, err := filepath.Abs(o.Dir)
+	if err != nil {
+		return o, err
+	}
 	o.Dir = dir
-	return o, err
+	return o, checkDir(dir)
+}
+
+// checkDir refuses folders in which InfluxDB 1.8 would not find its own
+// write-ahead log after a restart: it takes the whole path for a pattern
+// (tsdb/engine/tsm1, segmentFileNames).
+func checkDir(dir string) error {
+	special := "*?[\\"
+	if filepath.Separator == '\\' {
+		special = "*?["
+	}
+	if strings.ContainsAny(dir, special) {
+		return fmt.Errorf("folder %s: InfluxDB cannot use a path with any of %s; choose another folder", dir, special)
+	}
+	return nil
 }
 
 // launch starts the child and the goroutine that owns it.

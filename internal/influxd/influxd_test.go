@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -124,6 +125,56 @@ func TestConfiguration(t *testing.T) {
 	}
 }
 
+// TestTwoKillsLoseNothing leaves half an entry at the end of the write-ahead
+// log twice, which the bare server answers by dropping what was acknowledged in
+// between.
+func TestTwoKillsLoseNothing(t *testing.T) {
+	o := Options{Binary: needBinary(t), Dir: filepath.Join(t.TempDir(), "odd name")}
+	for life := range 3 {
+		s := mustStart(t, o)
+		resp, err := http.Post(s.URL()+"/write?db=citygrid", "text/plain", strings.NewReader("m f=1i "+strconv.Itoa(life)))
+		if err != nil || resp.StatusCode != http.StatusNoContent {
+			t.Fatal(resp, err)
+		}
+		resp.Body.Close()
+		s.Kill()
+		tearLog(t, o.Dir)
+	}
+	s := mustStart(t, o)
+	resp, err := http.Get(s.URL() + "/query?db=citygrid&q=SELECT+count(f)+FROM+m")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil || !strings.Contains(string(body), `"values":[["1970-01-01T00:00:00Z",3]]`) {
+		t.Errorf("of three acknowledged points: %s, %v", body, err)
+	}
+}
+
+// tearLog appends the head of an entry that promises 4,096 bytes.
+func tearLog(t *testing.T, dir string) {
+	t.Helper()
+	var last string
+	err := filepath.WalkDir(filepath.Join(dir, "wal"), func(path string, _ os.DirEntry, err error) error {
+		if strings.HasSuffix(path, ".wal") {
+			last = path
+		}
+		return err
+	})
+	if err != nil || last == "" {
+		t.Fatalf("no log: %v", err)
+	}
+	f, err := os.OpenFile(last, os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := f.Write([]byte{1, 0, 0, 16, 0, 42, 42}); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestStartErrors(t *testing.T) {
 	binary := needBinary(t)
 	busy, err := net.Listen("tcp", "127.0.0.1:0")
@@ -148,6 +199,7 @@ func TestStartErrors(t *testing.T) {
 		{"no binary", nil, Options{Binary: "/nowhere/influxd"}, "make bin/influxd"},
 		{"no program", nil, Options{Binary: "/bin/false"}, "ended by itself"},
 		{"folder is a file", nil, Options{Binary: binary, Dir: filepath.Join(file, "sub")}, "choose a folder"},
+		{"folder is a pattern", nil, Options{Binary: binary, Dir: filepath.Join(t.TempDir(), "a[1]")}, "cannot use a path"},
 		{"bad database", nil, Options{Binary: binary, Database: `x"; DROP`}, "database name"},
 		{"bad port", nil, Options{Binary: binary, Port: 65536}, "outside 0..65535"},
 		{"cancelled", cancelled, Options{Binary: binary}, "context canceled"},

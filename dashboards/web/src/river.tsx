@@ -2,69 +2,12 @@
 
 import type { JSX } from 'preact';
 import type { Flow, Step } from './api.ts';
-import { formatBytes, formatCount, formatRate, formatSpan, formatTime } from './format.ts';
+import type { StepId } from './figures.ts';
+import { figures, STEPS } from './figures.ts';
+import { formatCount, formatSpan, formatTime } from './format.ts';
 import { translateCode } from './i18n.ts';
 import { StepMark } from './marks.tsx';
 import { lang, live, t } from './state.ts';
-
-export const STEPS = ['meters', 'collectors', 'seal', 'spool', 'broker', 'hub', 'store', 'receipts'] as const;
-type StepId = (typeof STEPS)[number];
-
-interface Figures {
-  main: string;
-  unit: string;
-  sub: string;
-  moving: boolean;
-}
-
-function figures(id: StepId, f: Flow): Figures {
-  const l = lang.value;
-  const n = (v: number): string => formatCount(v, l);
-  const r = (v: number): string => formatRate(v, l);
-  switch (id) {
-    case 'meters':
-      return {
-        main: n(f.meters.answering), unit: t('unit.meters', { total: n(f.meters.total) }),
-        sub: t('sub.late', { late: n(f.meters.late), failing: n(f.meters.failing) }), moving: f.meters.answering > 0,
-      };
-    case 'collectors':
-      return {
-        main: r(f.collectors.values_per_s), unit: t('unit.values_s'),
-        sub: `${n(f.collectors.online)}/${n(f.collectors.total)} ${t('unit.collectors')}`, moving: f.collectors.values_per_s > 0,
-      };
-    case 'seal':
-      return f.seal.sealed === undefined
-        ? { main: 'SM4-GCM', unit: t('unit.seal'), sub: refused(f), moving: f.broker.received_per_s > 0 }
-        : { main: n(f.seal.sealed), unit: t('unit.sealed'), sub: `SM4-GCM · ${t('sub.sealed', { r: r(f.seal.sealed_per_s) })}`, moving: f.seal.sealed_per_s > 0 };
-    case 'spool':
-      return {
-        main: n(f.spool.records), unit: t('unit.waiting'),
-        sub: t('sub.spool', { used: formatBytes(f.spool.bytes, l), quota: formatBytes(f.spool.quota, l) }), moving: f.broker.received_per_s > 0,
-      };
-    case 'broker':
-      return {
-        main: r(f.broker.received_per_s), unit: t('unit.envelopes_s'),
-        sub: t('sub.received', { n: n(f.broker.received) }), moving: f.broker.received_per_s > 0,
-      };
-    case 'hub':
-      return { main: n(f.hub.opened), unit: t('unit.opened'), sub: refused(f), moving: f.hub.opened_per_s > 0 };
-    case 'store':
-      return {
-        main: r(f.store.points_per_s), unit: t('unit.points_s'),
-        sub: t('sub.points', { n: n(f.store.points), q: n(f.store.queue) }), moving: f.store.points_per_s > 0,
-      };
-    case 'receipts':
-      return {
-        main: n(f.receipts.sent), unit: t('unit.receipts'),
-        sub: t('sub.receipts', { r: r(f.receipts.sent_per_s) }), moving: false,
-      };
-  }
-}
-
-function refused(f: Flow): string {
-  const n = f.hub.refused_total;
-  return n ? t('sub.refused', { n: formatCount(n, lang.value) }) : t('sub.refused0');
-}
 
 export function River(): JSX.Element {
   const { flow, connection } = live.value;
@@ -118,7 +61,7 @@ function StepItem({ id, flow }: { id: StepId; flow: Flow | null }): JSX.Element 
     );
   }
   const step: Step = flow[id];
-  const f = figures(id, flow);
+  const f = figures(id, flow, lang.value);
   return (
     <li class={`step ${step.state}${f.moving ? ' moving' : ''}`} data-step={id}>
       <span class="name">{t(`step.${id}`)}</span>

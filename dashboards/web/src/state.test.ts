@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Flow, MeterRow, Readings } from './api.ts';
 import { field, toCSV } from './csv.ts';
+import { figures } from './figures.ts';
 import { dictionaries, translate, translateCode, translateWord } from './i18n.ts';
 import { onFlow, onLost, onMeters, onSelect, onTick, SILENCE_MS, START } from './live.ts';
 import { formatRoute, HOME, parseRoute, selection } from './route.ts';
@@ -27,6 +28,25 @@ describe('languages', () => {
     expect(translateWord('zh-CN', 'why', 'rollback')).toBe('累计值倒退');
     expect(translateWord('zh-CN', 'why', 'flooded')).toBe('flooded');
     expect(translate('en', 'rows', { from: 1, to: 50, total: 60 })).toBe('1–50 of 60');
+  });
+});
+
+describe('the river', () => {
+  const flow = {
+    seal: { state: 'ok', reason: '', sealed: 12345, sealed_per_s: 11 },
+    broker: { state: 'ok', reason: '', published: 12344, received: 20001, received_per_s: 14 },
+    receipts: { state: 'ok', reason: '', sent: 12340, sent_per_s: 11, freed: 12330 },
+  } as Flow;
+  test('seal counts envelopes and names the cipher below', () => {
+    expect(figures('seal', flow, 'en')).toEqual({ main: '12,345', unit: 'sealed', sub: 'SM4-GCM · 11 a second', moving: true });
+    expect(figures('seal', { ...flow, seal: { ...flow.seal, sealed_per_s: 0 } }, 'en').moving).toBe(false);
+  });
+  test('broker shows both sides', () => {
+    expect(figures('broker', flow, 'en').sub).toBe('12,344 envelopes out, 20,001 messages in');
+    expect(figures('broker', flow, 'zh-CN').sub).toBe('已发 12,344 信封，收到 20,001 消息');
+  });
+  test('receipts shows what they freed', () => {
+    expect(figures('receipts', flow, 'en').sub).toBe('11 a second, 12,330 freed');
   });
 });
 

@@ -1,0 +1,351 @@
+package collector
+
+import (
+	"context"
+	"crypto/rand"
+	"io"
+	"net"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	brokerconfig "citygrid/broker-config"
+	"citygrid/broker-config/brokertest"
+	"citygrid/collector/spool"
+	"citygrid/internal/mqttlink"
+	"citygrid/schemas"
+	"citygrid/schemas/seal"
+)
+
+// patience bounds what a test waits for; nothing waits for it to pass.
+const patience = 30 * time.Second
+
+// eventually waits until a condition of another goroutine holds.
+func eventually(t testing.TB, what string, holds func() bool) {
+	t.Helper()
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	for limit := time.After(patience); !holds(); {
+		select {
+		case <-tick.C:
+		case <-limit:
+			t.Fatalf("in vain: %s", what)
+		}
+	}
+}
+
+// town is the embedded broker, a hub under the test's control, and a wire to
+// the broker that can be cut.
+type town struct {
+	testKeys
+	t    testing.TB
+	wire *wire
+	hub  *hub
+}
+
+func newTown(t testing.TB) *town {
+	t.Helper()
+	keys := newKeys(t)
+	hash := func(password string) string {
+		h, err := brokerconfig.HashPassword(password)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return h
+	}
+	broker := brokertest.NATS(t, &brokerconfig.Access{Users: []brokerconfig.User{
+		brokerconfig.CollectorUser(testArea, testID, hash(string(keys.bundle.BrokerPassword.Reveal()))),
+		brokerconfig.HubUser("hub", nil, hash(hubPassword)),
+	}})
+	return &town{testKeys: keys, t: t, wire: newWire(t, broker.URL[len("tcp://"):]), hub: startHub(t, keys, broker.URL)}
+}
+
+// options are those of a collector of the town without any line.
+func (w *town) options() Options {
+	return Options{
+		Bundle: &w.bundle, Provider: seal.DefaultProvider(), DataDir: w.t.TempDir(),
+		Batch:    BatchLimits{MaxReadings: 10, MaxAge: 5 * time.Millisecond},
+		Spool:    spool.Options{CommitEvery: time.Millisecond},
+		Broker:   mqttlink.Config{URL: "tcp://" + w.wire.address(), Backoff: mqttlink.Backoff{Min: time.Millisecond, Max: 20 * time.Millisecond}},
+		Registry: prometheus.NewRegistry(), Log: silent, Version: "test", Random: rand.Reader,
+		Drain: 0, // a stop waits for no receipt
+	}
+}
+
+func mustOpen(t testing.TB, o Options) *Collector {
+	t.Helper()
+	c, err := Open(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// start runs c until stop is called, which returns what Run returned.
+func start(t testing.TB, c *Collector) (stop func() error) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- c.Run(ctx) }()
+	stop = sync.OnceValue(func() error {
+		cancel()
+		select {
+		case err := <-ended:
+			return err
+		case <-time.After(2 * patience):
+			t.Error("Run does not end")
+			return nil
+		}
+	})
+	t.Cleanup(func() {
+		_ = stop()
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return stop
+}
+
+// put seals n envelopes in one session, puts them into c's spool, and returns
+// them.
+func put(t testing.TB, c *Collector, n int) (session seal.Context, envelopes []string) {
+	t.Helper()
+	s, err := c.newSealer(seal.Readings)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range n {
+		now := time.Now().UTC().Truncate(time.Millisecond)
+		plain, err := schemas.EncodeBatch(nil, &schemas.Batch{
+			Collector: c.id, Area: c.area, SealedAt: now, Readings: []schemas.Reading{energy("m", int64(i), now)},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		envelope, _, err := s.Seal(nil, plain)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.spool.Append(t.Context(), envelope); err != nil {
+			t.Fatal(err)
+		}
+		envelopes = append(envelopes, string(envelope))
+	}
+	return s.Context(), envelopes
+}
+
+const hubPassword = "a password of the hub, rather long"
+
+// hub receives what collectors send and answers as the test wants.
+type hub struct {
+	t      testing.TB
+	opener *seal.Opener
+	down   *seal.Sealer // for the town's collector
+	conns  chan *mqttlink.Conn
+	seen   map[schemas.Stream]chan string // payloads
+
+	mu       sync.Mutex
+	answers  bool // a receipt for each envelope
+	readings map[envelopeKey][]schemas.Reading
+}
+
+func startHub(t testing.TB, keys testKeys, url string) *hub {
+	t.Helper()
+	h := &hub{
+		t: t, opener: keys.opener(t), down: keys.sealer(t, seal.Down, seal.Receipt, 1),
+		conns: make(chan *mqttlink.Conn, 1), seen: make(map[schemas.Stream]chan string),
+		readings: make(map[envelopeKey][]schemas.Reading),
+	}
+	cfg := mqttlink.Config{URL: url, ClientID: "hub", User: "hub", Password: hubPassword, CleanSession: true,
+		Backoff: mqttlink.Backoff{Min: time.Millisecond, Max: 20 * time.Millisecond}}
+	for _, s := range []schemas.Stream{schemas.Readings, schemas.Statuses, schemas.Online} {
+		h.seen[s] = make(chan string, 10_000)
+		cfg.Subscriptions = append(cfg.Subscriptions, schemas.Topic{Stream: s}.String())
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() { defer close(ended); _ = mqttlink.Run(ctx, cfg, h.session) }()
+	t.Cleanup(func() { cancel(); <-ended })
+	conn := <-h.conns // it is subscribed
+	h.conns <- conn
+	return h
+}
+
+func (h *hub) session(ctx context.Context, conn *mqttlink.Conn) error {
+	h.conns <- conn
+	defer func() { <-h.conns }()
+	for {
+		select {
+		case m, ok := <-conn.Messages():
+			if !ok {
+				return mqttlink.ErrLost
+			}
+			topic, err := schemas.ParseTopic(m.Topic)
+			if err != nil {
+				return err
+			}
+			h.seen[topic.Stream] <- string(m.Payload)
+			if topic.Stream == schemas.Readings {
+				h.store(ctx, conn, m.Payload)
+			}
+			m.Ack()
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// store keeps the batch and, when the hub answers, sends its receipt.
+func (h *hub) store(ctx context.Context, conn *mqttlink.Conn, envelope []byte) {
+	header, plain, err := h.opener.Open(nil, envelope)
+	if err != nil {
+		h.t.Errorf("the hub cannot open an envelope: %v", err)
+		return
+	}
+	batch, err := schemas.DecodeBatch(plain)
+	if err != nil {
+		h.t.Error(err)
+		return
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.readings[envelopeKey{header.Context, header.Seq}] = batch.Readings
+	if h.answers {
+		r := receiptFor(testID, header.Context, schemas.SeqRange{From: header.Seq, To: header.Seq})
+		conn.Publish(ctx, receiptTopic, sealReceipt(h.t, h.down, r), false)
+	}
+}
+
+func (h *hub) answer(yes bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.answers = yes
+}
+
+// stored returns how many readings the hub has, each envelope counted once.
+func (h *hub) stored() (n int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, readings := range h.readings {
+		n += len(readings)
+	}
+	return n
+}
+
+// next returns the next payload of a stream.
+func (h *hub) next(s schemas.Stream) string {
+	h.t.Helper()
+	select {
+	case payload := <-h.seen[s]:
+		return payload
+	case <-time.After(patience):
+		h.t.Fatalf("no message on %s", s)
+		return ""
+	}
+}
+
+var receiptTopic = schemas.Topic{Area: testArea, Collector: testID, Stream: schemas.Receipts}.String()
+
+// send publishes on the collector's receipt topic.
+func (h *hub) send(payload []byte) {
+	h.t.Helper()
+	conn := <-h.conns
+	h.conns <- conn
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if err := conn.Publish(ctx, receiptTopic, payload, false).Wait(ctx); err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+func receiptFor(id schemas.CollectorID, session seal.Context, stored ...schemas.SeqRange) *schemas.Receipt {
+	return &schemas.Receipt{Collector: id, Boot: session.Boot, Random: session.Random, Stored: stored}
+}
+
+func sealReceipt(t testing.TB, s *seal.Sealer, r *schemas.Receipt) []byte {
+	t.Helper()
+	plain, err := schemas.EncodeReceipt(nil, r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	envelope, _, err := s.Seal(nil, plain)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return envelope
+}
+
+// wire forwards connections to the broker.
+type wire struct {
+	listener net.Listener
+	target   string
+
+	mu    sync.Mutex
+	down  bool
+	conns []net.Conn
+	work  sync.WaitGroup
+}
+
+func newWire(t testing.TB, target string) *wire {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &wire{listener: l, target: target}
+	w.work.Go(w.accept)
+	t.Cleanup(func() { _ = l.Close(); w.cut(true); w.work.Wait() })
+	return w
+}
+
+func (w *wire) address() string { return w.listener.Addr().String() }
+
+func (w *wire) accept() {
+	for {
+		near, err := w.listener.Accept()
+		if err != nil {
+			return
+		}
+		w.forward(near)
+	}
+}
+
+func (w *wire) forward(near net.Conn) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	far, err := net.Dial("tcp", w.target)
+	if err != nil || w.down {
+		if err == nil {
+			_ = far.Close()
+		}
+		_ = near.Close()
+		return
+	}
+	w.conns = append(w.conns, near, far)
+	for _, pair := range [][2]net.Conn{{near, far}, {far, near}} {
+		w.work.Go(func() {
+			_, _ = io.Copy(pair[0], pair[1])
+			_ = pair[0].Close()
+			_ = pair[1].Close()
+		})
+	}
+}
+
+// cut breaks every connection; with down true new ones are refused, too.
+func (w *wire) cut(down bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.down = down
+	for _, c := range w.conns {
+		_ = c.Close()
+	}
+	w.conns = nil
+}
+
+func (w *wire) mend() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.down = false
+}

@@ -1,0 +1,220 @@
+// Made from schemas/openapi.yaml by: go test ./hub/api -run TestTypes -update
+
+export interface BrokerStep {
+  published: number;
+  reason: string;
+  received: number;
+  received_per_s: number;
+  state: 'ok' | 'waiting' | 'down';
+}
+
+export interface CollectStep {
+  online: number;
+  reason: string;
+  state: 'ok' | 'waiting' | 'down';
+  total: number;
+  values_per_s: number;
+  values_read: number;
+}
+
+export interface CollectorJSON {
+  area: string;
+  envelopes_freed: number;
+  envelopes_published: number;
+  envelopes_sealed: number;
+  failing: Array<FaultJSON>;
+  failing_total: number;
+  id: string;
+  online: boolean;
+  reads_done: number;
+  reads_failed: number;
+  reads_missed: number;
+  reads_planned: number;
+  since?: string;
+  spool_bytes: number;
+  spool_full: boolean;
+  spool_quota: number;
+  spool_records: number;
+  started_at?: string;
+  status_at?: string;
+  values_read: number;
+  version: string;
+}
+
+export interface FaultJSON {
+  collector: string;
+  error: string;
+  meter: string;
+  since: string;
+}
+
+export interface Flow {
+  at: string;
+  broker: BrokerStep;
+  collectors: CollectStep;
+  hub: HubStep;
+  meters: MetersStep;
+  receipts: ReceiptsStep;
+  seal: SealStep;
+  spool: SpoolStep;
+  started_at: string;
+  store: StoreStep;
+}
+
+export interface HubStep {
+  duplicates: number;
+  missing: number;
+  opened: number;
+  opened_per_s: number;
+  reason: string;
+  refused: Record<string, number>;
+  refused_total: number;
+  state: 'ok' | 'waiting' | 'down';
+}
+
+export interface LastValue {
+  quality: 'good' | 'suspect' | 'missing';
+  quantity: string;
+  reason: string;
+  stored_at?: string;
+  taken_at: string;
+  unit: string;
+  value: string | null;
+}
+
+export interface MeterDetail {
+  at: string;
+  fault?: FaultJSON;
+  id: string;
+  interval_s?: number;
+  medium: 'water' | 'power' | 'gas' | 'device';
+  readings: Array<LastValue>;
+  state: 'answering' | 'late' | 'failing';
+}
+
+export interface MeterPage {
+  at: string;
+  next?: string;
+  rows: Array<MeterRow>;
+  total: number;
+}
+
+export interface MeterRow {
+  fault?: FaultJSON;
+  id: string;
+  medium: 'water' | 'power' | 'gas' | 'device';
+  quality: 'good' | 'suspect' | 'missing' | 'none';
+  quantity: string;
+  reason: string;
+  state: 'answering' | 'late' | 'failing';
+  taken_at: string | null;
+  unit: string;
+  value: string | null;
+}
+
+export interface MetersEvent {
+  at: string;
+  full: boolean;
+  next?: string;
+  order?: Array<string>;
+  rows: Array<MeterRow>;
+  total: number;
+}
+
+export interface MetersStep {
+  answering: number;
+  by_medium: Record<string, number>;
+  failing: number;
+  late: number;
+  not_shown: number;
+  reason: string;
+  state: 'ok' | 'waiting' | 'down';
+  total: number;
+}
+
+export interface Point {
+  at: string;
+  count: number;
+  max: number | null;
+  mean: number | null;
+  min: number | null;
+  quality: 'good' | 'suspect' | 'missing' | 'none';
+  reason: string;
+  value: string | null;
+}
+
+export interface Problem {
+  code: string;
+  detail: string;
+  errors?: Array<ProblemField>;
+  status: number;
+  title: string;
+  type: string;
+}
+
+export interface ProblemField {
+  location: string;
+  message: string;
+}
+
+export interface QuantityJSON {
+  en: string;
+  kind: 'gauge' | 'counter' | 'state';
+  medium: 'water' | 'power' | 'gas' | 'device';
+  quantity: string;
+  states?: Array<string>;
+  unit: string;
+  zh: string;
+}
+
+export interface ReadingsJSON {
+  from: string;
+  meter: string;
+  points: Array<Point>;
+  quantity: string;
+  step_s: number;
+  to: string;
+  unit: string;
+}
+
+export interface ReceiptsStep {
+  freed: number;
+  reason: string;
+  sent: number;
+  sent_per_s: number;
+  state: 'ok' | 'waiting' | 'down';
+}
+
+export interface SealStep {
+  reason: string;
+  sealed: number;
+  sealed_per_s: number;
+  state: 'ok' | 'waiting' | 'down';
+}
+
+export interface SpoolStep {
+  bytes: number;
+  full: number;
+  quota: number;
+  reason: string;
+  records: number;
+  state: 'ok' | 'waiting' | 'down';
+}
+
+export interface StoreStep {
+  p50_ms: number | null;
+  p99_ms: number | null;
+  points: number;
+  points_per_s: number;
+  queue: number;
+  queue_limit: number;
+  reason: string;
+  rejected: number;
+  state: 'ok' | 'waiting' | 'down';
+}
+
+export interface Version {
+  commit: string;
+  go: string;
+  version: string;
+}
