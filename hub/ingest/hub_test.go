@@ -113,7 +113,7 @@ func (o *fakeObserver) Stored(r []schemas.Reading, _ time.Time) {
 		<-o.gate
 	}
 }
-func (o *fakeObserver) CollectorStatus(s schemas.Status)                             { o.statuses <- s }
+func (o *fakeObserver) CollectorStatus(s schemas.Status)                            { o.statuses <- s }
 func (o *fakeObserver) CollectorOnline(_ schemas.CollectorID, on bool, _ time.Time) { o.online <- on }
 
 // errorLog passes on the errors that are logged.

@@ -275,11 +275,11 @@ func TestOpenRefuses(t *testing.T) {
 
 func TestTokenIsHidden(t *testing.T) {
 	c := Config{Token: "geheim"}
-	raw, err := json.Marshal(c)
+	raw, err := json.Marshal(c.Token)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, s := range []string{fmt.Sprint(c), fmt.Sprintf("%+v", c), fmt.Sprintf("%#v", c), fmt.Sprintf("%s", c.Token), string(raw), c.Token.LogValue().String()} {
+	for _, s := range []string{fmt.Sprint(c), fmt.Sprintf("%+v", c), fmt.Sprintf("%#v", c), c.Token.String(), fmt.Sprintf("%q", c.Token), string(raw), c.Token.LogValue().String()} {
 		if strings.Contains(s, "geheim") {
 			t.Errorf("%s shows the token", s)
 		}
