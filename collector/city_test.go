@@ -40,9 +40,37 @@ func eventually(t testing.TB, what string, holds func() bool) {
 // the broker that can be cut.
 type town struct {
 	testKeys
-	t    testing.TB
-	wire *wire
-	hub  *hub
+	t      testing.TB
+	broker string
+	wire   *wire
+	hub    *hub
+}
+
+// retained returns what a hub that comes late is told of the collector.
+func (w *town) retained(s schemas.Stream) string {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	payload := ""
+	err := mqttlink.Run(ctx, mqttlink.Config{
+		URL: w.broker, ClientID: "late", User: "late", Password: hubPassword, CleanSession: true,
+		Subscriptions: []string{schemas.Topic{Stream: s}.String()},
+	}, func(ctx context.Context, conn *mqttlink.Conn) error {
+		defer cancel()
+		select {
+		case m := <-conn.Messages():
+			if m.Retained {
+				payload = string(m.Payload)
+			}
+			m.Ack()
+		case <-ctx.Done():
+		}
+		return nil
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return payload
 }
 
 func newTown(t testing.TB) *town {
@@ -58,8 +86,9 @@ func newTown(t testing.TB) *town {
 	broker := brokertest.NATS(t, &brokerconfig.Access{Users: []brokerconfig.User{
 		brokerconfig.CollectorUser(testArea, testID, hash(string(keys.bundle.BrokerPassword.Reveal()))),
 		brokerconfig.HubUser("hub", nil, hash(hubPassword)),
+		brokerconfig.HubUser("late", nil, hash(hubPassword)),
 	}})
-	return &town{testKeys: keys, t: t, wire: newWire(t, broker.URL[len("tcp://"):]), hub: startHub(t, keys, broker.URL)}
+	return &town{testKeys: keys, t: t, broker: broker.URL, wire: newWire(t, broker.URL[len("tcp://"):]), hub: startHub(t, keys, broker.URL)}
 }
 
 // options are those of a collector of the town without any line.

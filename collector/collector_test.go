@@ -175,6 +175,24 @@ func TestRunDrainsOnStop(t *testing.T) {
 	}
 }
 
+// What waits in an open batch is made durable at the stop even when no time to
+// drain is given.
+func TestStopSealsTheOpenBatch(t *testing.T) {
+	o := testOptions(t, newKeys(t), t.TempDir())
+	line, reads := ticking("m")
+	o.Lines = []Line{line}
+	o.Batch = BatchLimits{MaxReadings: schemas.MaxReadings, MaxAge: time.Hour}
+	c := mustOpen(t, o)
+	stop := start(t, c)
+	eventually(t, "the meter is read", func() bool { return reads.Load() > 5 })
+	if err := stop(); err != nil {
+		t.Error(err)
+	}
+	if s := c.Summary(); int64(s.ValuesRead) != reads.Load() || s.SpoolRecords != 1 {
+		t.Errorf("%d reads, then %+v", reads.Load(), s)
+	}
+}
+
 func TestBrokerUnreachable(t *testing.T) {
 	w := newTown(t)
 	w.wire.cut(true)

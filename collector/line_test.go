@@ -206,6 +206,50 @@ func TestBusyLineProbesFailingMeters(t *testing.T) {
 	})
 }
 
+// Whose turn it is when both a healthy meter and probes are due.
+func TestTurns(t *testing.T) {
+	now := at("2026-01-01T12:00:00Z")
+	ago := func(seconds int) time.Time { return now.Add(-time.Duration(seconds) * time.Second) }
+	tests := []struct {
+		name             string
+		healthy, failing []int // due, in seconds ago
+		probed           int   // the end of the last probe, in seconds ago
+		want             schemas.MeterID
+	}{
+		{"the earlier slot of the healthy", []int{3, 5, 4}, nil, 60, "h1"},
+		{"the earlier slot of the failing", nil, []int{3, 5, 4}, 0, "f1"},
+		{"of two equal ones the first", []int{3, 3}, nil, 60, "h0"},
+		{"a healthy one before a probe that is due", []int{1}, []int{9}, 60, "h0"},
+		{"a probe that is an interval late goes first", []int{1}, []int{10}, 60, "f0"},
+		{"but not twice before the healthy one", []int{1}, []int{10}, 0, "h0"},
+		{"nor while one of them has waited since the last probe", []int{1, 4}, []int{10, 20}, 3, "h1"},
+		{"it does when all have been read since", []int{1, 2}, []int{10, 20}, 3, "f1"},
+		{"nothing is due", []int{-3}, []int{-2}, 60, ""},
+	}
+	for _, tt := range tests {
+		l := newLineLoop(Line{}, now, nil, testMetrics(), newFaultBoard(), silent)
+		l.probed = ago(tt.probed)
+		add := func(kind string, fails int, due []int) {
+			for i, d := range due {
+				id := schemas.MeterID(fmt.Sprint(kind, i))
+				l.meters = append(l.meters, &meterState{
+					Meter: Meter{ID: id, Interval: 10 * time.Second}, fails: fails, due: ago(d), counted: ago(d),
+				})
+			}
+		}
+		add("f", 1, tt.failing)
+		add("h", 0, tt.healthy)
+		got := schemas.MeterID("")
+		m, wake := l.next(now)
+		if m != nil {
+			got = m.ID
+		}
+		if got != tt.want || m == nil && !wake.Equal(ago(-2)) {
+			t.Errorf("%s: the turn of %q, want %q (wake %s)", tt.name, got, tt.want, wake)
+		}
+	}
+}
+
 func TestPartialAnswersKeepAMeterHealthy(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const interval = 10 * time.Second

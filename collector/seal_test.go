@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -436,9 +437,11 @@ func TestSealStageEndsWhenNothingCanMend(t *testing.T) {
 func TestSessionWaitsForTheDisk(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := startStage(t, BatchLimits{MaxReadings: 2, MaxAge: time.Hour}, spool.Options{}, 1e6)
-		begin, full := s.session, true
+		begin := s.session
+		var full atomic.Bool
+		full.Store(true)
 		s.session = func() (sealer, error) {
-			if full {
+			if full.Load() {
 				return nil, fmt.Errorf("%w: no space left on device", errBootUnwritten)
 			}
 			return begin()
@@ -448,7 +451,7 @@ func TestSessionWaitsForTheDisk(t *testing.T) {
 		if gauge(s.metrics.full) != 1 {
 			t.Error("spool_full is 0")
 		}
-		full = false
+		full.Store(false)
 		s.finish()
 		if gauge(s.metrics.full) != 0 {
 			t.Error("spool_full stays")
@@ -473,37 +476,4 @@ func TestSequenceExhaustionBeginsASession(t *testing.T) {
 			}
 		}
 	})
-}
-
-// BenchmarkBatch is the way of a full batch from readings to an envelope. The
-// spool's part is measured in its own package.
-func BenchmarkBatch(b *testing.B) {
-	keys := newKeys(b)
-	s := &sealStage{
-		id: testID, area: testArea,
-		session: func() (sealer, error) { return keys.sealer(b, seal.Up, seal.Readings, 1), nil },
-	}
-	taken := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	quantities := []schemas.Quantity{"power.energy.import", "power.voltage.l1", "power.current.l1", "power.active", "power.factor"}
-	const n = 100
-	for i := range n {
-		q := quantities[i%len(quantities)]
-		info, _ := q.Info()
-		s.batch = append(s.batch, schemas.Reading{
-			Meter:    schemas.MeterID(fmt.Sprintf("31011500000%02d", i/len(quantities))),
-			Quantity: q, Unit: info.Unit, TakenAt: taken,
-			Value: schemas.Decimal{Mantissa: int64(1_000_000 + i), Exponent: -3},
-		})
-	}
-	b.ReportAllocs()
-	size := 0
-	for b.Loop() {
-		envelope, err := s.seal(b.Context())
-		if err != nil {
-			b.Fatal(err)
-		}
-		size = len(envelope)
-	}
-	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/value")
-	b.ReportMetric(float64(size)/n, "B/value")
 }

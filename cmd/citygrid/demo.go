@@ -14,6 +14,7 @@ import (
 
 	"citygrid/internal/city"
 	"citygrid/internal/durable"
+	"citygrid/simulators"
 )
 
 // demoOptions are the flags of the demo.
@@ -47,6 +48,9 @@ what the meter really showed, and writes what it measured.`,
 			if err != nil {
 				return err
 			}
+			if err := checkFleet(fleet); err != nil {
+				return err
+			}
 			programs, err := programs()
 			if err != nil {
 				return err
@@ -63,6 +67,13 @@ what the meter really showed, and writes what it measured.`,
 	cmd.Flags().BoolVar(&o.headless, "headless", false, "say nothing while running")
 	cmd.Flags().StringVar(&o.report, "report", "", "verify every stored point at the end and write what was measured to `FILE` (JSON)")
 	return cmd
+}
+
+// checkFleet reports a fleet that cannot be, before there is a folder for it.
+func checkFleet(fleet simulators.FleetConfig) error {
+	fleet.Start = time.Now()
+	_, err := simulators.NewFleet(fleet)
+	return err
 }
 
 // programs finds the programs of the demo: this one, and the collector, which

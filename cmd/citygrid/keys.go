@@ -93,13 +93,14 @@ func newKeysInspect() *cobra.Command {
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			out := cmd.OutOrStdout()
-			if m, err := seal.InspectMaster(args[0]); err == nil {
+			m, notMaster := seal.InspectMaster(args[0])
+			if notMaster == nil {
 				fmt.Fprintf(out, "master key: tenant %s, generation %d, sealed with %d rounds of PBKDF2-HMAC-SM3\n", m.Tenant, m.Generation, m.Rounds)
 				return nil
 			}
-			b, err := seal.ReadBundle(args[0])
-			if err != nil {
-				return fmt.Errorf("%s is no master key file and no bundle that can be read: %w", args[0], err)
+			b, notBundle := seal.ReadBundle(args[0])
+			if notBundle != nil {
+				return fmt.Errorf("neither a master key file nor a bundle: %w; %w", notMaster, notBundle)
 			}
 			fmt.Fprintf(out, "bundle: tenant %s, area %s, collector %s, key generation %#04x, key %v, broker user %s, password %v\n",
 				b.Tenant, b.Area, b.Collector, b.Generation, b.Key, b.BrokerUser, b.BrokerPassword)

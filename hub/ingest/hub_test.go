@@ -47,7 +47,7 @@ func enrolledForTest(id schemas.CollectorID) (schemas.AreaCode, uint16, bool) {
 }
 
 // patience bounds every wait, so that a fault is a failure and not a hang.
-const patience = 20 * time.Second
+const patience = 10 * time.Second
 
 func receive[T any](t *testing.T, what string, c <-chan T) T {
 	t.Helper()
@@ -170,9 +170,26 @@ type town struct {
 	provider *badProvider
 	field    *mqttlink.Conn
 	receipts chan schemas.Receipt
+	// renewed is true once all collectors were given the next key.
+	renewed atomic.Bool
 }
 
+func (w *town) enrolled(id schemas.CollectorID) (schemas.AreaCode, uint16, bool) {
+	area, generation, ok := enrolledForTest(id)
+	if w.renewed.Load() {
+		generation++
+	}
+	return area, generation, ok
+}
+
+// newTown uses a Mosquitto, which sends what was not acknowledged again with
+// every new connection; the embedded broker waits half a minute first.
 func newTown(t *testing.T) *town {
+	t.Helper()
+	return newTownOn(t, brokertest.Mosquitto)
+}
+
+func newTownOn(t *testing.T, start func(testing.TB, *brokerconfig.Access) *brokertest.Broker) *town {
 	t.Helper()
 	hash, err := brokerconfig.HashPassword(testPassword)
 	if err != nil {
@@ -183,7 +200,7 @@ func newTown(t *testing.T) *town {
 		{Name: "field", PasswordHash: hash, Publish: []string{"citygrid/v1/+/+/+"}, Subscribe: []string{"citygrid/v1/+/+/receipt"}},
 	}}
 	w := &town{
-		t: t, master: newTestMaster(t), broker: brokertest.NATS(t, access), dir: t.TempDir(),
+		t: t, master: newTestMaster(t), broker: start(t, access), dir: t.TempDir(),
 		provider: &badProvider{Provider: seal.DefaultProvider()}, receipts: make(chan schemas.Receipt, 1000),
 	}
 	conns := make(chan *mqttlink.Conn, 1)
@@ -193,10 +210,17 @@ func newTown(t *testing.T) *town {
 	}
 	runLink(t, w.link("field", "citygrid/v1/+/+/receipt"), func(ctx context.Context, c *mqttlink.Conn) error {
 		conns <- c
-		for m := range c.Messages() {
-			w.takeReceipt(opener, m)
+		for {
+			select {
+			case m, ok := <-c.Messages():
+				if !ok {
+					return mqttlink.ErrLost
+				}
+				w.takeReceipt(opener, m)
+			case <-ctx.Done():
+				return ctx.Err()
+			}
 		}
-		return mqttlink.ErrLost
 	})
 	w.field = receive(t, "the field's link", conns)
 	return w
@@ -365,10 +389,10 @@ type hub struct {
 // hub starts a receiver on the town's folder.
 func (w *town) hub(prepare ...func(*hub)) *hub {
 	w.t.Helper()
-	h := &hub{w: w, store: newFakeStore(), observer: newFakeObserver(), errors: make(chan string, 100), downs: make(chan error, 100)}
+	h := &hub{w: w, store: newFakeStore(), observer: newFakeObserver(), errors: make(chan string, 100), downs: make(chan error, 1000)}
 	var err error
 	h.Receiver, err = New(Options{
-		Tenant: testTenant, Provider: w.provider, Master: w.master, Enrolled: enrolledForTest,
+		Tenant: testTenant, Provider: w.provider, Master: w.master, Enrolled: w.enrolled,
 		Store: h.store, Observer: h.observer, Dir: w.dir, Registry: prometheus.NewRegistry(),
 		Log: slog.New(errorLog{slog.DiscardHandler, h.errors}), Random: rand.Reader, CrossCheckEvery: 1,
 	})
@@ -382,8 +406,13 @@ func (w *town) hub(prepare ...func(*hub)) *hub {
 	ran := make(chan error, 1)
 	go func() { ran <- h.Run(ctx) }()
 	cfg := w.link("hub", append(Subscriptions(nil), "citygrid/v1/+/+/cards")...)
+	subscribed := make(chan struct{})
+	up := sync.OnceFunc(func() { close(subscribed) })
 	cfg.OnState = func(s mqttlink.State) {
-		if s.Phase == mqttlink.Down {
+		switch s.Phase {
+		case mqttlink.Up:
+			up()
+		case mqttlink.Down:
 			h.downs <- s.Err
 		}
 	}
@@ -396,10 +425,11 @@ func (w *town) hub(prepare ...func(*hub)) *hub {
 		h.unlink()
 	})
 	w.t.Cleanup(h.stop)
+	receive(w.t, "the hub's link", subscribed)
 	return h
 }
 
-// settledBy sends a good batch of collector c3 and waits for its receipt: all
+// sentinel sends a good batch and waits for its receipt: all
 // that was published before has been dealt with then.
 func (w *town) sentinel(s *sender) {
 	w.t.Helper()

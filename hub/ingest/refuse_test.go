@@ -300,6 +300,24 @@ func TestNonceReuseBlocksTheSession(t *testing.T) {
 	wantReceipt(t, w, one, schemas.SeqRange{From: 2, To: 2})
 }
 
+// A renewed key ends the old one at once, also in a session that is open, and
+// receipts are sealed with the new one.
+func TestRenewedKey(t *testing.T) {
+	w := newTown(t)
+	h := w.hub()
+	old := w.sender("c1")
+	w.publish(readingsTopic("c1"), old.batch(1, 1))
+	wantReceipt(t, w, old, schemas.SeqRange{})
+	w.renewed.Store(true)
+	w.publish(readingsTopic("c1"), old.batch(1, 2))
+	fresh := w.sender("c1", generation(enrolledGeneration+1), bootNumber(2))
+	w.publish(readingsTopic("c1"), fresh.batch(1, 3))
+	wantReceipt(t, w, fresh, schemas.SeqRange{})
+	if r := h.Counters().Refused; r[seal.GenerationRetired] != 1 || h.store.calls.Load() != 2 {
+		t.Errorf("refused %v, %d submissions; want one generation_retired and 2", r, h.store.calls.Load())
+	}
+}
+
 // The trackers do not know what is on its way to the store; the hub must.
 func TestConflictsWithPending(t *testing.T) {
 	w := newTown(t)

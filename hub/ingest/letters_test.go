@@ -1,0 +1,254 @@
+package ingest
+
+import (
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"citygrid/internal/mqttlink"
+	"citygrid/schemas"
+	"citygrid/schemas/seal"
+)
+
+func mustLetters(t *testing.T, dir string) *deadLetters {
+	t.Helper()
+	d, err := openDeadLetters(dir, deadLetterFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func mustAdd(t *testing.T, d *deadLetters, topic string) {
+	t.Helper()
+	if err := d.add(testMoment, mqttlink.Message{Topic: topic, Payload: []byte{1}}, seal.FrameBad, errors.New("why")); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// topics returns the topics in a file of letters; every line must be whole.
+func topics(t *testing.T, path string) string {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []string
+	for line := range strings.Lines(string(data)) {
+		var l deadLetter
+		if err := json.Unmarshal([]byte(line), &l); err != nil {
+			all = append(all, "torn")
+			continue
+		}
+		all = append(all, l.Topic)
+	}
+	return strings.Join(all, " ")
+}
+
+func TestLettersTakeTurns(t *testing.T) {
+	d := mustLetters(t, t.TempDir())
+	mustAdd(t, d, "a")
+	d.max = 2*d.size + d.size/2
+	for _, topic := range []string{"b", "c", "d", "e"} {
+		mustAdd(t, d, topic)
+	}
+	if now, before := topics(t, d.path), topics(t, d.path+".1"); now != "e" || before != "c d" {
+		t.Errorf("files hold %q and %q, want e and c d", now, before)
+	}
+	again := mustLetters(t, filepath.Dir(d.path))
+	if again.size != d.size {
+		t.Errorf("opened again at %d bytes, want %d", again.size, d.size)
+	}
+	if info, err := os.Stat(d.path); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("mode %v, %v; want 0600", info.Mode(), err)
+	}
+}
+
+func TestLettersAfterATornOne(t *testing.T) {
+	d := mustLetters(t, t.TempDir())
+	mustAdd(t, d, "a")
+	f, err := os.OpenFile(d.path, os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.WriteString(`{"received_at":`); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	mustAdd(t, mustLetters(t, filepath.Dir(d.path)), "b")
+	if got := topics(t, d.path); got != "a torn b" {
+		t.Errorf("the file holds %q, want a torn b", got)
+	}
+}
+
+// /dev/full refuses the write, /dev/null the fsync.
+func TestLettersOnABadDisk(t *testing.T) {
+	for _, device := range []string{"/dev/full", "/dev/null"} {
+		if _, err := os.Stat(device); err != nil {
+			t.Skip("this system has no " + device)
+		}
+		dir := t.TempDir()
+		d := mustLetters(t, dir)
+		if err := os.Symlink(device, d.path); err != nil {
+			t.Fatal(err)
+		}
+		err := d.add(testMoment, mqttlink.Message{Topic: "a"}, seal.FrameBad, errors.New("why"))
+		if err == nil || !strings.Contains(err.Error(), d.path) {
+			t.Errorf("%s: error %v, want the file named", device, err)
+		}
+		if err := os.Remove(d.path); err != nil {
+			t.Fatal(err)
+		}
+		mustAdd(t, d, "b")
+		if got := topics(t, d.path); got != "b" {
+			t.Errorf("%s: then the file holds %q, want b", device, got)
+		}
+	}
+}
+
+func TestLoud(t *testing.T) {
+	d := mustLetters(t, t.TempDir())
+	for i, want := range []bool{true, false, true} {
+		if got := d.loud(seal.FrameBad, testMoment.Add(loudEvery/2*time.Duration(i))); got != want {
+			t.Errorf("message %d is loud: %v, want %v", i, got, want)
+		}
+	}
+	if !d.loud(seal.TagWrong, testMoment) {
+		t.Error("one code silences another")
+	}
+}
+
+// A damaged replay file stops the hub, names the file and says what to do.
+func TestDamagedReplayFile(t *testing.T) {
+	dir := t.TempDir()
+	book, err := openReplayBook(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := &delivery{key: deliveryKey{collector: "c1", context: seal.Context{Boot: 1}, seq: 3}}
+	if err := book.commit([]*delivery{d}); err != nil {
+		t.Fatal(err)
+	}
+	if again, err := openReplayBook(dir); err != nil || again.check(d.key, d.tag) != seal.Duplicate {
+		t.Fatalf("opened again: %v, want the envelope remembered", err)
+	}
+	path := filepath.Join(dir, "replay", "c1"+replaySuffix)
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, damaged := range map[string][]byte{"empty": nil, "short": data[:len(data)-1], "flipped": flipped(data), "long": append(data, 0)} {
+		if err := os.WriteFile(path, damaged, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := openReplayBook(dir); err == nil || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), "move it away") {
+			t.Errorf("%s: error %v, want the file and the remedy", name, err)
+		}
+	}
+	if err := os.Rename(path, path+".away"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := openReplayBook(dir); err != nil {
+		t.Errorf("moved away as the error says: %v", err)
+	}
+}
+
+func flipped(data []byte) []byte {
+	out := append([]byte(nil), data...)
+	out[0] ^= 0xff
+	return out
+}
+
+// FuzzReplayFile: a file either opens, and is then written again as it was, or
+// is refused by its name.
+func FuzzReplayFile(f *testing.F) {
+	var t seal.Tracker
+	for seq := range uint32(5) {
+		t.Commit(seal.Context{Boot: 7}, 2*seq, [16]byte{byte(seq)})
+	}
+	data, err := t.MarshalBinary()
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(data)
+	f.Add([]byte(nil))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		dir := t.TempDir()
+		path := filepath.Join(dir, "replay", "c1"+replaySuffix)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		book, err := openReplayBook(dir)
+		if err != nil {
+			if !strings.Contains(err.Error(), path) {
+				t.Errorf("error %v does not name the file", err)
+			}
+			return
+		}
+		if again, err := book.trackers["c1"].MarshalBinary(); err != nil || string(again) != string(data) {
+			t.Errorf("% x is written again as % x, %v", data, again, err)
+		}
+	})
+}
+
+func TestReceiptsAreMinimal(t *testing.T) {
+	one, two := seal.Context{Boot: 1}, seal.Context{Boot: 2}
+	add := func(group []*delivery, c seal.Context, seqs ...uint32) []*delivery {
+		for _, s := range seqs {
+			group = append(group, &delivery{area: testArea, key: deliveryKey{"c1", c, s}})
+		}
+		return group
+	}
+	group := add(nil, one, 5, 3, 4, 9, 4)
+	group = add(group, two, 0)
+	for seq := range uint32(schemas.MaxSeqRanges + 1) {
+		group = add(group, seal.Context{Boot: 3}, 2*seq)
+	}
+	group = append(group, &delivery{area: testArea, key: deliveryKey{"c1", one, 6}, withheld: true})
+	receipts := receiptsFor(group)
+	if len(receipts) != 4 {
+		t.Fatalf("%d receipts, want 1 + 1 + 2", len(receipts))
+	}
+	for i, want := range []struct{ ranges, envelopes int }{{2, 4}, {1, 1}, {schemas.MaxSeqRanges, schemas.MaxSeqRanges}, {1, 1}} {
+		r := receipts[i]
+		if len(r.Stored) != want.ranges || r.envelopes != want.envelopes || r.Validate() != nil {
+			t.Errorf("receipt %d: %d ranges, %d envelopes, %v; want %v", i, len(r.Stored), r.envelopes, r.Validate(), want)
+		}
+	}
+	if s := receipts[0].Stored; s[0] != (schemas.SeqRange{From: 3, To: 5}) || s[1] != (schemas.SeqRange{From: 9, To: 9}) {
+		t.Errorf("first receipt names %v", s)
+	}
+}
+
+// The place of a session that was put out is taken by a new one.
+func TestReceiptSessions(t *testing.T) {
+	o := testOptions(t)
+	o.Now = time.Now
+	s := newReceiptSealers(o)
+	for _, id := range []schemas.CollectorID{"c1", "c2"} {
+		if _, err := s.sealer(id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	first, err := s.sealer("c1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	clear(s.known)
+	second, err := s.sealer("c1")
+	if err != nil || first.Context() == second.Context() {
+		t.Errorf("the new session uses the context of the old one, %v", err)
+	}
+	if _, err := s.sealer("c9"); err == nil {
+		t.Error("a receipt for a stranger")
+	}
+}
