@@ -121,8 +121,8 @@ func (c *Collector) outfit() error {
 	registerSpool(o.Registry, c.spool)
 	c.pub = &publisher{
 		id: c.id, area: c.area, spool: c.spool, opener: opener, status: c.sealedStatus,
-		metrics: c.metrics, log: o.Log, sent: make(map[envelopeKey][]uint64), room: make(chan struct{}, 1),
-		resendAfter: defaultResendAfter, statusEvery: defaultStatusEvery,
+		metrics: c.metrics, log: o.Log, sent: make(map[envelopeKey]*unconfirmed), room: make(chan struct{}, 1),
+		window: maxOutstanding, resendAfter: defaultResendAfter, statusEvery: defaultStatusEvery,
 	}
 	return nil
 }
@@ -349,6 +349,9 @@ func (c *Collector) Summary() Summary {
 func (c *Collector) Problems() (problems []string) {
 	if gauge(c.metrics.full) > 0 {
 		problems = append(problems, "spool: full, reading has stopped; mend the way to the hub or make room")
+	}
+	if _, stuck := c.pub.outstanding(); stuck > 0 {
+		problems = append(problems, fmt.Sprintf("hub: %d envelopes went out %d times without a receipt; look at the hub's refusals (dead letters)", stuck, stuckAfter))
 	}
 	if !c.pub.connected.Load() {
 		problems = append(problems, "broker: not connected; readings wait in the spool")

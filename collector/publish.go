@@ -41,12 +41,15 @@ type publisher struct {
 	resendAfter time.Duration
 	// statusEvery is the time between two status messages.
 	statusEvery time.Duration
+	// window bounds the envelopes that are published and waited for.
+	window int
 
 	connected atomic.Bool
 	mu        sync.Mutex
-	// sent maps each published envelope that has no receipt to its record, and
-	// to the copies that a failed commit can leave in the spool.
-	sent map[envelopeKey][]uint64
+	// sent holds each published envelope that has no receipt.
+	sent map[envelopeKey]*unconfirmed
+	// waiting counts those of sent that are not stuck; it is bounded.
+	waiting int
 	// progress is when a receipt last freed something, or when sent stopped
 	// being empty.
 	progress time.Time
@@ -61,10 +64,29 @@ type envelopeKey struct {
 	seq     uint32
 }
 
+// unconfirmed is what the publisher knows of a published envelope.
+type unconfirmed struct {
+	// records are its record in the spool, and the copies that a failed commit
+	// can leave there.
+	records []uint64
+	// sent counts how often it went out.
+	sent int
+}
+
+// stuck reports whether the envelope went out so often without a receipt that
+// newer ones must not wait for it: the hub refuses it, for a key that is no
+// longer in force, say, and will not take it however often it comes. It stays
+// in the spool and goes out with every resending, but takes no place among
+// those that are waited for.
+func (u *unconfirmed) stuck() bool { return u.sent >= stuckAfter }
+
 const (
-	// maxOutstanding bounds the envelopes that are published and have no
-	// receipt, and so what a hub that comes back finds waiting.
-	maxOutstanding     = 1000
+	// maxOutstanding bounds the envelopes that are published and waited for,
+	// and so what a hub that comes back finds waiting.
+	maxOutstanding = 1000
+	// stuckAfter is how often an envelope goes out before it is given up
+	// waiting for.
+	stuckAfter         = 4
 	defaultResendAfter = 10 * time.Second
 	resendAtMost       = 5 * time.Minute
 	defaultStatusEvery = 5 * time.Second
@@ -119,7 +141,8 @@ func (p *publisher) send(ctx context.Context, conn *mqttlink.Conn) error {
 		} else {
 			patience = p.resendAfter
 		}
-		p.log.Warn("no receipt from the hub; publishing again what has none", "outstanding", p.outstanding())
+		all, stuck := p.outstanding()
+		p.log.Warn("no receipt from the hub; publishing again what has none", "outstanding", all, "stuck", stuck)
 	}
 }
 
@@ -157,10 +180,12 @@ func (p *publisher) silentFor(now, start time.Time) time.Duration {
 	return now.Sub(start)
 }
 
-func (p *publisher) outstanding() int {
+// outstanding counts the envelopes that are published and have no receipt, and
+// those of them that are no longer waited for.
+func (p *publisher) outstanding() (all, stuck int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return len(p.sent)
+	return len(p.sent), len(p.sent) - p.waiting
 }
 
 // sendFrom publishes the reader's records as they become durable.
@@ -190,29 +215,42 @@ func (p *publisher) sendFrom(ctx context.Context, conn *mqttlink.Conn, r *spool.
 
 // reserve notes an envelope as sent, once there is room for it.
 func (p *publisher) reserve(ctx context.Context, key envelopeKey, record uint64) error {
-	for {
-		p.mu.Lock()
-		records, again := p.sent[key]
-		if again || len(p.sent) < maxOutstanding {
-			if again {
-				p.metrics.resent.Inc()
-			}
-			if len(p.sent) == 0 {
-				p.progress = time.Now()
-			}
-			if !slices.Contains(records, record) {
-				p.sent[key] = append(records, record)
-			}
-			p.mu.Unlock()
-			return nil
-		}
-		p.mu.Unlock()
+	for !p.note(key, record) {
 		select {
 		case <-p.room:
 		case <-ctx.Done():
 			return ctx.Err()
 		}
 	}
+	return nil
+}
+
+// note notes an envelope as sent; it returns false when there is no room for a
+// new one.
+func (p *publisher) note(key envelopeKey, record uint64) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	u, again := p.sent[key]
+	if !again {
+		if p.waiting >= p.window {
+			return false
+		}
+		if len(p.sent) == 0 {
+			p.progress = time.Now()
+		}
+		p.sent[key] = &unconfirmed{records: []uint64{record}, sent: 1}
+		p.waiting++
+		return true
+	}
+	p.metrics.resent.Inc()
+	if !slices.Contains(u.records, record) {
+		u.records = append(u.records, record)
+		return true
+	}
+	if u.sent++; u.sent == stuckAfter {
+		p.waiting--
+	}
+	return true
 }
 
 // receive frees what the hub's receipts name.
@@ -269,19 +307,37 @@ func (p *publisher) take(envelope []byte) error {
 }
 
 // settle removes the receipt's envelopes from sent and returns their records.
-// It walks sent, which is bounded; a receipt may name 2^32 numbers.
 func (p *publisher) settle(r *schemas.Receipt) (records []uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	session, stray := seal.Context{Boot: r.Boot, Random: r.Random}, uint64(0)
+	session, named := seal.Context{Boot: r.Boot, Random: r.Random}, uint64(0)
 	for _, span := range r.Stored {
-		stray += uint64(span.To-span.From) + 1
+		named += uint64(span.To-span.From) + 1
 	}
-	for key, held := range p.sent {
-		if key.context == session && names(r.Stored, key.seq) {
-			delete(p.sent, key)
-			records = append(records, held...)
-			stray--
+	stray := named
+	free := func(key envelopeKey) {
+		u, ok := p.sent[key]
+		if !ok {
+			return
+		}
+		if !u.stuck() {
+			p.waiting--
+		}
+		delete(p.sent, key)
+		records = append(records, u.records...)
+		stray--
+	}
+	if named <= uint64(len(p.sent)) {
+		for _, span := range r.Stored {
+			for seq := uint64(span.From); seq <= uint64(span.To); seq++ {
+				free(envelopeKey{session, uint32(seq)})
+			}
+		}
+	} else { // a receipt may name 2^32 numbers; sent is bounded
+		for key := range p.sent {
+			if key.context == session && names(r.Stored, key.seq) {
+				free(key)
+			}
 		}
 	}
 	p.metrics.strayReceipts.Add(float64(stray))

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -116,7 +117,7 @@ func TestOnlyTrueReceiptsFree(t *testing.T) {
 	// A receipt may name more than was ever sent, and is obeyed at once.
 	w.hub.send(sealReceipt(t, w.hub.down, receiptFor(testID, session, schemas.SeqRange{From: 0, To: math.MaxUint32})))
 	eventually(t, "a receipt of everything frees everything", func() bool { return records(c) == 0 })
-	if n := c.pub.outstanding(); n != 0 {
+	if n, _ := c.pub.outstanding(); n != 0 {
 		t.Errorf("%d envelopes are still waited for", n)
 	}
 }
@@ -151,12 +152,12 @@ func TestResendAfterSilence(t *testing.T) {
 }
 
 func TestSilenceIsMeasuredFromTheLastReceipt(t *testing.T) {
-	p := &publisher{sent: make(map[envelopeKey][]uint64)}
+	p := &publisher{sent: make(map[envelopeKey]*unconfirmed)}
 	t0 := at("2026-01-01T00:00:00Z")
 	if d := p.silentFor(t0.Add(time.Hour), t0); d != 0 {
 		t.Errorf("nothing is outstanding and the hub is silent for %s", d)
 	}
-	p.sent[envelopeKey{}] = []uint64{1}
+	p.sent[envelopeKey{}] = &unconfirmed{}
 	if d := p.silentFor(t0.Add(time.Hour), t0); d != time.Hour {
 		t.Errorf("silent for %s since the round began", d)
 	}
@@ -250,7 +251,7 @@ func TestOutstandingEnvelopesAreBounded(t *testing.T) {
 	for range maxOutstanding {
 		w.hub.next(schemas.Readings)
 	}
-	if n := c.pub.outstanding(); n != maxOutstanding {
+	if n, _ := c.pub.outstanding(); n != maxOutstanding {
 		t.Errorf("%d envelopes are outstanding, want %d", n, maxOutstanding)
 	}
 	select {
@@ -333,4 +334,26 @@ func TestReadingsGoOutWithoutAStatus(t *testing.T) {
 	if n := count(c.metrics.sessions); n != 1 {
 		t.Errorf("%d connections, want 1", n)
 	}
+}
+
+// TestRefusedEnvelopesDoNotBlockNewerOnes: the hub takes nothing of the first
+// session, and the window is full of it. Newer envelopes go out all the same,
+// and what is freed is what the receipts name.
+func TestRefusedEnvelopesDoNotBlockNewerOnes(t *testing.T) {
+	w := newTown(t)
+	c := mustOpen(t, w.options())
+	c.pub.resendAfter, c.pub.window = 20*time.Millisecond, 5
+	put(t, c, 5) // refused for ever
+	session, wanted := put(t, c, 7)
+	start(t, c)
+	for seen := make(map[string]bool); len(seen) < len(wanted); {
+		if got := w.hub.next(schemas.Readings); slices.Contains(wanted, got) {
+			seen[got] = true
+		}
+	}
+	eventually(t, "the collector says that envelopes are stuck", func() bool {
+		return slices.ContainsFunc(c.Problems(), func(p string) bool { return strings.Contains(p, "envelopes went out 4 times") })
+	})
+	w.hub.send(sealReceipt(t, w.hub.down, receiptFor(testID, session, schemas.SeqRange{From: 0, To: 6})))
+	eventually(t, "the receipts free the newer ones", func() bool { return records(c) == 5 })
 }
