@@ -83,6 +83,24 @@ func TestRedeliveryWhilePending(t *testing.T) {
 	}
 }
 
+// A copy that comes when the receipt may be on its way already gets one of its
+// own, or the loss of the first would leave the collector without any.
+func TestCopyDuringTheReceipt(t *testing.T) {
+	w := newTownOn(t, brokertest.NATS)
+	h := w.hub(func(h *hub) { h.observer.gate = make(chan struct{}) })
+	s := w.sender("c1")
+	envelope := s.batch(1, 1)
+	w.publish(readingsTopic("c1"), envelope)
+	receive(t, "observer", h.observer.stored)
+	w.publish(readingsTopic("c1"), envelope)
+	topic := schemas.Topic{Area: testArea, Collector: "c1", Stream: schemas.Online}
+	w.publish(topic.String(), []byte("1"))
+	receive(t, "online, after which the copy has been taken in", h.observer.online)
+	close(h.observer.gate)
+	wantReceipt(t, w, s, schemas.SeqRange{})
+	wantReceipt(t, w, s, schemas.SeqRange{})
+}
+
 func TestTwoCollectorsAtOnce(t *testing.T) {
 	w := newTownOn(t, brokertest.NATS)
 	h := w.hub(func(h *hub) { h.store.hold.Store(true) })

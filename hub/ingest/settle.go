@@ -113,27 +113,32 @@ func (r *Receiver) gather(ctx context.Context) (group []*delivery, err error) {
 	return group, nil
 }
 
-// finish tells the observers, sends the receipts and acknowledges.
+// finish tells the observers, sends the receipts and acknowledges. The group is
+// remembered, so it is no longer pending: a copy that comes from here on asks
+// for a receipt of its own, as this one may be on its way already.
 func (r *Receiver) finish(ctx context.Context, group []*delivery) {
+	var acks []mqttlink.Message
 	for _, d := range group {
-		if d.again || d.rejected != nil {
-			continue
+		acks = append(append(acks, d.message), r.pending.drop(d)...)
+		if !d.again && d.rejected == nil {
+			r.stored(d)
 		}
-		r.metrics.points.Add(float64(len(d.readings)))
-		for i := range d.readings {
-			r.metrics.latency.Observe(d.storedAt.Sub(d.readings[i].TakenAt).Seconds())
-		}
-		r.o.Observer.Stored(d.readings, d.storedAt)
 	}
 	if conn := r.conn.Load(); conn != nil {
 		r.sendReceipts(ctx, conn, group)
 	}
-	for _, d := range group {
-		d.message.Ack()
-		for _, m := range r.pending.drop(d) {
-			m.Ack()
-		}
+	for _, m := range acks {
+		m.Ack()
 	}
+}
+
+// stored counts what is in the store and tells the observer.
+func (r *Receiver) stored(d *delivery) {
+	r.metrics.points.Add(float64(len(d.readings)))
+	for i := range d.readings {
+		r.metrics.latency.Observe(d.storedAt.Sub(d.readings[i].TakenAt).Seconds())
+	}
+	r.o.Observer.Stored(d.readings, d.storedAt)
 }
 
 // sendReceipts seals and publishes one receipt a session. A receipt that is
@@ -146,8 +151,8 @@ func (r *Receiver) sendReceipts(ctx context.Context, conn *mqttlink.Conn, group 
 			continue
 		}
 		topic := schemas.Topic{Area: receipt.area, Collector: receipt.Collector, Stream: schemas.Receipts}
-		conn.Publish(ctx, topic.String(), envelope, false)
 		r.metrics.receipts.Add(float64(receipt.envelopes))
+		conn.Publish(ctx, topic.String(), envelope, false)
 	}
 }
 
