@@ -23,7 +23,7 @@ test('rates', () => {
 
 test('bytes and spans', () => {
   expect([0, 999, 1000, 41_000, 268_435_456].map((n) => formatBytes(n, 'en'))).toEqual(['0 B', '999 B', '1 kB', '41 kB', '268 MB']);
-  expect([303, 1300, 90_000, 7_200_000].map((n) => formatSpan(n, 'en'))).toEqual(['303 ms', '1.3 s', '1.5 min', '2 h']);
+  expect([303, 998, 1300, 90_000, 7_200_000].map((n) => formatSpan(n, 'en'))).toEqual(['303 ms', '1 s', '1.3 s', '1.5 min', '2 h']);
 });
 
 describe('ages', () => {

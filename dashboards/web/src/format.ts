@@ -50,7 +50,7 @@ export function formatBytes(n: number, lang: Lang): string {
 
 /** Milliseconds as people read them: 850 ms, 1.3 s, 4 min. */
 export function formatSpan(ms: number, lang: Lang): string {
-  if (ms < 1000) return `${formatCount(Math.round(ms), lang)} ms`;
+  if (ms < 950) return `${formatCount(Math.round(ms), lang)} ms`;
   const one = new Intl.NumberFormat(lang, { maximumFractionDigits: 1 });
   if (ms < 60_000) return `${one.format(ms / 1000)} s`;
   if (ms < 3_600_000) return `${one.format(ms / 60_000)} min`;
