@@ -14,7 +14,8 @@ import (
 // false when the meter has no such quantity.
 //
 // It never looks at registers: it takes the same truth, rounds it to what the
-// register's format can hold, and scales that number exactly.
+// register's format can hold, and scales that number exactly, to the decimals
+// that the profile keeps of a float.
 func (m *Meter) Expected(q schemas.Quantity, t time.Time) (value schemas.Decimal, missing schemas.Reason, ok bool) {
 	i := slices.IndexFunc(m.fields, func(f field) bool { return f.quantity == q })
 	if i < 0 {
@@ -66,7 +67,30 @@ func (p *part) decimal(v number) (schemas.Decimal, bool) {
 	if d, ok = d.Mul(p.Times); !ok {
 		return d, false
 	}
-	return d.Shift(p.Shift)
+	if d, ok = d.Shift(p.Shift); ok && p.Places > 0 {
+		d = toPlaces(d, p.Places)
+	}
+	return d, ok
+}
+
+// toPlaces drops the digits behind so many decimals, one after the other, and
+// then goes up by one where they were more than half, or half of an odd number.
+func toPlaces(d schemas.Decimal, places int) schemas.Decimal {
+	dropped, behind := int64(0), false // the digit dropped last; any before it
+	for int(d.Exponent) < -places {
+		behind = behind || dropped != 0
+		dropped = d.Mantissa % 10
+		d.Mantissa /= 10
+		d.Exponent++
+	}
+	step := int64(1)
+	if dropped < 0 {
+		dropped, step = -dropped, -1
+	}
+	if dropped > 5 || dropped == 5 && (behind || d.Mantissa%2 != 0) {
+		d.Mantissa += step
+	}
+	return d
 }
 
 // clockGrain is the resolution of Reading.TakenAt: the moment itself may be

@@ -66,7 +66,7 @@ func openDouble(t *testing.T, d *adaptertest.Device, quantities [2]schemas.Quant
 		p.Fields = append(p.Fields, f)
 	}
 	l := newTestLine(t, LineConfig{Address: addr, Timeout: 50 * time.Millisecond, QuietTime: 5 * time.Millisecond, NoTransactionID: noID})
-	m, err := l.Source(adaptertest.Meter, 1, p)
+	m, err := l.Source(adaptertest.Meter, 1, titled(p))
 	if err != nil {
 		t.Fatal(err)
 	}

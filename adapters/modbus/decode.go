@@ -15,13 +15,13 @@ import (
 // block does not hold all of the field's registers, or that the field could not
 // be part of a Plan.
 func Decode(f *profiles.Field, at uint16, block []byte) (schemas.Decimal, schemas.Reason, error) {
-	if err := checkField(f); err != nil {
+	if err := f.Validate(); err != nil {
 		return schemas.Decimal{}, "", fmt.Errorf("decode %s: %w", f.Quantity, err)
 	}
 	for _, p := range f.Parts {
-		if p.At < at || (lastOf(p)-int(at)+1)*2 > len(block) {
+		if p.At < at || (int(p.Last())-int(at)+1)*2 > len(block) {
 			return schemas.Decimal{}, "", fmt.Errorf("decode %s: registers 0x%04X-0x%04X are not in the %d bytes from 0x%04X",
-				f.Quantity, p.At, lastOf(p), len(block), at)
+				f.Quantity, p.At, p.Last(), len(block), at)
 		}
 	}
 	d, reason := decodeField(f, at, block)
@@ -74,26 +74,29 @@ func decodeState(f *profiles.Field, raw []byte) (schemas.Decimal, schemas.Reason
 	return schemas.Decimal{Mantissa: int64(code)}, ""
 }
 
-// decodePart returns raw × Times × 10^Shift.
+// decodePart returns raw × Times × 10^Shift, to p.Places.
 func decodePart(p *profiles.Part, raw []byte) (schemas.Decimal, schemas.Reason) {
-	var v uint64
-	if p.Words <= 4 {
-		v = number(raw, p.Order)
-		if slices.Contains(p.Absent, v) {
-			return schemas.Decimal{}, schemas.ReasonSentinel
-		}
+	v := number(raw, p.Order)
+	if slices.Contains(p.Absent, v) {
+		return schemas.Decimal{}, schemas.ReasonSentinel
 	}
 	var d schemas.Decimal
 	var reason schemas.Reason
 	switch p.Type {
 	case profiles.F32:
 		f := math.Float32frombits(uint32(v))
+		if p.Places > 0 {
+			return rounded(p, float64(f), 32)
+		}
 		d, reason = fromFloat(float64(f))(schemas.DecimalFromFloat32(f))
 	case profiles.F64:
 		f := math.Float64frombits(v)
+		if p.Places > 0 {
+			return rounded(p, f, 64)
+		}
 		d, reason = fromFloat(f)(schemas.DecimalFromFloat64(f))
 	case profiles.BCD:
-		d.Mantissa, reason = bcd(raw, p.Order)
+		d.Mantissa, reason = bcd(v)
 	default:
 		d.Mantissa, reason = integer(p.Type, v)
 	}
@@ -143,24 +146,16 @@ func integer(t profiles.Type, v uint64) (int64, schemas.Reason) {
 	return int64(v), ""
 }
 
-// bcd reads two decimal digits a byte. A digit above 9 anywhere means that the
-// registers hold no BCD, even where the number would not fit as well.
-func bcd(raw []byte, order profiles.Order) (n int64, reason schemas.Reason) {
-	for i := range len(raw) / 2 {
-		w := word(raw, order, i)
-		for shift := 12; shift >= 0; shift -= 4 {
-			digit := int64(w>>shift) & 0xF
-			if digit > 9 {
-				return 0, schemas.ReasonBadBCD
-			}
-			if n > (math.MaxInt64-digit)/10 {
-				reason = schemas.ReasonOverflow
-				n = 0
-			}
-			n = n*10 + digit
+// bcd reads a number of up to 16 decimal digits.
+func bcd(v uint64) (n int64, reason schemas.Reason) {
+	for shift := 60; shift >= 0; shift -= 4 {
+		digit := int64(v>>shift) & 0xF
+		if digit > 9 {
+			return 0, schemas.ReasonBadBCD
 		}
+		n = n*10 + digit
 	}
-	return n, reason
+	return n, ""
 }
 
 // number reads up to four registers as one unsigned number.

@@ -34,17 +34,17 @@ type framing interface {
 const deafAfter = 3
 
 // request reads the registers of req from unit into dst, which has 2 × Count
-// bytes, repeating it after transient errors. It returns the moment at which
-// the answer had arrived. The caller has the line's turn.
-func (l *Line) request(ctx context.Context, unit uint8, req *Request, dst []byte) (time.Time, error) {
-	for left := l.retries; ; left-- {
+// bytes, repeating it up to retries times after transient errors. It returns the
+// moment at which the answer had arrived. The caller has the line's turn.
+func (l *Line) request(ctx context.Context, unit uint8, req *Request, dst []byte, retries int) (time.Time, error) {
+	for left := retries; ; left-- {
 		at, err := l.exchange(ctx, unit, req, dst)
 		if err == nil {
 			return at, nil
 		}
 		l.settle(err)
 		var dial *dialError
-		if left <= 0 || ctx.Err() != nil || classOf(err) != adapters.Transient || errors.As(err, &dial) {
+		if left <= 0 || ended(ctx, nil) != nil || classOf(err) != adapters.Transient || errors.As(err, &dial) {
 			return time.Time{}, err
 		}
 	}
@@ -116,8 +116,8 @@ func (l *Line) connect(ctx context.Context) (*link, error) {
 	defer cancel()
 	conn, err := l.dial(dialCtx, "tcp", l.address)
 	if err != nil {
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
+		if err := ended(ctx, nil); err != nil {
+			return nil, err
 		}
 		return nil, &dialError{err}
 	}
@@ -134,7 +134,7 @@ func (l *Line) connect(ctx context.Context) (*link, error) {
 // requests; even an answer to request, which has not been sent, is an error.
 func (l *Line) drain(k *link, request []byte) error {
 	for {
-		n, err := k.poll()
+		n, err := k.poll(l.closeOnError)
 		if err != nil {
 			return fmt.Errorf("%w: %w", errIdleLost, err)
 		}

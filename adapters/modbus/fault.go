@@ -51,22 +51,38 @@ func classOf(err error) adapters.Class {
 	return adapters.Slow
 }
 
-// explain adds to an exception what the operator can do about it.
-func explain(err error) error {
-	var e *gb.ModbusError
-	if !errors.As(err, &e) {
-		return err
-	}
-	hint := ""
-	switch e.ExceptionCode {
-	case gb.ExceptionCodeIllegalFunction, gb.ExceptionCodeIllegalDataAddress, gb.ExceptionCodeIllegalDataValue:
-		hint = ": compare the profile with the meter's register list"
-	case gb.ExceptionCodeGatewayPathUnavailable, gb.ExceptionCodeGatewayTargetDeviceFailedToRespond:
-		hint = ": the gateway answers, the meter behind it does not; check its unit address and wiring"
-	case gb.ExceptionCodeServerDeviceFailure:
-		hint = ": the meter reports a fault of its own"
+// explain adds to an error what the operator can do about it. noIDs says that
+// the line does without transaction ids already.
+func explain(err error, noIDs bool) error {
+	var (
+		exception *gb.ModbusError
+		dial      *dialError
+		frame     *frameError
+		hint      string
+	)
+	switch {
+	case errors.As(err, &exception):
+		hint = hintOf(exception)
+	case errors.As(err, &dial):
+		hint = ": look whether the gateway is on the network and the port is right"
+	case errors.As(err, &frame) && noIDs:
+		hint = ": another master on the line, or answers that come later than the quiet time: see quiet_time"
+	case errors.As(err, &frame):
+		hint = ": another master on the line, or a gateway that does not return ids: see no_transaction_id"
 	}
 	return fmt.Errorf("%w%s", err, hint)
+}
+
+func hintOf(e *gb.ModbusError) string {
+	switch e.ExceptionCode {
+	case gb.ExceptionCodeIllegalFunction, gb.ExceptionCodeIllegalDataAddress, gb.ExceptionCodeIllegalDataValue:
+		return ": compare the profile with the meter's register list"
+	case gb.ExceptionCodeGatewayPathUnavailable, gb.ExceptionCodeGatewayTargetDeviceFailedToRespond:
+		return ": the gateway answers, the meter behind it does not; check its unit address and wiring"
+	case gb.ExceptionCodeServerDeviceFailure:
+		return ": the meter reports a fault of its own"
+	}
+	return ""
 }
 
 // refusesSpan reports an exception by which a device may mean that it will not

@@ -1,9 +1,11 @@
 package modbus
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -106,6 +108,9 @@ func TestFaults(t *testing.T) {
 			if (err != nil) != tc.want.fails {
 				t.Fatalf("first read: error %v, want one: %v", err, tc.want.fails)
 			}
+			if says := err != nil && strings.Contains(err.Error(), "see no_transaction_id"); says != (tc.want.refused && !tc.want.timeout) {
+				t.Errorf("error %v: names the remedy: %v", err, says)
+			}
 			if err != nil && adapters.ClassOf(err) != adapters.Transient {
 				t.Errorf("class %s of %v", adapters.ClassOf(err), err)
 			}
@@ -204,15 +209,19 @@ func TestPendingBytes(t *testing.T) {
 	tests := []struct {
 		name    string
 		noID    bool
+		wrapped bool // the connection has no descriptor to read from
 		extra   func(answer []byte) []byte
 		refused uint64
 		stale   uint64
 	}{
-		{"answer again", false, func(f []byte) []byte { return f }, 0, 2},
-		{"answer again without ids", true, func(f []byte) []byte { return f }, 2, 0},
-		{"part of a frame without ids", true, func(f []byte) []byte { return f[:4] }, 2, 0},
-		{"answer to the next request", false, func(f []byte) []byte { f[1]++; return f }, 2, 0},
-		{"rubbish", false, func([]byte) []byte { return []byte("rubbish") }, 2, 0},
+		{"answer again", false, false, func(f []byte) []byte { return f }, 0, 2},
+		{"answer again, wrapped", false, true, func(f []byte) []byte { return f }, 0, 2},
+		{"answer again without ids", true, false, func(f []byte) []byte { return f }, 2, 0},
+		{"answer again without ids, wrapped", true, true, func(f []byte) []byte { return f }, 2, 0},
+		{"part of a frame without ids", true, false, func(f []byte) []byte { return f[:4] }, 2, 0},
+		{"part of a frame without ids, wrapped", true, true, func(f []byte) []byte { return f[:4] }, 2, 0},
+		{"answer to the next request", false, false, func(f []byte) []byte { f[1]++; return f }, 2, 0},
+		{"rubbish", false, false, func([]byte) []byte { return []byte("rubbish") }, 2, 0},
 	}
 	for _, tc := range tests {
 		t.Run(tc.name, func(t *testing.T) {
@@ -225,10 +234,14 @@ func TestPendingBytes(t *testing.T) {
 				sent <- answered{conn, rightAnswer(request)}
 				return answerRight(n, request, conn)
 			})
-			l := newTestLine(t, LineConfig{
+			c := LineConfig{
 				Address: addr, Timeout: time.Second, QuietTime: -1, NoTransactionID: tc.noID, Retries: -1, Now: evenStart,
-			})
-			p := &profiles.Profile{ID: "one", MaxRegisters: 10, Fields: []profiles.Field{u16Field("power.voltage.l1", 3, 10)}}
+			}
+			if tc.wrapped {
+				c.Dial = dialWrapped
+			}
+			l := newTestLine(t, c)
+			p := titled(&profiles.Profile{ID: "one", MaxRegisters: 10, Fields: []profiles.Field{u16Field("power.voltage.l1", 3, 10)}})
 			m := mustSource(t, l, 3, p)
 			for range 3 {
 				readAll(t, m, p)
@@ -242,6 +255,12 @@ func TestPendingBytes(t *testing.T) {
 			}
 		})
 	}
+}
+
+// dialWrapped gives a connection that can do what a net.Conn must, and no more.
+func dialWrapped(ctx context.Context, network, address string) (net.Conn, error) {
+	conn, err := new(net.Dialer).DialContext(ctx, network, address)
+	return struct{ net.Conn }{conn}, err
 }
 
 // evenStart is a clock whose line begins with transaction id 1.

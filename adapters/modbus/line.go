@@ -37,10 +37,14 @@ type LineConfig struct {
 	// NoTransactionID is for gateways that do not return the transaction id of
 	// the request. A late answer then cannot be told from the right one, so
 	// every error closes the connection and is followed by the quiet time. A
-	// gateway that sends an answer twice cannot be told either.
+	// second copy of an answer is known only if it has come before the next
+	// request; one that comes later and fits that request is taken for its
+	// answer.
 	NoTransactionID bool
 	// Retries is how often a request is repeated at once after a transient
-	// error; 0 stands for 1, negative for none.
+	// error; 0 stands for 1, negative for none. The first request to a meter
+	// whose last Read gave nothing because no answer came is not repeated: it
+	// only asks whether the meter is back, while others wait for the line.
 	Retries int
 	// Dial opens the connection; nil is net.Dialer.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)

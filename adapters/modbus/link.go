@@ -2,8 +2,10 @@ package modbus
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
+	"os"
 	"syscall"
 	"time"
 )
@@ -18,7 +20,9 @@ type link struct {
 	// answer holds the contents of the newest answer until the next request.
 	answer [maxFrame]byte
 
-	// raw reads without waiting; nil where the connection cannot.
+	// until is the deadline of the exchange.
+	until time.Time
+	// raw reads without waiting; nil where the system or the connection cannot.
 	raw     syscall.RawConn
 	probe   func(fd uintptr) bool // made once, to keep requests free of it
 	probed  int
@@ -27,11 +31,7 @@ type link struct {
 
 func newLink(conn net.Conn) *link {
 	k := &link{conn: conn}
-	if sc, ok := conn.(syscall.Conn); ok {
-		if raw, err := sc.SyscallConn(); err == nil {
-			k.raw, k.probe = raw, k.readNow
-		}
-	}
+	k.openRaw()
 	return k
 }
 
@@ -42,6 +42,7 @@ func (k *link) arm(ctx context.Context, timeout time.Duration) error {
 	if end, ok := ctx.Deadline(); ok && end.Before(at) {
 		at = end
 	}
+	k.until = at
 	return k.conn.SetDeadline(at)
 }
 
@@ -61,18 +62,45 @@ func (k *link) fill() (int, error) {
 	return 0, err
 }
 
-// poll takes what has arrived, without waiting, and returns how many bytes came.
-// A deadline in the past cannot be used for this: the runtime then refuses to
-// read even what is there.
-func (k *link) poll() (int, error) {
-	if k.raw == nil || k.n == len(k.buf) {
+// glanceTime is how long poll waits where it cannot read without waiting.
+const glanceTime = time.Millisecond
+
+// poll takes what has arrived and returns how many bytes came. It does not
+// wait, except where the connection knows no other way and the caller insists:
+// then for a glance. A caller that knows answers by their id need not insist,
+// because it meets stale bytes while it waits for the next answer.
+func (k *link) poll(insist bool) (int, error) {
+	switch {
+	case k.n == len(k.buf), k.raw == nil && !insist:
 		return 0, nil
+	case k.raw == nil:
+		return k.glance()
 	}
 	if err := k.raw.Read(k.probe); err != nil {
 		return 0, err
 	}
 	k.n += k.probed
 	return k.probed, k.probErr
+}
+
+// glance reads under a deadline that is near. One in the past would not do: the
+// runtime then refuses to read even what is there. An interrupt that is undone
+// here is seen by the caller, which asks the context afterwards.
+func (k *link) glance() (int, error) {
+	for {
+		at := time.Now().Add(glanceTime)
+		if err := k.conn.SetDeadline(at); err != nil {
+			return 0, err
+		}
+		if !time.Now().Before(at) {
+			continue // held up so long that the read would be refused
+		}
+		n, err := k.fill()
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			err = nil
+		}
+		return n, errors.Join(err, k.conn.SetDeadline(k.until))
+	}
 }
 
 // drop removes the first n bytes, a frame that has been dealt with.

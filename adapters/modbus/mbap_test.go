@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"io"
 	"net"
+	"os"
 	"testing"
 	"time"
 
@@ -17,12 +18,19 @@ type streamConn struct {
 	net.Conn // nil: the methods below are all that a link uses
 	r        *bytes.Reader
 	piece    int
+	asked    bool // nothing comes before
 }
 
-func (c *streamConn) Write(b []byte) (int, error)   { return len(b), nil }
-func (c *streamConn) Read(b []byte) (int, error)    { return c.r.Read(b[:min(len(b), c.piece)]) }
+func (c *streamConn) Write(b []byte) (int, error)   { c.asked = true; return len(b), nil }
 func (c *streamConn) Close() error                  { return nil }
 func (c *streamConn) SetDeadline(t time.Time) error { return nil }
+
+func (c *streamConn) Read(b []byte) (int, error) {
+	if !c.asked {
+		return 0, os.ErrDeadlineExceeded
+	}
+	return c.r.Read(b[:min(len(b), c.piece)])
+}
 
 // FuzzReply feeds the reader of answers any bytes in any pieces. It must end,
 // and a success must rest on a whole right frame that is literally there.
@@ -42,7 +50,7 @@ func FuzzReply(f *testing.F) {
 			},
 		})
 		dst := make([]byte, 8)
-		_, err := l.request(t.Context(), 7, &Request{Function: 3, At: 10, Count: 4}, dst)
+		_, err := l.request(t.Context(), 7, &Request{Function: 3, At: 10, Count: 4}, dst, 0)
 		want := append(bytes.Clone(right[:9]), dst...)
 		if anyID {
 			want = want[2:]
@@ -64,7 +72,7 @@ func TestSplitPieces(t *testing.T) {
 			return &streamConn{r: bytes.NewReader(right), piece: piece}, nil
 		}})
 		dst := make([]byte, 8)
-		if _, err := l.request(t.Context(), 7, &Request{Function: 3, At: 10, Count: 4}, dst); err != nil || !bytes.Equal(dst, right[9:]) {
+		if _, err := l.request(t.Context(), 7, &Request{Function: 3, At: 10, Count: 4}, dst, 0); err != nil || !bytes.Equal(dst, right[9:]) {
 			t.Errorf("pieces of %d: % x, %v", piece, dst, err)
 		}
 	}

@@ -20,7 +20,9 @@ type Meter struct {
 	unit   uint8
 	blocks []block
 	values int
-	raw    [2 * maxRegisters]byte
+	// silent: the last Read gave nothing because no answer came.
+	silent bool
+	raw    [2 * profiles.MaxRegisters]byte
 }
 
 // block is a request and the fields that its answer holds.
@@ -56,11 +58,12 @@ func newBlock(p *profiles.Profile, r Request) block {
 // request at once, as often as the line's configuration allows.
 //
 // After a request that got no answer Read asks on only if an earlier one was
-// answered: a dead meter costs the line one request and its repetitions.
+// answered: a meter that dies costs the line one request and its repetitions,
+// and each Read after that, until it answers again, one request.
 func (m *Meter) Read(ctx context.Context) ([]schemas.Reading, error) {
 	l := m.line
 	if err := l.acquire(ctx); err != nil {
-		return nil, m.failure(&m.blocks[0].Request, err)
+		return nil, m.notServed(err)
 	}
 	defer l.release()
 	stop := l.watch(ctx)
@@ -74,10 +77,21 @@ func (m *Meter) Read(ctx context.Context) ([]schemas.Reading, error) {
 			i += len(parts) - 1
 		}
 	}
+	m.silent = r.over() && len(r.readings) == 0
 	if r.failed != nil {
 		return r.readings, r.failed
 	}
 	return r.readings, nil
+}
+
+// retries is how often the next request may be repeated: not at all when it is
+// the first after a Read without an answer.
+func (m *Meter) retries() int {
+	if m.silent {
+		m.silent = false
+		return 0
+	}
+	return m.line.retries
 }
 
 // pass is the outcome of one Read so far.
@@ -98,7 +112,7 @@ func (p *pass) over() bool {
 // it starts, so does not lose its joined requests for good.
 func (m *Meter) readBlock(ctx context.Context, r *pass, b block) []block {
 	dst := m.raw[:2*int(b.Count)]
-	at, err := m.line.request(ctx, m.unit, &b.Request, dst)
+	at, err := m.line.request(ctx, m.unit, &b.Request, dst, m.retries())
 	if err == nil {
 		r.readings = m.decode(r.readings, &b, dst, at)
 		return nil
@@ -141,15 +155,7 @@ func (b *block) halves() []block {
 	mid := len(b.Fields) / 2
 	out := make([]block, 0, 2)
 	for _, fields := range [][]int{b.Fields[:mid], b.Fields[mid:]} {
-		r := Request{Function: b.Function, Fields: fields}
-		first, last := 1<<16, -1
-		for _, i := range fields {
-			for _, part := range b.profile.Fields[i].Parts {
-				first, last = min(first, int(part.At)), max(last, lastOf(part))
-			}
-		}
-		r.At, r.Count = uint16(first), uint16(last-first+1)
-		out = append(out, newBlock(b.profile, r))
+		out = append(out, newBlock(b.profile, span(b.profile, fields...)))
 	}
 	return out
 }
@@ -184,6 +190,14 @@ func (m *Meter) failure(r *Request, err error) *adapters.Error {
 		Class: classOf(err),
 		Request: fmt.Sprintf("%s registers 0x%04X-0x%04X of unit %d at %s",
 			kind, r.At, r.last(), m.unit, m.line.where()),
-		Err: explain(err),
+		Err: explain(err, m.line.closeOnError),
 	}
+}
+
+// notServed is a Read that ended before its turn: nothing was asked.
+func (m *Meter) notServed(err error) *adapters.Error {
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = fmt.Errorf("%w: it is busy with other meters; lengthen the interval", err)
+	}
+	return &adapters.Error{Meter: m.id, Class: classOf(err), Request: "waited for the line " + m.line.where(), Err: err}
 }

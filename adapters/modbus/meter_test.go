@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -25,13 +26,13 @@ func u16Field(q schemas.Quantity, function uint8, at uint16) profiles.Field {
 // oracleProfile reads three quantities by two requests of equal shape, so that
 // the answer to one would fit the other.
 func oracleProfile() *profiles.Profile {
-	return &profiles.Profile{
+	return titled(&profiles.Profile{
 		ID: "test-oracle", Medium: schemas.Power, MaxRegisters: 125, MaxGap: 4,
 		Fields: []profiles.Field{
 			u16Field("power.voltage.l1", 3, 10), u16Field("power.voltage.l2", 3, 13),
 			u16Field("power.voltage.l3", 3, 100), u16Field("power.voltage", 3, 103),
 		},
-	}
+	})
 }
 
 // checkOracle reports the readings that are not what the unit's registers hold.
@@ -91,10 +92,11 @@ func TestExceptions(t *testing.T) {
 		code     byte
 		class    adapters.Class
 		requests uint64 // with one retry
+		again    uint64 // by a second read
 	}{
-		{1, adapters.Config, 2}, {2, adapters.Config, 6}, {3, adapters.Config, 6},
-		{4, adapters.Slow, 2}, {5, adapters.Transient, 4}, {6, adapters.Transient, 4},
-		{8, adapters.Slow, 2}, {10, adapters.Transient, 2}, {11, adapters.Transient, 2}, {99, adapters.Slow, 2},
+		{1, adapters.Config, 2, 2}, {2, adapters.Config, 6, 6}, {3, adapters.Config, 6, 6},
+		{4, adapters.Slow, 2, 2}, {5, adapters.Transient, 4, 4}, {6, adapters.Transient, 4, 4},
+		{8, adapters.Slow, 2, 2}, {10, adapters.Transient, 2, 1}, {11, adapters.Transient, 2, 1}, {99, adapters.Slow, 2, 2},
 	}
 	for _, tc := range tests {
 		t.Run(fmt.Sprintf("%02X", tc.code), func(t *testing.T) {
@@ -116,7 +118,7 @@ func TestExceptions(t *testing.T) {
 				t.Errorf("stats %+v, want %d requests", s, tc.requests)
 			}
 			// A device that refuses everything keeps its joined requests.
-			if _, err := m.Read(t.Context()); err == nil || l.Stats().Requests != 2*tc.requests {
+			if _, err := m.Read(t.Context()); err == nil || l.Stats().Requests != tc.requests+tc.again {
 				t.Errorf("second read: %v, stats %+v", err, l.Stats())
 			}
 		})
@@ -251,9 +253,75 @@ func TestContext(t *testing.T) {
 	// The line's turn is honoured and waiting for it is cancelled too.
 	l.turn <- struct{}{}
 	defer l.release()
-	if _, err := m.Read(ctx); !errors.Is(err, context.DeadlineExceeded) {
+	_, err := m.Read(ctx)
+	want := "meter M-1: waited for the line " + addr + ": context deadline exceeded: it is busy with other meters; lengthen the interval"
+	if !errors.Is(err, context.DeadlineExceeded) || err.Error() != want {
 		t.Errorf("while waiting for the line: %v", err)
 	}
+}
+
+// lateContext is a context whose deadline has passed and which does not know
+// it yet: its timer may fire later than that of a connection.
+type lateContext struct{ context.Context }
+
+func (lateContext) Deadline() (time.Time, bool) { return time.Unix(1, 0), true }
+
+// TestDeadlineWhileConnecting: the connection's deadline strikes first, and yet
+// it is the context that ended.
+func TestDeadlineWhileConnecting(t *testing.T) {
+	dials := 0
+	l := newTestLine(t, LineConfig{Address: "nowhere", Timeout: time.Hour, Dial: func(context.Context, string, string) (net.Conn, error) {
+		dials++
+		return nil, &net.OpError{Op: "dial", Err: os.ErrDeadlineExceeded}
+	}})
+	_, err := mustSource(t, l, 1, oracleProfile()).Read(lateContext{t.Context()})
+	if !errors.Is(err, context.DeadlineExceeded) || dials != 1 {
+		t.Errorf("after %d dials: %v", dials, err)
+	}
+}
+
+// TestProbe: a dead meter is asked once a read until it answers, and from then
+// on with patience again.
+func TestProbe(t *testing.T) {
+	var dead atomic.Bool
+	dead.Store(true)
+	silentOnce := make(chan bool, 1)
+	addr := startSlave(t, func(n int, request []byte, conn net.Conn) bool {
+		select {
+		case <-silentOnce:
+			return true
+		default:
+			return dead.Load() || answerRight(n, request, conn)
+		}
+	})
+	p := oracleProfile()
+	l := newTestLine(t, LineConfig{Address: addr, Timeout: 50 * time.Millisecond, Retries: 2})
+	m := mustSource(t, l, 1, p)
+	for _, want := range []uint64{3, 4, 5} {
+		if _, err := m.Read(t.Context()); err == nil || l.Stats().Requests != want {
+			t.Errorf("%d requests, want %d; %v", l.Stats().Requests, want, err)
+		}
+	}
+	dead.Store(false)
+	readAll(t, m, p)
+	silentOnce <- true
+	readAll(t, m, p)
+	if s := l.Stats(); s.Requests != 5+2+3 {
+		t.Errorf("stats %+v", s)
+	}
+}
+
+// TestProbeThenPatience: only the first request of a probe is tried once.
+func TestProbeThenPatience(t *testing.T) {
+	addr := startSlave(t, func(n int, request []byte, conn net.Conn) bool {
+		return n < 2 || n == 3 || answerRight(n, request, conn)
+	})
+	p := oracleProfile()
+	m := mustSource(t, newTestLine(t, LineConfig{Address: addr, Timeout: 50 * time.Millisecond}), 1, p)
+	if _, err := m.Read(t.Context()); err == nil {
+		t.Fatal("silence gave no error")
+	}
+	readAll(t, m, p)
 }
 
 // TestCancelledWhileConnecting: a cancellation that finds no connection to
@@ -317,7 +385,10 @@ func TestUnreachable(t *testing.T) {
 	m := mustSource(t, newTestLine(t, LineConfig{Address: addr, Timeout: time.Second}), 1, oracleProfile())
 	readings, err := m.Read(t.Context())
 	if len(readings) != 0 || err == nil || adapters.ClassOf(err) != adapters.Transient {
-		t.Errorf("got %v, %v", readings, err)
+		t.Fatalf("got %v, %v", readings, err)
+	}
+	if want := "look whether the gateway is on the network and the port is right"; !strings.Contains(err.Error(), want) {
+		t.Errorf("error %q does not say %q", err, want)
 	}
 }
 

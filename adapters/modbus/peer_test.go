@@ -60,7 +60,7 @@ func TestVectors(t *testing.T) {
 				return err == nil
 			})
 			l := newTestLine(t, LineConfig{Address: addr, Timeout: time.Second})
-			m := mustSource(t, l, 1, &profiles.Profile{ID: "vector", MaxRegisters: 125, Fields: tc.profile})
+			m := mustSource(t, l, 1, titled(&profiles.Profile{ID: "vector", MaxRegisters: 125, Fields: tc.profile}))
 			readings, err := m.Read(t.Context())
 			if err != nil || len(readings) != len(tc.want) {
 				t.Fatalf("got %v, %v", readings, err)
@@ -158,7 +158,7 @@ func TestPeerServer(t *testing.T) {
 		t.Error(err)
 	}
 
-	f64 := &profiles.Profile{ID: "wide", MaxRegisters: 125, Fields: []profiles.Field{field(part(100, profiles.F64, 4, dcba))}}
+	f64 := titled(&profiles.Profile{ID: "wide", MaxRegisters: 125, Fields: []profiles.Field{field(part(100, profiles.F64, 4, dcba))}})
 	readings, err = mustSource(t, l, 1, f64).Read(t.Context())
 	if err != nil || len(readings) != 1 {
 		t.Fatalf("got %v, %v", readings, err)

@@ -22,6 +22,19 @@ func powerQuantities() []schemas.Quantity {
 	return out
 }
 
+// titled fills in what a profile must say of itself, the medium by its first
+// field; it returns p.
+func titled(p *profiles.Profile) *profiles.Profile {
+	p.Maker, p.Model, p.Document = "A", "B", "made up for a test"
+	for _, f := range p.Fields {
+		if info, ok := f.Quantity.Info(); ok {
+			p.Medium = info.Medium
+			break
+		}
+	}
+	return p
+}
+
 // spread is a profile of one-register fields of function 3.
 func spread(maxRegisters, maxGap int, holes []profiles.Span, at ...uint16) *profiles.Profile {
 	p := &profiles.Profile{ID: "spread", MaxRegisters: maxRegisters, MaxGap: maxGap, Holes: holes}
@@ -65,7 +78,7 @@ func TestPlan(t *testing.T) {
 	}
 	for _, tc := range tests {
 		t.Run(tc.name, func(t *testing.T) {
-			plan, err := Plan(tc.profile)
+			plan, err := Plan(titled(tc.profile))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -91,9 +104,9 @@ func TestPlanRefuses(t *testing.T) {
 		fields []profiles.Field
 		want   []string
 	}{
-		{"no fields", nil, []string{"no fields"}},
+		{"no fields", nil, []string{"fields: none"}},
 		{"field over 125 registers", []profiles.Field{field(part(0, profiles.U16, 1, abcd), part(125, profiles.U16, 1, abcd))},
-			[]string{"power.energy.import", "126 registers"}},
+			[]string{"power.energy.import", "spans 126"}},
 		{"parts of two functions", []profiles.Field{field(part(0, profiles.U16, 1, abcd), u16Field("", 4, 1).Parts[0])},
 			[]string{"power.energy.import", "functions 3 and 4"}},
 		{"hole between parts", []profiles.Field{field(part(999, profiles.U16, 1, abcd), part(1002, profiles.U16, 1, abcd))},
@@ -103,13 +116,17 @@ func TestPlanRefuses(t *testing.T) {
 			[]string{"power.voltage.l1", "power.energy.import", "0x000B"}},
 		{"parts overlap", []profiles.Field{field(u32, u32)}, []string{"power.energy.import", "overlap"}},
 		{"unknown quantity", []profiles.Field{u16Field("power.smell", 3, 1)}, []string{"power.smell"}},
-		{"no registers", []profiles.Field{field()}, []string{"power.energy.import", "no registers"}},
-		{"function 1", with(u32, func(p *profiles.Part) { p.Function = 1 }), []string{"function 1"}},
-		{"words", with(u32, func(p *profiles.Part) { p.Words = 3 }), []string{"u32 of 3"}},
-		{"bcd of none", with(u32, func(p *profiles.Part) { p.Type, p.Words = profiles.BCD, 0 }), []string{"bcd of 0"}},
+		{"no registers", []profiles.Field{field()}, []string{"power.energy.import", "parts: none"}},
+		{"function 1", with(u32, func(p *profiles.Part) { p.Function = 1 }), []string{"function: 1"}},
+		{"words", with(u32, func(p *profiles.Part) { p.Words = 3 }), []string{"u32 takes 2 registers, not 3"}},
+		{"bcd of none", with(u32, func(p *profiles.Part) { p.Type, p.Words = profiles.BCD, 0 }), []string{"1 to 4 registers, not 0"}},
+		{"bcd of five", with(u32, func(p *profiles.Part) { p.Type, p.Words = profiles.BCD, 5 }), []string{"1 to 4 registers, not 5"}},
+		{"shift", with(u32, func(p *profiles.Part) { p.Shift = -19 }), []string{"shift: -19"}},
+		{"state with times", []profiles.Field{{Quantity: "device.battery.state", States: map[uint16]uint8{1: 1},
+			Parts: []profiles.Part{scaled(part(0, profiles.U16, 1, abcd), 10, 0)}}}, []string{"without times and shift"}},
 		{"type", with(u32, func(p *profiles.Part) { p.Type = "u24" }), []string{"u24"}},
 		{"order", with(u32, func(p *profiles.Part) { p.Order = "" }), []string{"order"}},
-		{"times 0", with(u32, func(p *profiles.Part) { p.Times = 0 }), []string{"times 0"}},
+		{"times 0", with(u32, func(p *profiles.Part) { p.Times = 0 }), []string{"times: 0"}},
 		{"past the end", with(u32, func(p *profiles.Part) { p.At = 0xFFFF }), []string{"0xFFFF"}},
 		{"state without codes", []profiles.Field{u16Field("water.valve.state", 3, 1)}, []string{"water.valve.state"}},
 		{"state code outside the list", []profiles.Field{{Quantity: "water.valve.state", Parts: with(part(0, profiles.U16, 1, abcd), func(*profiles.Part) {})[0].Parts,
@@ -118,10 +135,10 @@ func TestPlanRefuses(t *testing.T) {
 	}
 	for _, tc := range tests {
 		t.Run(tc.name, func(t *testing.T) {
-			_, err := Plan(&profiles.Profile{
+			_, err := Plan(titled(&profiles.Profile{
 				ID: "bad", MaxRegisters: 125, MaxGap: 16, Fields: tc.fields,
 				Holes: []profiles.Span{{Function: 3, From: 1000, To: 1001}},
-			})
+			}))
 			if err == nil {
 				t.Fatal("accepted")
 			}
@@ -133,7 +150,7 @@ func TestPlanRefuses(t *testing.T) {
 		})
 	}
 	for _, limit := range []int{-1, 0, 126} {
-		if _, err := Plan(spread(limit, 0, nil, 1)); err == nil {
+		if _, err := Plan(titled(spread(limit, 0, nil, 1))); err == nil {
 			t.Errorf("MaxRegisters %d accepted", limit)
 		}
 	}
@@ -143,18 +160,23 @@ func TestPlanRefuses(t *testing.T) {
 // whole, no hole, no limit passed, the same plan again.
 func TestPlanProperties(t *testing.T) {
 	rng := rand.New(rand.NewPCG(9, 10))
+	planned := 0
 	for range 2000 {
-		p := randomProfile(rng)
+		p := titled(randomProfile(rng))
 		plan, err := Plan(p)
 		if err != nil {
 			continue // the fields happened to overlap
 		}
+		planned++
 		if err := checkPlan(p, plan); err != nil {
 			t.Fatalf("%+v\n%+v\n%v", p, plan, err)
 		}
 		if again, _ := Plan(p); !reflect.DeepEqual(plan, again) {
 			t.Fatal("not deterministic")
 		}
+	}
+	if planned < 200 {
+		t.Errorf("only %d profiles had a plan", planned)
 	}
 }
 
@@ -187,7 +209,7 @@ func checkPlan(p *profiles.Profile, plan []Request) error {
 		for _, i := range r.Fields {
 			seen[i]++
 			for _, part := range p.Fields[i].Parts {
-				if part.Function != r.Function || part.At < r.At || lastOf(part) > r.last() {
+				if part.Function != r.Function || part.At < r.At || int(part.Last()) > r.last() {
 					return fmt.Errorf("field %d is not within %+v", i, r)
 				}
 			}

@@ -2,9 +2,5 @@
 
 package modbus
 
-// readNow finds nothing here: stale bytes are then met, and known by their
-// transaction id, while waiting for the next answer.
-func (k *link) readNow(uintptr) bool {
-	k.probed, k.probErr = 0, nil
-	return true
-}
+// openRaw does nothing: a descriptor cannot be read here without waiting.
+func (k *link) openRaw() {}

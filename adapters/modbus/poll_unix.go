@@ -8,6 +8,16 @@ import (
 	"syscall"
 )
 
+// openRaw finds the descriptor of the connection, which one that is wrapped, or
+// is no socket, does not have.
+func (k *link) openRaw() {
+	if sc, ok := k.conn.(syscall.Conn); ok {
+		if raw, err := sc.SyscallConn(); err == nil {
+			k.raw, k.probe = raw, k.readNow
+		}
+	}
+}
+
 // readNow reads once from the non-blocking descriptor. It always reports that
 // it is done, so that the runtime does not wait for more.
 func (k *link) readNow(fd uintptr) bool {

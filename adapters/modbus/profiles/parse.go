@@ -1,12 +1,11 @@
 package profiles
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 
+	"citygrid/internal/strictyaml"
 	"citygrid/schemas"
 
 	"go.yaml.in/yaml/v3"
@@ -51,66 +50,47 @@ type partForm struct {
 	Order    string   `yaml:"order"`
 	Times    *int64   `yaml:"times"`
 	Shift    int      `yaml:"shift"`
+	Places   *int     `yaml:"places"`
 	Absent   []uint64 `yaml:"absent"`
 }
 
 // empty reports whether nothing of the part was written.
 func (f partForm) empty() bool {
 	return f.At == nil && f.Type == "" && f.Function == 0 && f.Words == 0 &&
-		f.Order == "" && f.Times == nil && f.Shift == 0 && f.Absent == nil
+		f.Order == "" && f.Times == nil && f.Shift == 0 && f.Places == nil && f.Absent == nil
 }
 
-// defaultOrder and defaultMaxRegisters hold where a file says nothing: the
-// byte order and the largest read of the specification [Modbus V1.1b3 6.3].
-const (
-	defaultOrder        = ABCD
-	defaultMaxRegisters = 125
-)
+// defaultOrder and MaxRegisters hold where a file says nothing.
+const defaultOrder = ABCD
 
 // Parse reads one profile from a YAML file, checks it, and names it after the
-// file. Errors name the file, the line and the field, all problems at once.
+// file. What Validate refuses, Parse refuses. Errors name the file, the line and
+// the field, all problems at once.
 func Parse(name string, data []byte) (*Profile, error) {
 	var form profileForm
-	if err := decodeStrict(data, &form); err != nil {
+	if err := strictyaml.Decode(data, &form); err != nil {
 		return nil, fmt.Errorf("profile %s: %w", name, err)
 	}
-	c := &checker{file: name, lines: fieldLines(data)}
+	c := &checker{name: name, lines: fieldLines(data)}
 	p := &Profile{
 		ID: idOf(name), Maker: form.Maker, Model: form.Model,
 		Medium: schemas.Medium(form.Medium), Document: form.Document,
 		MaxRegisters: form.MaxRegisters, MaxGap: form.MaxGap,
 	}
 	if p.MaxRegisters == 0 {
-		p.MaxRegisters = defaultMaxRegisters
+		p.MaxRegisters = MaxRegisters
 	}
 	for _, h := range form.Holes {
 		p.Holes = append(p.Holes, Span{Function: or(h.Function, form.Function), From: h.From, To: h.To})
 	}
 	for i, f := range form.Fields {
-		p.Fields = append(p.Fields, c.field(i, f, &form))
+		p.Fields = append(p.Fields, c.formed(i, f, &form))
 	}
 	c.profile(p)
 	if err := errors.Join(c.problems...); err != nil {
 		return nil, err
 	}
 	return p, nil
-}
-
-// decodeStrict decodes exactly one document and refuses unknown keys.
-func decodeStrict(data []byte, into any) error {
-	dec := yaml.NewDecoder(bytes.NewReader(data))
-	dec.KnownFields(true)
-	if err := dec.Decode(into); err != nil {
-		if errors.Is(err, io.EOF) {
-			return errors.New("the file is empty")
-		}
-		return err
-	}
-	var rest yaml.Node
-	if err := dec.Decode(&rest); !errors.Is(err, io.EOF) {
-		return errors.New("more than one YAML document in the file")
-	}
-	return nil
 }
 
 // fieldLines returns the line of each element of "fields", which the strict
@@ -134,8 +114,8 @@ func fieldLines(data []byte) []int {
 	return nil
 }
 
-// field turns the form of field i into a Field with all defaults filled in.
-func (c *checker) field(i int, f fieldForm, defaults *profileForm) Field {
+// formed turns the form of field i into a Field with all defaults filled in.
+func (c *checker) formed(i int, f fieldForm, defaults *profileForm) Field {
 	field := Field{Quantity: schemas.Quantity(f.Quantity), Mask: f.Mask}
 	parts := f.Parts
 	switch {
@@ -161,7 +141,7 @@ func (c *checker) field(i int, f fieldForm, defaults *profileForm) Field {
 	return field
 }
 
-// part fills in the defaults of a part. What cannot be is left to checker.part.
+// part fills in the defaults of a part. What cannot be is left to checker.profile.
 func (c *checker) part(i int, q schemas.Quantity, f partForm, defaults *profileForm) Part {
 	p := Part{
 		Function: or(f.Function, defaults.Function),
@@ -179,6 +159,11 @@ func (c *checker) part(i int, q schemas.Quantity, f partForm, defaults *profileF
 	}
 	if f.Times != nil {
 		p.Times = *f.Times
+	}
+	if f.Places != nil {
+		if p.Places = *f.Places; p.Places == 0 {
+			c.add(i, q, "places: 0; want 1 to %d, or leave it out", maxShift)
+		}
 	}
 	return p
 }

@@ -64,7 +64,7 @@ type Part struct {
 	// At is the wire address, 0-based, of the first register.
 	At   uint16
 	Type Type
-	// Words is the number of registers: 1, 2 or 4 by Type, any for BCD.
+	// Words is the number of registers: 1, 2 or 4 by Type, 1 to 4 for BCD.
 	Words int
 	// Order is the order of the bytes on the wire; see Order.
 	Order Order
@@ -72,6 +72,11 @@ type Part struct {
 	// exactly: value = raw × Times × 10^Shift. Times is never 0.
 	Times int64
 	Shift int
+	// Places rounds the part, once scaled, to so many decimals, half to even,
+	// before the parts are summed: 1 to 18, and 0 for not at all. It is for a
+	// float whose last digits are noise, such as the fraction beside an integer
+	// total: 9300 and 0.000000059604645 have no exact sum of 64 bits.
+	Places int
 	// Absent lists raw values (as unsigned numbers of the register's width)
 	// that mean "not available" [maker's document].
 	Absent []uint64

@@ -60,7 +60,7 @@ func TestMappedRegisters(t *testing.T) {
 		{"acrel-adw300", "power.energy.export", 0, Part{Function: 3, At: 64, Type: I32, Words: 2, Order: ABCD, Times: 1, Shift: -2}},
 		{"xintai-prepaid-water", "water.credit.volume", 0, Part{Function: 3, At: 0x0008, Type: F32, Words: 2, Order: DCBA, Times: 1}},
 		{"xintai-prepaid-water", "water.valve.state", 0, Part{Function: 3, At: 0x001C, Type: U16, Words: 1, Order: ABCD, Times: 1}},
-		{"tuf-2000m", "water.volume.forward", 1, Part{Function: 3, At: 11 - 1, Type: F32, Words: 2, Order: CDAB, Times: 1}},
+		{"tuf-2000m", "water.volume.forward", 1, Part{Function: 3, At: 11 - 1, Type: F32, Words: 2, Order: CDAB, Times: 1, Places: 6}},
 		{"fuxin-gas", "gas.volume.standard", 0, Part{Function: 3, At: 0x0A + 16/2, Type: BCD, Words: 3, Order: ABCD, Times: 1, Shift: -4}},
 		{"cangnan-gas", "gas.flow.standard", 0, Part{Function: 3, At: 40007 - 40001, Type: F32, Words: 2, Order: ABCD, Times: 3600}},
 		{"cangnan-gas", "gas.volume.standard", 0, Part{Function: 3, At: 40009 - 40001, Type: F32, Words: 2, Order: ABCD, Times: 100}},
@@ -181,7 +181,12 @@ func TestParseRefuses(t *testing.T) {
 		{"state outside mask", fields("  - {quantity: device.battery.state, at: 0, type: u16, mask: 1, states: {2: low}}\n"), "bits outside the mask"},
 		{"state of two words", fields("  - {quantity: device.battery.state, at: 0, type: u32, states: {0: ok}}\n"), "a state is one u16"},
 		{"states of a gauge", fields("  - {quantity: power.active, at: 0, type: u16, states: {0: ok}}\n"), "go with a quantity that is a state"},
-		{"in a hole", "holes: [{from: 1, to: 9}]\n" + fields(volt), "lies in the hole"},
+		{"in a hole", "holes: [{from: 1, to: 9}]\n" + fields(volt), "registers 0x0000-0x0001 reach into the hole 0x0001-0x0009"},
+		{"hole between parts", "holes: [{from: 2, to: 3}]\n" + fields("  - {quantity: power.active, parts: [{at: 0, type: u32}, {at: 4, type: u32}]}\n"), "registers 0x0000-0x0005 reach into the hole 0x0002-0x0003"},
+		{"places of an integer", fields("  - {quantity: power.active, at: 0, type: i32, places: 6}\n"), "places: goes with f32 and f64"},
+		{"places 0", fields("  - {quantity: power.active, at: 0, type: f32, places: 0}\n"), "places: 0; want 1 to 18"},
+		{"places 19", fields("  - {quantity: power.active, at: 0, type: f32, places: 19}\n"), "places: 19 is not in 1 to 18"},
+		{"places beside parts", fields("  - {quantity: power.active, places: 6, parts: [{at: 0, type: f32}]}\n"), "both parts and a register"},
 		{"hole backwards", "holes: [{from: 9, to: 8}]\n" + fields(volt), "want from <= to"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"citygrid/internal/strictyaml"
 	"citygrid/schemas"
 )
 
@@ -85,7 +86,7 @@ type vectorForm struct {
 // an error.
 func ParseVectors(name string, data []byte, p *Profile) ([]Vector, error) {
 	var forms []vectorForm
-	if err := decodeStrict(data, &forms); err != nil {
+	if err := strictyaml.Decode(data, &forms); err != nil {
 		return nil, fmt.Errorf("vectors %s: %w", name, err)
 	}
 	vectors := make([]Vector, 0, len(forms))
