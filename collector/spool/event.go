@@ -12,7 +12,8 @@ const (
 	// Torn: an interrupted write was cut off the end of a segment. Nothing that
 	// was acknowledged is lost.
 	Torn EventKind = "torn"
-	// Missing: records that were to be delivered are in no segment.
+	// Missing: records that were to be delivered are in no segment. Either they are
+	// lost, or they were released and removed while the state could not be saved.
 	Missing EventKind = "missing"
 	// Foreign: a segment of another spool, or under a wrong name, was set aside.
 	Foreign EventKind = "foreign"
@@ -33,18 +34,22 @@ type Event struct {
 	// From and To are the sequences concerned, both included; 0, 0 when none or
 	// unknown.
 	From, To uint64
-	// Lost is how many of them were still to be delivered, as far as is known.
+	// Lost is how many of them were still to be delivered, as far as is known; of
+	// Missing records, at most so many.
 	Lost uint64
 	// Saved is the base name of the copy; empty when the bytes stay where they are.
 	Saved string
 	// Err is the failure behind a Housekeeping event, or the reason why damage
-	// could not be copied.
+	// could not be read (the copy has zeros there) or not be copied.
 	Err error
 }
 
 // String is one line for a log.
 func (e Event) String() string {
-	text := fmt.Sprintf("spool %s in %s", e.Kind, e.File)
+	text, most := fmt.Sprintf("spool %s in %s", e.Kind, e.File), ""
+	if e.Kind == Missing {
+		text, most = "spool records missing, or released before a state that could not be saved", "at most "
+	}
 	if e.Size > 0 {
 		text += fmt.Sprintf(", %d bytes at %d", e.Size, e.Offset)
 	}
@@ -52,7 +57,7 @@ func (e Event) String() string {
 		text += fmt.Sprintf(", sequences %d to %d", e.From, e.To)
 	}
 	if e.Lost > 0 {
-		text += fmt.Sprintf(", %d records lost", e.Lost)
+		text += fmt.Sprintf(", %s%d records lost", most, e.Lost)
 	}
 	if e.Saved != "" {
 		text += ", saved as " + e.Saved

@@ -15,6 +15,44 @@ const badSuffix = ".bad"
 // errEvidenceFull is why a damaged stretch stays uncopied.
 var errEvidenceFull = errors.New("set-aside files have reached their limit: inspect and remove the .bad files")
 
+// setAside saves the stretch that e is about, and says in e what became of it.
+func (s *Spool) setAside(e *Event, r *salvage, g *segment) {
+	var err error
+	e.Saved, err = s.saveEvidence(r, g, hole{off: e.Offset, size: e.Size})
+	unread := r.unread(e.Offset, e.Size)
+	e.Err = errors.Join(unread, err)
+	if unread != nil {
+		s.mu.Lock()
+		g.unread = true
+		s.mu.Unlock()
+	}
+}
+
+// discard removes the file of g. One that could not be read whole is renamed
+// instead, while there is room: other tools may get more out of it.
+func (s *Spool) discard(g *segment) error {
+	s.mu.Lock()
+	size := g.size + g.stale
+	keep := g.unread && s.roomForEvidence(size)
+	s.mu.Unlock()
+	if !keep {
+		return s.opts.disk.Remove(g.path)
+	}
+	if err := os.Rename(g.path, g.path+badSuffix); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	s.evidence += size
+	s.mu.Unlock()
+	return nil
+}
+
+// roomForEvidence reports whether size more bytes may be set aside. The caller
+// holds mu.
+func (s *Spool) roomForEvidence(size int64) bool {
+	return s.evidence+size <= max(s.opts.Quota/8, s.opts.SegmentBytes)
+}
+
 // saveEvidence copies a stretch of g to a file of its own and returns its base
 // name, which is the same each time the stretch is met. An empty stretch needs
 // none.
@@ -28,7 +66,7 @@ func (s *Spool) saveEvidence(r io.ReaderAt, g *segment, h hole) (saved string, e
 		return name, nil
 	}
 	s.mu.Lock()
-	room := s.evidence+h.size <= max(s.opts.Quota/8, s.opts.SegmentBytes)
+	room := s.roomForEvidence(h.size)
 	s.mu.Unlock()
 	if !room {
 		return "", errEvidenceFull

@@ -2,7 +2,9 @@ package spool
 
 import (
 	"os"
+	"path/filepath"
 	"sync"
+	"syscall"
 )
 
 // faultyDisk is the real disk until told otherwise. Each fault is used up by one
@@ -15,10 +17,14 @@ type faultyDisk struct {
 	short    bool  // WriteAt writes half and says so without an error
 	sync     error // Sync fails
 	dirSync  error
-	truncate error // Truncate fails, all
-	remove   error // Remove fails, all
-	create   error // Open with O_CREATE fails
-	read     error // ReadAt fails, all
+	truncate error  // Truncate fails, all
+	remove   error  // Remove fails, all
+	create   error  // Open with O_CREATE fails
+	read     error  // ReadAt fails, all
+	badName  string // ReadAt of bytes badFrom to before badTo of this file is EIO, all
+	badFrom  int64
+	badTo    int64
+	opening  func(path string) // called before Open without O_CREATE
 	stall    chan struct{}
 }
 
@@ -37,12 +43,14 @@ func (d *faultyDisk) Open(path string, flag int) (file, error) {
 		if err := take(d, &d.create); err != nil {
 			return nil, err
 		}
+	} else if d.opening != nil {
+		d.opening(path)
 	}
 	f, err := d.osDisk.Open(path, flag)
 	if err != nil {
 		return nil, err
 	}
-	return &faultyFile{f, d}, nil
+	return &faultyFile{f, d, filepath.Base(path)}, nil
 }
 
 func (d *faultyDisk) Remove(path string) error {
@@ -59,9 +67,17 @@ func (d *faultyDisk) SyncDir(dir string) error {
 	return d.osDisk.SyncDir(dir)
 }
 
+// spoil makes a range of a file unreadable; an empty name makes all well again.
+func (d *faultyDisk) spoil(name string, from, to int64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.badName, d.badFrom, d.badTo = name, from, to
+}
+
 type faultyFile struct {
 	file
-	d *faultyDisk
+	d    *faultyDisk
+	name string
 }
 
 func (f *faultyFile) WriteAt(p []byte, off int64) (int, error) {
@@ -80,10 +96,14 @@ func (f *faultyFile) WriteAt(p []byte, off int64) (int, error) {
 
 func (f *faultyFile) ReadAt(p []byte, off int64) (int, error) {
 	f.d.mu.Lock()
-	err := f.d.read
+	err, bad, from, to := f.d.read, f.d.badName == f.name, f.d.badFrom, f.d.badTo
 	f.d.mu.Unlock()
 	if err != nil {
 		return 0, err
+	}
+	if bad && off < to && off+int64(len(p)) > from {
+		n, _ := f.file.ReadAt(p[:max(0, from-off)], off)
+		return n, syscall.EIO
 	}
 	return f.file.ReadAt(p, off)
 }

@@ -38,8 +38,8 @@ func (s *Spool) Reader(from uint64) *Reader { return &Reader{s: s, next: from} }
 func (r *Reader) Seek(seq uint64) { r.next = seq }
 
 // Next returns the next record and blocks until there is one. Data is the
-// caller's own. The error is that of ctx, ErrClosed, or one of the disk's, after
-// which Next may be tried again.
+// caller's own. The error is that of ctx, ErrClosed, or that of a disk which gives
+// nothing of a segment, after which Next may be tried again.
 func (r *Reader) Next(ctx context.Context) (Record, error) {
 	for {
 		rec, wait, err := r.try()
@@ -157,13 +157,13 @@ func (r *Reader) enter(t target) error {
 		if err != nil {
 			return err
 		}
-		r.g, r.f, r.w = t.g, f, window{r: f}
+		r.g, r.f, r.w = t.g, f, window{r: &salvage{r: f}}
 		r.at = t.seq + 1 // from here on the segment is walked from its start
 	}
 	if r.at > t.seq {
 		r.at, r.off = t.g.first, t.g.start
 	}
-	r.w.end = t.end
+	r.w.end, r.w.r.size = t.end, t.end
 	return nil
 }
 
@@ -218,7 +218,7 @@ func (r *Reader) skip() (ok bool, err error) {
 // record, makes the stretch before it a hole of the segment and reports it. The
 // segment is then walked from its start again.
 func (r *Reader) damaged(t target) error {
-	w := window{r: r.f, end: t.end}
+	w := window{r: r.w.r, end: t.end}
 	seen, err := w.walk(t.g.start, t.g.first, t.last)
 	if err != nil {
 		return err
@@ -227,7 +227,7 @@ func (r *Reader) damaged(t target) error {
 		seen.holes = append(seen.holes, hole{seen.tail, t.end - seen.tail, span{seen.end, t.last}})
 	}
 	for _, e := range r.s.adopt(t, seen.holes) {
-		e.Saved, e.Err = r.s.saveEvidence(r.f, t.g, hole{off: e.Offset, size: e.Size})
+		r.s.setAside(&e, w.r, t.g)
 		r.s.report(e)
 	}
 	return r.Close() // and go in again

@@ -5,12 +5,16 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"os"
 	"path/filepath"
 	"strings"
 )
+
+// stateLost is how many sequences are passed over when segments are found without
+// a state to tell the next one: as many records as come in 16 months at a hundred
+// a second.
+const stateLost = 1 << 32
 
 // found is a segment file met at Open.
 type found struct {
@@ -42,7 +46,7 @@ func (s *Spool) recover() error {
 		if i+1 < len(files) {
 			last = files[i+1].first - 1
 		}
-		g, cut, err := s.load(f, last, st)
+		g, cut, err := s.load(f, last, st, known)
 		if err != nil {
 			return fmt.Errorf("segment %s: %w", f.name, err)
 		}
@@ -50,6 +54,11 @@ func (s *Spool) recover() error {
 		if cut {
 			tails = append(tails, g)
 		}
+	}
+	if !known && len(files) > 0 {
+		// The segments may not be all there were, so their last sequence is no
+		// guide to the last one given.
+		s.next += stateLost
 	}
 	s.reportMissing(st)
 	s.clean(tails)
@@ -92,10 +101,9 @@ func (s *Spool) readHeader(f *found) error {
 	}
 	defer r.Close()
 	b := make([]byte, segmentHeader)
-	n, err := r.ReadAt(b, 0)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return err
-	}
+	// Bytes that cannot be read are damage too; whether the disk gives anything
+	// of the file at all is for load to see.
+	n, _ := r.ReadAt(b, 0)
 	f.header, f.headerErr = decodeHeader(b[:n])
 	if errors.Is(f.headerErr, ErrVersion) {
 		return f.headerErr
@@ -137,18 +145,20 @@ func (s *Spool) expel(files []found) ([]found, error) {
 	return ours, nil
 }
 
-// load reads a segment through. No sequence above last is believed. cut reports
-// that its tail is to be cut off.
-func (s *Spool) load(f found, last uint64, st state) (g *segment, cut bool, err error) {
+// load reads a segment through. No sequence above last is believed. answers says
+// that the disk is known to give something. cut reports that the tail is to be
+// cut off.
+func (s *Spool) load(f found, last uint64, st state, answers bool) (g *segment, cut bool, err error) {
 	g = &segment{path: filepath.Join(s.dir, f.name), first: f.first, created: f.header.created}
-	r, err := s.opts.disk.Open(g.path, os.O_RDONLY)
+	file, err := s.opts.disk.Open(g.path, os.O_RDONLY)
 	if err != nil {
 		return nil, false, err
 	}
-	defer r.Close()
+	defer file.Close()
 	if f.headerErr == nil {
 		g.start = segmentHeader
 	}
+	r := &salvage{r: file, size: f.size, answers: answers}
 	w := window{r: r, end: f.size}
 	// No file holds more sequences than records of the least size, whatever
 	// its bytes say; this also bounds the memory for them.
@@ -164,7 +174,7 @@ func (s *Spool) load(f found, last uint64, st state) (g *segment, cut bool, err 
 	}
 	for _, h := range g.holes {
 		e := s.damageEvent(g, h)
-		e.Saved, e.Err = s.saveEvidence(r, g, h)
+		s.setAside(&e, r, g)
 		s.report(e)
 	}
 	s.next = max(s.next, g.end())
@@ -173,7 +183,7 @@ func (s *Spool) load(f found, last uint64, st state) (g *segment, cut bool, err 
 
 // loadTail deals with the bytes behind the last record of g and reports whether
 // they may be cut off.
-func (s *Spool) loadTail(r io.ReaderAt, g *segment, seen survey) bool {
+func (s *Spool) loadTail(r *salvage, g *segment, seen survey) bool {
 	if g.stale == 0 {
 		return false
 	}
@@ -182,10 +192,11 @@ func (s *Spool) loadTail(r io.ReaderAt, g *segment, seen survey) bool {
 	e := Event{Kind: Torn, File: g.name(), Offset: g.size, Size: g.stale}
 	if !seen.torn {
 		e.Kind = Damage
-		e.Saved, e.Err = s.saveEvidence(r, g, hole{off: g.size, size: g.stale})
+		s.setAside(&e, r, g)
 	}
 	s.report(e)
-	return seen.torn || e.Saved != ""
+	// What could not be read was not copied either, and may be read yet.
+	return seen.torn || e.Saved != "" && r.unread(e.Offset, e.Size) == nil
 }
 
 // damageEvent takes the sequences of h out of delivery. Before Open returns it

@@ -114,9 +114,9 @@ func TestRecovery(t *testing.T) {
 			d.edit(21, func(b []byte) []byte { return append(b, b[at(3, 0):at(4, 0)]...) })
 		}, nil, []EventKind{Damage}, 100, 31 + 100/17 + 1},
 		{"record far ahead", func(d *damagedSpool) { d.edit(21, add(record(1<<60, "far")...)) }, nil, []EventKind{Damage}, 19, 33},
-		{"state lost", func(d *damagedSpool) { os.Remove(filepath.Join(d.dir, stateName)) }, nil, nil, 0, 31},
-		{"state damaged", func(d *damagedSpool) { d.editState(flip(10)) }, nil, []EventKind{StateDamage}, 80 - 32, 31},
-		{"state cut", func(d *damagedSpool) { d.editState(cutTo(7)) }, nil, []EventKind{StateDamage}, 7, 31},
+		{"state lost", func(d *damagedSpool) { os.Remove(filepath.Join(d.dir, stateName)) }, nil, nil, 0, 31 + 1<<32},
+		{"state damaged", func(d *damagedSpool) { d.editState(flip(10)) }, nil, []EventKind{StateDamage}, 80 - 32, 31 + 1<<32},
+		{"state cut", func(d *damagedSpool) { d.editState(cutTo(7)) }, nil, []EventKind{StateDamage}, 7, 31 + 1<<32},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

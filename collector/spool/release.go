@@ -101,7 +101,7 @@ func (s *Spool) sweep() error {
 
 // drop removes the file of g and forgets it. The caller holds disk.
 func (s *Spool) drop(g *segment) error {
-	if err := s.opts.disk.Remove(g.path); err != nil {
+	if err := s.discard(g); err != nil {
 		return fmt.Errorf("remove a released segment: %w", err)
 	}
 	s.mu.Lock()

@@ -125,6 +125,8 @@ type segment struct {
 	live  []uint64 // one bit a sequence: still to be delivered
 	alive int      // number of bits set in live
 	holes []hole   // ascending; replaced, never changed in place
+	// unread: part of the file could not be read, so its removal keeps it as evidence.
+	unread bool
 }
 
 // end is the first sequence behind the segment.

@@ -157,7 +157,7 @@ type Stats struct {
 	Fsyncs      uint64 // of segments
 	Damaged     uint64 // stretches of unreadable bytes
 	DamagedSize int64  // their bytes
-	Lost        uint64 // records that were to be delivered and cannot be read
+	Lost        uint64 // records that were to be delivered and cannot be read or are Missing
 	Full        bool   // the last append found no room and none has come back since
 }
 

@@ -4,10 +4,12 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"citygrid/internal/durable"
 )
@@ -154,14 +156,27 @@ func (s *Spool) saveIfDirty() {
 	}
 }
 
+// readState reads the file as it is; what is longer than any state is cut.
+func (s *Spool) readState() ([]byte, error) {
+	f, err := s.opts.disk.Open(filepath.Join(s.dir, stateName), os.O_RDONLY)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.NewSectionReader(f, 0, 1<<20))
+}
+
 // loadState reads the state file. known is false when there is none to believe;
 // a damaged one is set aside.
 func (s *Spool) loadState() (st state, known bool, err error) {
-	content, err := os.ReadFile(filepath.Join(s.dir, stateName))
-	if errors.Is(err, os.ErrNotExist) {
+	content, err := s.readState()
+	switch {
+	case errors.Is(err, os.ErrNotExist):
 		return state{next: 1}, false, nil
-	}
-	if err != nil {
+	case errors.Is(err, syscall.EIO):
+		s.report(Event{Kind: StateDamage, File: stateName, Err: err})
+		return state{next: 1}, false, nil
+	case err != nil:
 		return state{}, false, err
 	}
 	st, err = decodeState(content)

@@ -11,14 +11,14 @@ const readAhead = 64 << 10
 
 // window is a read buffer that slides over a file of known size.
 type window struct {
-	r   io.ReaderAt
+	r   *salvage
 	end int64 // no byte from here on is looked at
 	off int64 // of buf[0] in the file
 	buf []byte
 }
 
 // peek returns the n bytes at off, valid until the next call. Bytes behind the
-// end are io.ErrUnexpectedEOF; other errors are the disk's.
+// end are io.ErrUnexpectedEOF; other errors are those of a disk that gives nothing.
 func (w *window) peek(off int64, n int) ([]byte, error) {
 	if off < w.off || off+int64(n) > w.off+int64(len(w.buf)) {
 		if off+int64(n) > w.end {
@@ -145,7 +145,8 @@ func (w *window) walk(off int64, first, last uint64) (survey, error) {
 }
 
 // tornAt tells a tail left by an interrupted write from a damaged one. v is what
-// stands at its start.
+// stands at its start. Zeros in place of what cannot be read are damage: what was
+// there may have been acknowledged.
 func (w *window) tornAt(off int64, v verdict) (bool, error) {
 	if v == short {
 		return true, nil
@@ -159,6 +160,9 @@ func (w *window) tornAt(off int64, v verdict) (bool, error) {
 			if b != 0 {
 				return false, nil
 			}
+		}
+		if w.r.unread(off, int64(len(part))) != nil {
+			return false, nil
 		}
 		off += int64(len(part))
 	}

@@ -21,28 +21,41 @@ import (
 // whatever the process's umask. A symbolic link at path is replaced, not
 // followed.
 func WriteFile(path string, data []byte, perm os.FileMode) error {
+	return system{(*os.File).Sync, os.Rename, SyncDir}.replace(path, data, perm)
+}
+
+// system is the steps of WriteFile of which only the order can be tested: what
+// they do shows when the power goes.
+type system struct {
+	sync    func(*os.File) error
+	rename  func(from, to string) error
+	syncDir func(dir string) error
+}
+
+// replace is WriteFile.
+func (s system) replace(path string, data []byte, perm os.FileMode) error {
 	dir := filepath.Dir(path)
 	f, err := os.CreateTemp(dir, "."+filepath.Base(path)+".tmp-*")
 	if err != nil {
 		return fmt.Errorf("replace %s: %w", path, err)
 	}
-	if err := fill(f, data, perm); err != nil {
+	if err := s.fill(f, data, perm); err != nil {
 		return fmt.Errorf("replace %s: %w", path, errors.Join(err, os.Remove(f.Name())))
 	}
-	if err := os.Rename(f.Name(), path); err != nil {
+	if err := s.rename(f.Name(), path); err != nil {
 		return fmt.Errorf("replace %s: %w", path, errors.Join(err, os.Remove(f.Name())))
 	}
-	return SyncDir(dir)
+	return s.syncDir(dir)
 }
 
 // fill writes data to f, makes it durable and closes f in every case.
-func fill(f *os.File, data []byte, perm os.FileMode) error {
+func (s system) fill(f *os.File, data []byte, perm os.FileMode) error {
 	_, err := f.Write(data)
 	if err == nil {
 		err = f.Chmod(perm)
 	}
 	if err == nil {
-		err = f.Sync()
+		err = s.sync(f)
 	}
 	return errors.Join(err, f.Close())
 }
