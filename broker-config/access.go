@@ -10,7 +10,8 @@ import (
 	"citygrid/schemas"
 )
 
-// Access is the list of those who may connect. Everybody else is refused.
+// Access is the list of those who may connect. Everybody else is refused. The
+// programs make it of the enrolment list.
 type Access struct {
 	Users []User
 }
@@ -65,24 +66,15 @@ var (
 	levelPattern = regexp.MustCompile(`^[0-9A-Za-z_-]+$`)
 )
 
-// userError is a fault of one user, by its place in the list.
-type userError struct {
-	index int
-	err   error
-}
-
-func (e *userError) Error() string { return fmt.Sprintf("users[%d]: %v", e.index, e.err) }
-func (e *userError) Unwrap() error { return e.err }
-
 // Validate reports the first user that is malformed or listed twice.
 func (a *Access) Validate() error {
 	seen := make(map[string]bool, len(a.Users))
 	for i, u := range a.Users {
 		if err := u.Validate(); err != nil {
-			return &userError{i, err}
+			return fmt.Errorf("users[%d]: %w", i, err)
 		}
 		if seen[u.Name] {
-			return &userError{i, fmt.Errorf("user %q is listed twice", u.Name)}
+			return fmt.Errorf("users[%d]: user %q is listed twice", i, u.Name)
 		}
 		seen[u.Name] = true
 	}

@@ -10,6 +10,7 @@ import (
 	brokerconfig "citygrid/broker-config"
 	"citygrid/broker-config/brokertest"
 	"citygrid/internal/mqttlink"
+	"citygrid/internal/secret"
 	"citygrid/schemas"
 )
 
@@ -38,6 +39,9 @@ func TestWhoMayPublishWhat(t *testing.T) {
 		{"hub-1", "c-2", topicOf("310104", "c-2", schemas.Commands), true},
 		{"hub-1", "c-3", topicOf("310101", "c-3", schemas.Receipts), false},
 		{"hub-1", "watcher", topicOf("310115", "c-1", schemas.Readings), false},
+		{"watcher", "hub-1", topicOf("310115", "c-1", schemas.Readings), false}, // no list of topics to write
+		{"watcher", "c-1", topicOf("310115", "c-1", schemas.Commands), false},
+		{"writer", "hub-1", topicOf("310115", "c-1", schemas.Readings), true},
 	}
 	onBothBrokers(t, func(t *testing.T, _, url string) {
 		users := map[string][]string{"auditor": nil}
@@ -115,6 +119,30 @@ func TestWhoMaySubscribeToWhat(t *testing.T) {
 	})
 }
 
+// A user with an empty list of topics to read reads nothing, not everything.
+// Spoken in packets, because silence needs an end: the answer to a ping comes
+// after what Mosquitto had to deliver before. NATS refuses the filter.
+func TestWhoHasNoTopicsToReadReadsNothing(t *testing.T) {
+	topic := topicOf("310115", "c-1", schemas.Readings)
+	onBothBrokers(t, func(t *testing.T, kind, url string) {
+		auditor := mustDial(t, config(url, "auditor"))
+		deaf, ear := dialRaw(t, url, "writer"), dialRaw(t, url, "watcher")
+		ear.subscribe(topic)
+		for _, filter := range []string{topic, "citygrid/#", "#"} {
+			if granted := deaf.subscribe(filter); kind == "nats" && granted < 0x80 {
+				t.Errorf("writer subscribes to %s: granted %#x, want a refusal", filter, granted)
+			}
+			auditor.publish(t, topic, "probe")
+			if m := deaf.beforePong(); m != "" {
+				t.Errorf("writer subscribed to %s and got %q", filter, m)
+			}
+			if m := ear.message(); m != "probe" {
+				t.Errorf("watcher got %q", m)
+			}
+		}
+	})
+}
+
 // NATS would grant a shared subscription and deliver nothing; the access list
 // cannot express one, so it is refused and seen.
 func TestSharedSubscriptionsAreRefused(t *testing.T) {
@@ -143,7 +171,7 @@ func TestWhoMayConnect(t *testing.T) {
 	onBothBrokers(t, func(t *testing.T, _, url string) {
 		for _, row := range rows {
 			cfg := config(url, row.user)
-			cfg.ClientID, cfg.Password = row.clientID, mqttlink.Secret(row.password)
+			cfg.ClientID, cfg.Password = row.clientID, secret.New(row.password)
 			_, err := dial(t, cfg)
 			if row.ok && err != nil || !row.ok && !errors.Is(err, mqttlink.ErrNotAuthorized) {
 				t.Errorf("%s: %v", row.name, err)

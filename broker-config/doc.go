@@ -1,6 +1,6 @@
 // Package brokerconfig is everything about the broker between collectors and
-// hub: who may do what (Access, kept in one YAML file), the embedded broker
-// that enforces it (Start: a NATS server with JetStream and its MQTT
+// hub: who may do what (Access, made of the enrolment list), the embedded
+// broker that enforces it (Start: a NATS server with JetStream and its MQTT
 // listener), and the same rules as files for a Mosquitto of one's own
 // (RenderMosquitto).
 //

@@ -11,6 +11,7 @@ import (
 	brokerconfig "citygrid/broker-config"
 	"citygrid/broker-config/brokertest"
 	"citygrid/internal/mqttlink"
+	"citygrid/internal/secret"
 	"citygrid/schemas"
 )
 
@@ -28,7 +29,8 @@ func mustHash(t testing.TB, user string) string {
 }
 
 // testAccess has a hub for two of three areas, a collector in each, and an
-// auditor who may do everything, and a watcher who may read everything.
+// auditor who may do everything, a watcher who may read everything and write
+// nothing, and a writer who may write everything and read nothing.
 func testAccess(t testing.TB) *brokerconfig.Access {
 	t.Helper()
 	return &brokerconfig.Access{Users: []brokerconfig.User{
@@ -38,6 +40,7 @@ func testAccess(t testing.TB) *brokerconfig.Access {
 		brokerconfig.CollectorUser("310101", "c-3", mustHash(t, "c-3")),
 		{Name: "auditor", PasswordHash: mustHash(t, "auditor"), Publish: []string{"citygrid/#"}, Subscribe: []string{"citygrid/#"}},
 		{Name: "watcher", PasswordHash: mustHash(t, "watcher"), Subscribe: []string{"citygrid/#"}},
+		{Name: "writer", PasswordHash: mustHash(t, "writer"), Publish: []string{"citygrid/#"}},
 	}}
 }
 
@@ -50,7 +53,7 @@ type client struct {
 
 func config(url, user string, filters ...string) mqttlink.Config {
 	return mqttlink.Config{
-		URL: url, ClientID: user, User: user, Password: mqttlink.Secret(password(user)),
+		URL: url, ClientID: user, User: user, Password: secret.New(password(user)),
 		CleanSession: true, Subscriptions: filters,
 		Backoff: mqttlink.Backoff{Min: time.Millisecond, Max: 100 * time.Millisecond},
 	}

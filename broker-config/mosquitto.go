@@ -76,7 +76,7 @@ func (o *MosquittoOptions) setDefaults() {
 	}
 }
 
-const rendered = "# Rendered by citygrid from its access file: change that, not this.\n"
+const rendered = "# Written by citygrid broker mosquitto from the enrolment list: change that, not this.\n"
 
 // limits differ from Mosquitto's defaults, which drop messages that were
 // acknowledged: 1,000 queued and 20 in flight.

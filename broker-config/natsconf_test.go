@@ -23,10 +23,7 @@ func TestReadyNATSFiles(t *testing.T) {
 	dir := t.TempDir()
 	writeCertificate(t, dir)
 	copyConf(t, dir, "users.conf")
-	example, err := Load("mosquitto/access.example.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
+	example := exampleAccess()
 	for _, name := range []string{"single.conf", "cluster.conf"} {
 		o, err := server.ProcessConfigFile(copyConf(t, dir, name))
 		if err != nil {

@@ -38,9 +38,9 @@ func NewPassword() string {
 	return base64.RawURLEncoding.EncodeToString(b[:])
 }
 
-// HashPassword returns the hash under which an access file keeps password. It
-// refuses passwords of fewer than 16 bytes: these are secrets of machines, so
-// let NewPassword make them.
+// HashPassword returns the hash under which the enrolment list keeps password.
+// It refuses passwords of fewer than 16 bytes: these are secrets of machines,
+// so let NewPassword make them.
 func HashPassword(password string) (string, error) {
 	if len(password) < minPassword {
 		return "", fmt.Errorf("password of %d bytes: want %d or more; let the program make one", len(password), minPassword)

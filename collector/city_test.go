@@ -15,6 +15,7 @@ import (
 	"citygrid/broker-config/brokertest"
 	"citygrid/collector/spool"
 	"citygrid/internal/mqttlink"
+	"citygrid/internal/secret"
 	"citygrid/schemas"
 	"citygrid/schemas/seal"
 )
@@ -53,7 +54,7 @@ func (w *town) retained(s schemas.Stream) string {
 	defer cancel()
 	payload := ""
 	err := mqttlink.Run(ctx, mqttlink.Config{
-		URL: w.broker, ClientID: "late", User: "late", Password: hubPassword, CleanSession: true,
+		URL: w.broker, ClientID: "late", User: "late", Password: secret.New(hubPassword), CleanSession: true,
 		Subscriptions: []string{schemas.Topic{Stream: s}.String()},
 	}, func(ctx context.Context, conn *mqttlink.Conn) error {
 		defer cancel()
@@ -187,7 +188,7 @@ func startHub(t testing.TB, keys testKeys, url string) *hub {
 		conns: make(chan *mqttlink.Conn, 1), seen: make(map[schemas.Stream]chan string),
 		readings: make(map[envelopeKey][]schemas.Reading),
 	}
-	cfg := mqttlink.Config{URL: url, ClientID: "hub", User: "hub", Password: hubPassword, CleanSession: true,
+	cfg := mqttlink.Config{URL: url, ClientID: "hub", User: "hub", Password: secret.New(hubPassword), CleanSession: true,
 		Backoff: mqttlink.Backoff{Min: time.Millisecond, Max: 20 * time.Millisecond}}
 	for _, s := range []schemas.Stream{schemas.Readings, schemas.Statuses, schemas.Online} {
 		h.seen[s] = make(chan string, 10_000)

@@ -25,9 +25,9 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	dto "github.com/prometheus/client_model/go"
 
 	"citygrid/collector/spool"
+	"citygrid/internal/counters"
 	"citygrid/internal/durable"
 	"citygrid/internal/mqttlink"
 	"citygrid/schemas"
@@ -266,7 +266,7 @@ func (c *Collector) linkConfig() mqttlink.Config {
 	cfg := c.o.Broker
 	cfg.ClientID = string(c.id)
 	cfg.User = c.o.Bundle.BrokerUser
-	cfg.Password = mqttlink.Secret(c.o.Bundle.BrokerPassword.Reveal())
+	cfg.Password = c.o.Bundle.BrokerPassword
 	cfg.CleanSession = true
 	cfg.Will = &mqttlink.Will{Topic: c.pub.topic(schemas.Online), Payload: []byte("0"), Retained: true}
 	cfg.Subscriptions = []string{c.pub.topic(schemas.Receipts)}
@@ -309,7 +309,7 @@ func (c *Collector) Status() schemas.Status {
 		ValuesRead:      s.ValuesRead,
 		EnvelopesSealed: s.BatchesSealed, EnvelopesPublished: s.Published, EnvelopesFreed: s.Receipts,
 		SpoolRecords: uint64(stats.Records), SpoolBytes: uint64(stats.Bytes), SpoolQuota: uint64(stats.Quota),
-		SpoolFull:    gauge(c.metrics.full) > 0,
+		SpoolFull:    counters.Level(c.metrics.full) > 0,
 		FailingTotal: uint32(total), Failing: failing,
 	}
 }
@@ -334,12 +334,12 @@ func (c *Collector) Summary() Summary {
 	m := c.metrics
 	var failed uint64
 	for _, class := range failureClasses {
-		failed += count(m.failed(class))
+		failed += counters.Count(m.failed(class))
 	}
 	return Summary{
-		ReadsDone: count(m.done), ReadsFailed: failed, ReadsMissed: count(m.missed), ReadsSkipped: count(m.skipped),
-		ValuesRead: count(m.values), BatchesSealed: count(m.batches), SealedBytes: count(m.sealedBytes),
-		Published: count(m.published), Resent: count(m.resent), Receipts: count(m.receipts),
+		ReadsDone: counters.Count(m.done), ReadsFailed: failed, ReadsMissed: counters.Count(m.missed), ReadsSkipped: counters.Count(m.skipped),
+		ValuesRead: counters.Count(m.values), BatchesSealed: counters.Count(m.batches), SealedBytes: counters.Count(m.sealedBytes),
+		Published: counters.Count(m.published), Resent: counters.Count(m.resent), Receipts: counters.Count(m.receipts),
 		SpoolRecords: uint64(c.spool.Stats().Records),
 	}
 }
@@ -347,7 +347,7 @@ func (c *Collector) Summary() Summary {
 // Problems lists, for the operator, what keeps the collector from its whole
 // job at this moment; it is empty when all is well.
 func (c *Collector) Problems() (problems []string) {
-	if gauge(c.metrics.full) > 0 {
+	if counters.Level(c.metrics.full) > 0 {
 		problems = append(problems, "spool: full, reading has stopped; mend the way to the hub or make room")
 	}
 	if _, stuck := c.pub.outstanding(); stuck > 0 {
@@ -428,22 +428,4 @@ func (b *bootCounter) last() (uint32, error) {
 		return 0, fmt.Errorf("boot counter %s is used up: enrol the collector anew", b.path)
 	}
 	return uint32(last), nil
-}
-
-// count returns a counter's value.
-func count(c prometheus.Counter) uint64 {
-	var m dto.Metric
-	if err := c.Write(&m); err != nil {
-		return 0
-	}
-	return uint64(m.GetCounter().GetValue())
-}
-
-// gauge returns a gauge's value.
-func gauge(g prometheus.Gauge) float64 {
-	var m dto.Metric
-	if err := g.Write(&m); err != nil {
-		return 0
-	}
-	return m.GetGauge().GetValue()
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"citygrid/adapters"
+	"citygrid/internal/counters"
 	"citygrid/schemas"
 )
 
@@ -49,9 +50,9 @@ func (b *bench) checkCounts(t *testing.T, interval time.Duration) {
 	m := b.metrics
 	var failed uint64
 	for _, c := range failureClasses {
-		failed += count(m.failed(c))
+		failed += counters.Count(m.failed(c))
 	}
-	got := count(m.done) + failed + count(m.missed) + count(m.skipped)
+	got := counters.Count(m.done) + failed + counters.Count(m.missed) + counters.Count(m.skipped)
 	var want uint64
 	now := time.Now()
 	for _, c := range b.meters {
@@ -64,7 +65,7 @@ func (b *bench) checkCounts(t *testing.T, interval time.Duration) {
 	}
 	if got != want {
 		t.Errorf("done %d + failed %d + missed %d + skipped %d = %d, want %d slots",
-			count(m.done), failed, count(m.missed), count(m.skipped), got, want)
+			counters.Count(m.done), failed, counters.Count(m.missed), counters.Count(m.skipped), got, want)
 	}
 }
 
@@ -114,10 +115,10 @@ func TestHealthyMetersKeepTheirSlots(t *testing.T) {
 		}
 		checkOncePerSlot(t, interval, all...)
 		b.checkCounts(t, interval)
-		if want := 14*360 - 3600 - sum(dead); int(count(b.metrics.skipped)) != want {
-			t.Errorf("skipped %d, want %d", count(b.metrics.skipped), want)
+		if want := 14*360 - 3600 - sum(dead); int(counters.Count(b.metrics.skipped)) != want {
+			t.Errorf("skipped %d, want %d", counters.Count(b.metrics.skipped), want)
 		}
-		if n := count(b.metrics.missed); n != 0 {
+		if n := counters.Count(b.metrics.missed); n != 0 {
 			t.Errorf("missed %d slots of healthy meters", n)
 		}
 		if len(b.given) != 3600 {
@@ -200,7 +201,7 @@ func TestBusyLineProbesFailingMeters(t *testing.T) {
 		}
 		checkOncePerSlot(t, interval, returning, dead, busy[0], busy[1])
 		b.checkCounts(t, interval)
-		if count(b.metrics.missed) == 0 {
+		if counters.Count(b.metrics.missed) == 0 {
 			t.Error("a line with more work than time misses no slot")
 		}
 	})
@@ -259,7 +260,7 @@ func TestPartialAnswersKeepAMeterHealthy(t *testing.T) {
 		if len(s.began) != 30 || len(b.given) != 30 {
 			t.Errorf("%d reads and %d readings in 30 slots", len(s.began), len(b.given))
 		}
-		if done, failed := count(b.metrics.done), count(b.metrics.failed(adapters.Config)); done != 0 || failed != 30 {
+		if done, failed := counters.Count(b.metrics.done), counters.Count(b.metrics.failed(adapters.Config)); done != 0 || failed != 30 {
 			t.Errorf("done %d, failed %d, want 0 and 30", done, failed)
 		}
 		faults, total := b.faults.list()
@@ -296,7 +297,7 @@ func TestClassesOfFailure(t *testing.T) {
 				if !slices.Equal(reads, tt.reads) {
 					t.Errorf("reads at %d s, want %d", reads, tt.reads)
 				}
-				if n := count(b.metrics.failed(tt.class)); n != uint64(len(reads)) {
+				if n := counters.Count(b.metrics.failed(tt.class)); n != uint64(len(reads)) {
 					t.Errorf("%d failures are counted for %d reads", n, len(reads))
 				}
 				b.checkCounts(t, 10*time.Second)
@@ -369,7 +370,7 @@ func TestAReadCutShortByTheStopIsNoFailure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &scripted{cost: time.Minute}
 		b := runLine(10*time.Second, 30*time.Second, s)
-		if _, total := b.faults.list(); total != 0 || count(b.metrics.failed(adapters.Transient)) != 0 {
+		if _, total := b.faults.list(); total != 0 || counters.Count(b.metrics.failed(adapters.Transient)) != 0 {
 			t.Error("the stop is counted as the meter's failure")
 		}
 		if len(s.began) != 1 || len(b.given) != 0 {
@@ -412,7 +413,7 @@ func TestMalformedReadingsAreLeftOut(t *testing.T) {
 			if got := <-out; len(got) != tt.kept {
 				t.Errorf("%d readings are handed on, want %d", len(got), tt.kept)
 			}
-			if n := count(l.metrics.refused); n != uint64(given-tt.kept) {
+			if n := counters.Count(l.metrics.refused); n != uint64(given-tt.kept) {
 				t.Errorf("%d are counted as refused, want %d", n, given-tt.kept)
 			}
 			faults, total := l.faults.list()
@@ -446,7 +447,7 @@ func TestClockIsSet(t *testing.T) {
 		if want := back.Add(time.Minute); got != nil || !wake.Equal(want) {
 			t.Errorf("fails %d: a day back: %v, wake %s, want %s", fails, got, wake, want)
 		}
-		if n := count(l.metrics.missed) + count(l.metrics.skipped); n != 0 {
+		if n := counters.Count(l.metrics.missed) + counters.Count(l.metrics.skipped); n != 0 {
 			t.Errorf("fails %d: %d slots counted although none has passed", fails, n)
 		}
 		// And a day forward: the slots between are counted once.
@@ -454,7 +455,7 @@ func TestClockIsSet(t *testing.T) {
 			t.Errorf("fails %d: nothing to read after the clock was set forward", fails)
 		}
 		l.pass(m, start)
-		if n := count(l.metrics.missed) + count(l.metrics.skipped); n != 24*60-1 {
+		if n := counters.Count(l.metrics.missed) + counters.Count(l.metrics.skipped); n != 24*60-1 {
 			t.Errorf("fails %d: %d slots counted, want %d", fails, n, 24*60-1)
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"citygrid/collector/spool"
+	"citygrid/internal/counters"
 	"citygrid/internal/mqttlink"
 	"citygrid/schemas"
 	"citygrid/schemas/seal"
@@ -147,7 +148,7 @@ func (p *publisher) send(ctx context.Context, conn *mqttlink.Conn) error {
 }
 
 // freed returns the count of envelopes freed so far.
-func (p *publisher) freed() uint64 { return count(p.metrics.receipts) }
+func (p *publisher) freed() uint64 { return counters.Count(p.metrics.receipts) }
 
 // watch cancels the round when there are envelopes without a receipt and none
 // has come for the given time.

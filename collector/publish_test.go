@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"citygrid/internal/counters"
 	"citygrid/schemas"
 	"citygrid/schemas/seal"
 )
@@ -101,18 +102,18 @@ func TestOnlyTrueReceiptsFree(t *testing.T) {
 	if n := records(c); n != 5 {
 		t.Errorf("%d records are left, want 5", n)
 	}
-	if n := count(c.metrics.refusedReceipts); n != uint64(len(refused)) {
+	if n := counters.Count(c.metrics.refusedReceipts); n != uint64(len(refused)) {
 		t.Errorf("%d receipts are refused, want %d", n, len(refused))
 	}
-	if n := count(c.metrics.strayReceipts); n != 14 {
+	if n := counters.Count(c.metrics.strayReceipts); n != 14 {
 		t.Errorf("%d numbers are stray, want 14", n)
 	}
 
 	w.hub.send(true2) // replayed
 	w.hub.send(sealReceipt(t, w.hub.down, receiptFor(testID, session, only(0), schemas.SeqRange{From: 3, To: 4})))
 	eventually(t, "a receipt of several ranges frees them", func() bool { return records(c) < 5 })
-	if n := records(c); n != 2 || count(c.metrics.strayReceipts) != 15 || count(c.metrics.receipts) != 4 {
-		t.Errorf("%d records left, %d stray, %d freed; want 2, 15, 4", n, count(c.metrics.strayReceipts), count(c.metrics.receipts))
+	if n := records(c); n != 2 || counters.Count(c.metrics.strayReceipts) != 15 || counters.Count(c.metrics.receipts) != 4 {
+		t.Errorf("%d records left, %d stray, %d freed; want 2, 15, 4", n, counters.Count(c.metrics.strayReceipts), counters.Count(c.metrics.receipts))
 	}
 	// A receipt may name more than was ever sent, and is obeyed at once.
 	w.hub.send(sealReceipt(t, w.hub.down, receiptFor(testID, session, schemas.SeqRange{From: 0, To: math.MaxUint32})))
@@ -131,10 +132,10 @@ func TestResendAfterSilence(t *testing.T) {
 	for range 3 {
 		w.checkNext(t, envelopes)
 	}
-	if n := count(c.metrics.resent); n < 40 {
+	if n := counters.Count(c.metrics.resent); n < 40 {
 		t.Errorf("%d resent envelopes are counted, want at least 40", n)
 	}
-	if n := count(c.metrics.sessions); n != 1 {
+	if n := counters.Count(c.metrics.sessions); n != 1 {
 		t.Errorf("%d connections: silence of the hub is no reason for another", n)
 	}
 	// What has its receipt is not sent again; what was sent before may still
@@ -186,7 +187,7 @@ func TestReconnectSendsEverythingAgainInOrder(t *testing.T) {
 	eventually(t, "all but one is freed", func() bool { return records(c) == 1 })
 	w.hub.send(sealReceipt(t, w.hub.down, receiptFor(testID, session2, schemas.SeqRange{From: 0, To: 1})))
 	eventually(t, "all is freed", func() bool { return records(c) == 0 })
-	if n := count(c.metrics.receipts); n != 32 {
+	if n := counters.Count(c.metrics.receipts); n != 32 {
 		t.Errorf("%d envelopes freed, want 32", n)
 	}
 }
@@ -331,7 +332,7 @@ func TestReadingsGoOutWithoutAStatus(t *testing.T) {
 	start(t, c)
 	w.checkNext(t, envelopes)
 	eventually(t, "all is freed", func() bool { return records(c) == 0 })
-	if n := count(c.metrics.sessions); n != 1 {
+	if n := counters.Count(c.metrics.sessions); n != 1 {
 		t.Errorf("%d connections, want 1", n)
 	}
 }

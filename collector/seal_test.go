@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"citygrid/collector/spool"
+	"citygrid/internal/counters"
 	"citygrid/schemas"
 	"citygrid/schemas/seal"
 )
@@ -210,10 +211,10 @@ func (s *stage) checkAll() {
 			s.t.Fatalf("reading %d stands where %d belongs", v, i)
 		}
 	}
-	if n := count(s.metrics.values); n != uint64(s.fed) {
+	if n := counters.Count(s.metrics.values); n != uint64(s.fed) {
 		s.t.Errorf("%d values are counted, %d are durable", n, s.fed)
 	}
-	if n := count(s.metrics.batches); n != uint64(len(s.envelopes)) || s.sealed != len(s.envelopes) {
+	if n := counters.Count(s.metrics.batches); n != uint64(len(s.envelopes)) || s.sealed != len(s.envelopes) {
 		s.t.Errorf("%d batches counted, %d sealed, %d envelopes in the spool", n, s.sealed, len(s.envelopes))
 	}
 }
@@ -281,11 +282,11 @@ func TestValuesCountWhenTheyAreDurable(t *testing.T) {
 		s := startStage(t, BatchLimits{MaxReadings: 3, MaxAge: time.Hour}, spool.Options{CommitEvery: 10 * time.Second}, 1e6).run()
 		s.feed(6)
 		time.Sleep(9 * time.Second)
-		if a, v := s.spool.Stats().Appended, count(s.metrics.values); a != 2 || v != 0 {
+		if a, v := s.spool.Stats().Appended, counters.Count(s.metrics.values); a != 2 || v != 0 {
 			t.Errorf("appended %d, counted %d: want 2 envelopes on their way and no value counted", a, v)
 		}
 		time.Sleep(2 * time.Second)
-		if v := count(s.metrics.values); v != 6 {
+		if v := counters.Count(s.metrics.values); v != 6 {
 			t.Errorf("%d values are counted after the commit, want 6", v)
 		}
 		s.finish()
@@ -298,12 +299,12 @@ func TestFullSpoolStopsReading(t *testing.T) {
 		s := startStage(t, BatchLimits{MaxReadings: 10, MaxAge: time.Second}, tightSpool, 1e6).run()
 		for round := range 4 {
 			taken := s.feed(10_000)
-			if taken == 10_000 || gauge(s.metrics.full) != 1 {
-				t.Fatalf("round %d: %d readings are taken, spool_full is %v", round, taken, gauge(s.metrics.full))
+			if taken == 10_000 || counters.Level(s.metrics.full) != 1 {
+				t.Fatalf("round %d: %d readings are taken, spool_full is %v", round, taken, counters.Level(s.metrics.full))
 			}
 			s.drain()
 			time.Sleep(2 * fullRetry)
-			if gauge(s.metrics.full) != 0 {
+			if counters.Level(s.metrics.full) != 0 {
 				t.Fatalf("round %d: spool_full stays although there is room", round)
 			}
 		}
@@ -327,7 +328,7 @@ func TestStopWhileFullReportsTheLoss(t *testing.T) {
 		s.feed(10_000)
 		s.cancel()
 		err := <-s.ended
-		kept := int(count(s.metrics.values))
+		kept := int(counters.Count(s.metrics.values))
 		want := fmt.Sprintf("%d readings are not on disk", s.fed-kept)
 		if err == nil || !strings.HasPrefix(err.Error(), want) || !errors.Is(err, spool.ErrFull) || !errors.Is(err, context.Canceled) {
 			t.Errorf("error %v, want %q, and why", err, want)
@@ -348,7 +349,7 @@ func TestStopLosesNothingThatIsDurable(t *testing.T) {
 		if err := <-s.ended; err == nil || !strings.HasPrefix(err.Error(), "5 readings are not on disk") {
 			t.Errorf("error %v, want 5 readings", err)
 		}
-		if n := count(s.metrics.values); n != 90 {
+		if n := counters.Count(s.metrics.values); n != 90 {
 			t.Errorf("%d values counted, want 90", n)
 		}
 	})
@@ -370,10 +371,10 @@ func TestFailedCommitStopsReading(t *testing.T) {
 		}
 		s.feed(400)
 		time.Sleep(5 * time.Second)
-		if gauge(s.metrics.full) != 1 {
+		if counters.Level(s.metrics.full) != 1 {
 			t.Error("the disk fails and spool_full is 0")
 		}
-		if n := count(s.metrics.values); n >= uint64(s.fed) {
+		if n := counters.Count(s.metrics.values); n >= uint64(s.fed) {
 			t.Errorf("%d of %d values are counted while the disk fails", n, s.fed)
 		}
 		if err := os.Rename(away, s.dir); err != nil {
@@ -381,13 +382,13 @@ func TestFailedCommitStopsReading(t *testing.T) {
 		}
 		s.feed(10)
 		s.finish()
-		if gauge(s.metrics.full) != 0 {
+		if counters.Level(s.metrics.full) != 0 {
 			t.Error("spool_full stays")
 		}
 		s.drain()
 		// The order of the spool is that of the disk here, no longer that of reading.
-		if len(s.got) != s.fed || count(s.metrics.values) != uint64(s.fed) {
-			t.Errorf("%d readings in the spool and %d counted, %d given", len(s.got), count(s.metrics.values), s.fed)
+		if len(s.got) != s.fed || counters.Count(s.metrics.values) != uint64(s.fed) {
+			t.Errorf("%d readings in the spool and %d counted, %d given", len(s.got), counters.Count(s.metrics.values), s.fed)
 		}
 		if s.sealed != len(s.envelopes) {
 			t.Errorf("%d envelopes sealed, %d in the spool: one was sealed anew", s.sealed, len(s.envelopes))
@@ -448,12 +449,12 @@ func TestSessionWaitsForTheDisk(t *testing.T) {
 		}
 		s.run().feed(2)
 		time.Sleep(time.Minute)
-		if gauge(s.metrics.full) != 1 {
+		if counters.Level(s.metrics.full) != 1 {
 			t.Error("spool_full is 0")
 		}
 		full.Store(false)
 		s.finish()
-		if gauge(s.metrics.full) != 0 {
+		if counters.Level(s.metrics.full) != 0 {
 			t.Error("spool_full stays")
 		}
 		s.checkAll()

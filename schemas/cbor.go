@@ -1,12 +1,13 @@
 package schemas
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"math"
 	"time"
 	"unicode/utf8"
+
+	"citygrid/internal/cbor"
 )
 
 // The wire form is the core deterministic encoding of CBOR [RFC 8949 4.2.1],
@@ -15,18 +16,6 @@ import (
 // fraction. The reader is written by hand, because a generic decoder neither
 // names the field that is missing nor refuses an integer that is longer than
 // it need be; the tests hold it against an independent CBOR library.
-
-// Major types [RFC 8949 3.1].
-const (
-	majorUint  = 0
-	majorNint  = 1
-	majorBytes = 2
-	majorText  = 3
-	majorArray = 4
-	majorMap   = 5
-	majorTag   = 6
-	majorOther = 7
-)
 
 // tagDecimal marks [exponent, mantissa] with base 10 [RFC 8949 3.4.4].
 const tagDecimal = 4
@@ -38,12 +27,8 @@ const (
 )
 
 var (
-	errCutShort    = errors.New("the message ends inside it")
-	errNotShortest = errors.New("a number is longer than it need be")
-	errIndefinite  = errors.New("indefinite length is not allowed")
-	errReserved    = errors.New("reserved additional information")
-	errUTF8        = errors.New("invalid UTF-8")
-	errIntRange    = errors.New("an integer outside 64 signed bits")
+	errUTF8     = errors.New("invalid UTF-8")
+	errIntRange = errors.New("an integer outside 64 signed bits")
 )
 
 func majorName(major byte) string {
@@ -62,94 +47,37 @@ func (t fieldTable) name(key uint64) (string, bool) {
 	return t[key], true
 }
 
-// appendHead writes a major type and its argument in the shortest form.
-func appendHead(dst []byte, major byte, arg uint64) []byte {
-	m := major << 5
-	switch {
-	case arg < 24:
-		return append(dst, m|byte(arg))
-	case arg <= math.MaxUint8:
-		return append(dst, m|24, byte(arg))
-	case arg <= math.MaxUint16:
-		return binary.BigEndian.AppendUint16(append(dst, m|25), uint16(arg))
-	case arg <= math.MaxUint32:
-		return binary.BigEndian.AppendUint32(append(dst, m|26), uint32(arg))
-	}
-	return binary.BigEndian.AppendUint64(append(dst, m|27), arg)
-}
-
-func appendUint(dst []byte, n uint64) []byte { return appendHead(dst, majorUint, n) }
+func appendUint(dst []byte, n uint64) []byte { return cbor.AppendHead(dst, cbor.Uint, n) }
 
 func appendInt(dst []byte, n int64) []byte {
 	if n < 0 {
-		return appendHead(dst, majorNint, uint64(^n)) // -1-n [RFC 8949 3.1]
+		return cbor.AppendHead(dst, cbor.Nint, uint64(^n)) // -1-n [RFC 8949 3.1]
 	}
-	return appendHead(dst, majorUint, uint64(n))
-}
-
-func appendText[T ~string](dst []byte, s T) []byte {
-	return append(appendHead(dst, majorText, uint64(len(s))), s...)
+	return cbor.AppendHead(dst, cbor.Uint, uint64(n))
 }
 
 func appendTime(dst []byte, t time.Time) []byte { return appendInt(dst, t.UnixMilli()) }
 
 func appendBool(dst []byte, b bool) []byte {
 	if b {
-		return appendHead(dst, majorOther, otherTrue)
+		return cbor.AppendHead(dst, cbor.Other, otherTrue)
 	}
-	return appendHead(dst, majorOther, otherFalse)
+	return cbor.AppendHead(dst, cbor.Other, otherFalse)
 }
 
 func appendDecimal(dst []byte, d Decimal) []byte {
-	dst = appendHead(dst, majorTag, tagDecimal)
-	dst = appendHead(dst, majorArray, 2)
+	dst = cbor.AppendHead(dst, cbor.Tag, tagDecimal)
+	dst = cbor.AppendHead(dst, cbor.Array, 2)
 	dst = appendInt(dst, int64(d.Exponent))
 	return appendInt(dst, d.Mantissa)
 }
 
-// decoder walks one message. It never allocates on the word of a length that
-// the message does not back with bytes.
-type decoder struct {
-	data []byte
-	pos  int
-}
-
-func (d *decoder) rest() int { return len(d.data) - d.pos }
-
-// head reads a major type and its argument, which must be in shortest form.
-func (d *decoder) head() (major byte, arg uint64, err error) {
-	if d.pos >= len(d.data) {
-		return 0, 0, errCutShort
-	}
-	first := d.data[d.pos]
-	d.pos++
-	major, info := first>>5, first&31
-	if info < 24 {
-		return major, uint64(info), nil
-	}
-	if info > 27 {
-		if info == 31 {
-			return 0, 0, errIndefinite
-		}
-		return 0, 0, errReserved
-	}
-	size := 1 << (info - 24)
-	if d.rest() < size {
-		return 0, 0, errCutShort
-	}
-	for _, b := range d.data[d.pos : d.pos+size] {
-		arg = arg<<8 | uint64(b)
-	}
-	d.pos += size
-	if major != majorOther && (arg < 24 || size > 1 && arg>>(size*4) == 0) {
-		return 0, 0, errNotShortest
-	}
-	return major, arg, nil
-}
+// decoder reads the items of one message.
+type decoder struct{ cbor.Reader }
 
 // want reads a head that must be of the given major type.
 func (d *decoder) want(major byte) (uint64, error) {
-	got, arg, err := d.head()
+	got, arg, err := d.Head()
 	if err != nil {
 		return 0, err
 	}
@@ -160,15 +88,15 @@ func (d *decoder) want(major byte) (uint64, error) {
 }
 
 func (d *decoder) int64() (int64, error) {
-	major, arg, err := d.head()
+	major, arg, err := d.Head()
 	switch {
 	case err != nil:
 		return 0, err
-	case major != majorUint && major != majorNint:
+	case major != cbor.Uint && major != cbor.Nint:
 		return 0, fmt.Errorf("%s, want an integer", majorName(major))
 	case arg > math.MaxInt64:
 		return 0, errIntRange
-	case major == majorNint:
+	case major == cbor.Nint:
 		return ^int64(arg), nil
 	}
 	return int64(arg), nil
@@ -184,34 +112,30 @@ func (d *decoder) bytes(major byte, limit int) ([]byte, error) {
 	if n > uint64(limit) {
 		return nil, fmt.Errorf("%d bytes, want at most %d", n, limit)
 	}
-	if n > uint64(d.rest()) {
-		return nil, errCutShort
-	}
-	s := d.data[d.pos : d.pos+int(n)]
-	d.pos += int(n)
-	if major == majorText && !utf8.Valid(s) {
+	s, err := d.Take(n)
+	if err == nil && major == cbor.Text && !utf8.Valid(s) {
 		return nil, errUTF8
 	}
-	return s, nil
+	return s, err
 }
 
 // array reads the length of an array of at most limit elements.
 func (d *decoder) array(limit int) (int, error) {
-	n, err := d.want(majorArray)
+	n, err := d.want(cbor.Array)
 	if err != nil {
 		return 0, err
 	}
 	if n > uint64(limit) {
 		return 0, fmt.Errorf("%d elements, want at most %d", n, limit)
 	}
-	if n > uint64(d.rest()) {
-		return 0, errCutShort
+	if n > uint64(d.Rest()) {
+		return 0, cbor.ErrCutShort
 	}
 	return int(n), nil
 }
 
 func (d *decoder) decimal() (Decimal, error) {
-	tag, err := d.want(majorTag)
+	tag, err := d.want(cbor.Tag)
 	if err != nil {
 		return Decimal{}, err
 	}

@@ -3,6 +3,8 @@ package schemas
 import (
 	"errors"
 	"fmt"
+
+	"citygrid/internal/cbor"
 )
 
 // formatVersion is the version of the wire forms of Batch, Status and Receipt
@@ -75,12 +77,12 @@ func EncodeBatch(dst []byte, b *Batch) ([]byte, error) {
 	if err := b.Validate(); err != nil {
 		return dst, fmt.Errorf("encode batch: %w", err)
 	}
-	dst = appendHead(dst, majorMap, 5)
+	dst = cbor.AppendHead(dst, cbor.Map, 5)
 	dst = appendUint(appendUint(dst, keyVersion), formatVersion)
-	dst = appendText(appendUint(dst, batchCollector), b.Collector)
-	dst = appendText(appendUint(dst, batchArea), b.Area)
+	dst = cbor.AppendText(appendUint(dst, batchCollector), b.Collector)
+	dst = cbor.AppendText(appendUint(dst, batchArea), b.Area)
 	dst = appendTime(appendUint(dst, batchSealedAt), b.SealedAt)
-	dst = appendHead(appendUint(dst, batchGroups), majorArray, uint64(countGroups(b.Readings)))
+	dst = cbor.AppendHead(appendUint(dst, batchGroups), cbor.Array, uint64(countGroups(b.Readings)))
 	for rest := b.Readings; len(rest) > 0; {
 		n := groupLen(rest)
 		dst = appendGroup(dst, rest[:n])
@@ -111,10 +113,10 @@ func countGroups(rs []Reading) int {
 }
 
 func appendGroup(dst []byte, rs []Reading) []byte {
-	dst = appendHead(dst, majorMap, 3)
-	dst = appendText(appendUint(dst, groupMeter), rs[0].Meter)
+	dst = cbor.AppendHead(dst, cbor.Map, 3)
+	dst = cbor.AppendText(appendUint(dst, groupMeter), rs[0].Meter)
 	dst = appendTime(appendUint(dst, groupTakenAt), rs[0].TakenAt)
-	dst = appendHead(appendUint(dst, groupReadings), majorArray, uint64(len(rs)))
+	dst = cbor.AppendHead(appendUint(dst, groupReadings), cbor.Array, uint64(len(rs)))
 	for i := range rs {
 		dst = appendReading(dst, &rs[i])
 	}
@@ -129,12 +131,12 @@ func appendReading(dst []byte, r *Reading) []byte {
 	if r.HasValue() {
 		fields++
 	}
-	dst = appendHead(dst, majorMap, fields)
-	dst = appendText(appendUint(dst, readingQuantity), r.Quantity)
-	dst = appendText(appendUint(dst, readingUnit), r.Unit)
+	dst = cbor.AppendHead(dst, cbor.Map, fields)
+	dst = cbor.AppendText(appendUint(dst, readingQuantity), r.Quantity)
+	dst = cbor.AppendText(appendUint(dst, readingUnit), r.Unit)
 	dst = appendUint(appendUint(dst, readingQuality), uint64(r.Quality))
 	if r.Quality != Good {
-		dst = appendText(appendUint(dst, readingReason), r.Reason)
+		dst = cbor.AppendText(appendUint(dst, readingReason), r.Reason)
 	}
 	if r.HasValue() {
 		dst = appendDecimal(appendUint(dst, readingValue), r.Value)
@@ -147,7 +149,7 @@ func appendReading(dst []byte, r *Reading) []byte {
 // *FieldError that names the field ("readings[3].unit: missing") or a
 // *VersionError. The batch shares no memory with data.
 func DecodeBatch(data []byte) (*Batch, error) {
-	b, err := decodeBatch(&decoder{data: data})
+	b, err := decodeBatch(&decoder{cbor.Reader{Data: data}})
 	if err == nil {
 		err = b.Validate()
 	}
@@ -167,7 +169,7 @@ func decodeBatch(d *decoder) (*Batch, error) {
 	}
 	groups := m.array(batchGroups, MaxReadings)
 	// A reading mostly takes more than 32 bytes, so that one allocation serves.
-	b.Readings = make([]Reading, 0, min(MaxReadings, d.rest()/32+1))
+	b.Readings = make([]Reading, 0, min(MaxReadings, d.Rest()/32+1))
 	for i := 0; i < groups && m.err == nil; i++ {
 		m.err = b.decodeGroup(d, i)
 	}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 	"time"
+
+	"citygrid/internal/cbor"
 )
 
 // mapReader reads the fields of one map in the order of their keys, which is
@@ -21,7 +23,7 @@ type mapReader struct {
 // openMap reads the head of a map.
 func (d *decoder) openMap(names fieldTable) mapReader {
 	m := mapReader{d: d, names: names, last: -1}
-	n, err := d.want(majorMap)
+	n, err := d.want(cbor.Map)
 	if err != nil {
 		m.err = &FieldError{Problem: err.Error()}
 	}
@@ -35,8 +37,8 @@ func (m *mapReader) has(key int) bool {
 		return false
 	}
 	// Most keys are the expected one, in one byte.
-	if d := m.d; d.pos < len(d.data) && key < 24 && d.data[d.pos] == byte(key) {
-		d.pos++
+	if d := m.d; d.Pos < len(d.Data) && key < 24 && d.Data[d.Pos] == byte(key) {
+		d.Pos++
 		m.left--
 		m.last = int64(key)
 		return true
@@ -48,12 +50,12 @@ func (m *mapReader) has(key int) bool {
 // checkKey finds out why the next key is not the expected one: it may be a
 // later one of the table, and anything else is an error.
 func (m *mapReader) checkKey(expected uint64) {
-	start := m.d.pos
-	k, err := m.d.want(majorUint)
-	m.d.pos = start
+	start := m.d.Pos
+	k, err := m.d.want(cbor.Uint)
+	m.d.Pos = start
 	if err != nil {
 		m.err = &FieldError{Field: "key", Problem: err.Error()}
-		if name, ok := m.names.name(expected); ok && errors.Is(err, errCutShort) {
+		if name, ok := m.names.name(expected); ok && errors.Is(err, cbor.ErrCutShort) {
 			m.err = &FieldError{Field: name, Problem: "missing, the message ends before it"}
 		}
 		return
@@ -102,7 +104,7 @@ func (m *mapReader) text(key, limit int) []byte {
 	if !m.need(key) {
 		return nil
 	}
-	s, err := m.d.bytes(majorText, limit)
+	s, err := m.d.bytes(cbor.Text, limit)
 	m.fail(key, err)
 	return s
 }
@@ -111,7 +113,7 @@ func (m *mapReader) uint(key int, limit uint64) uint64 {
 	if !m.need(key) {
 		return 0
 	}
-	n, err := m.d.want(majorUint)
+	n, err := m.d.want(cbor.Uint)
 	if err == nil && n > limit {
 		err = fmt.Errorf("%d, want at most %d", n, limit)
 	}
@@ -134,9 +136,9 @@ func (m *mapReader) bool(key int) bool {
 	if !m.need(key) {
 		return false
 	}
-	start := m.d.pos
-	arg, err := m.d.want(majorOther)
-	if err == nil && (m.d.pos != start+1 || arg != otherFalse && arg != otherTrue) {
+	start := m.d.Pos
+	arg, err := m.d.want(cbor.Other)
+	if err == nil && (m.d.Pos != start+1 || arg != otherFalse && arg != otherTrue) {
 		err = errors.New("want true or false")
 	}
 	m.fail(key, err)
@@ -162,7 +164,7 @@ func (m *mapReader) version(message, reader string) {
 	if !m.need(keyVersion) {
 		return
 	}
-	v, err := m.d.want(majorUint)
+	v, err := m.d.want(cbor.Uint)
 	m.fail(keyVersion, err)
 	if m.err == nil && v != formatVersion {
 		m.err = &VersionError{Message: message, Reader: reader, Got: v}
@@ -174,7 +176,7 @@ func (m *mapReader) finish() error {
 	if err := m.close(); err != nil {
 		return err
 	}
-	if n := m.d.rest(); n > 0 {
+	if n := m.d.Rest(); n > 0 {
 		return &FieldError{Problem: fmt.Sprintf("%d bytes after the end of the message", n)}
 	}
 	return nil

@@ -3,6 +3,8 @@ package schemas
 import (
 	"fmt"
 	"math"
+
+	"citygrid/internal/cbor"
 )
 
 const (
@@ -22,15 +24,15 @@ func EncodeReceipt(dst []byte, r *Receipt) ([]byte, error) {
 	if err := r.Validate(); err != nil {
 		return dst, fmt.Errorf("encode receipt: %w", err)
 	}
-	dst = appendHead(dst, majorMap, uint64(len(receiptFields)))
+	dst = cbor.AppendHead(dst, cbor.Map, uint64(len(receiptFields)))
 	dst = appendUint(appendUint(dst, keyVersion), formatVersion)
-	dst = appendText(appendUint(dst, receiptCollector), r.Collector)
+	dst = cbor.AppendText(appendUint(dst, receiptCollector), r.Collector)
 	dst = appendUint(appendUint(dst, receiptBoot), uint64(r.Boot))
-	dst = appendHead(appendUint(dst, receiptRandom), majorBytes, uint64(len(r.Random)))
+	dst = cbor.AppendHead(appendUint(dst, receiptRandom), cbor.Bytes, uint64(len(r.Random)))
 	dst = append(dst, r.Random[:]...)
-	dst = appendHead(appendUint(dst, receiptStored), majorArray, uint64(len(r.Stored)))
+	dst = cbor.AppendHead(appendUint(dst, receiptStored), cbor.Array, uint64(len(r.Stored)))
 	for _, s := range r.Stored {
-		dst = appendHead(dst, majorArray, 2)
+		dst = cbor.AppendHead(dst, cbor.Array, 2)
 		dst = appendUint(appendUint(dst, uint64(s.From)), uint64(s.To))
 	}
 	return dst, nil
@@ -39,7 +41,7 @@ func EncodeReceipt(dst []byte, r *Receipt) ([]byte, error) {
 // DecodeReceipt reads what EncodeReceipt writes and nothing else, with the
 // promises of DecodeBatch.
 func DecodeReceipt(data []byte) (*Receipt, error) {
-	r, err := decodeReceipt(&decoder{data: data})
+	r, err := decodeReceipt(&decoder{cbor.Reader{Data: data}})
 	if err == nil {
 		err = r.Validate()
 	}
@@ -57,7 +59,7 @@ func decodeReceipt(d *decoder) (*Receipt, error) {
 		Boot:      m.uint32(receiptBoot),
 	}
 	if m.need(receiptRandom) {
-		s, err := d.bytes(majorBytes, len(r.Random))
+		s, err := d.bytes(cbor.Bytes, len(r.Random))
 		if err == nil && copy(r.Random[:], s) < len(r.Random) {
 			err = fmt.Errorf("%d bytes, want %d", len(s), len(r.Random))
 		}
@@ -85,7 +87,7 @@ func (d *decoder) seqRange() (SeqRange, error) {
 	}
 	var ends [2]uint32
 	for i := range ends {
-		arg, err := d.want(majorUint)
+		arg, err := d.want(cbor.Uint)
 		if err != nil {
 			return SeqRange{}, err
 		}

@@ -1,6 +1,10 @@
 package schemas
 
-import "fmt"
+import (
+	"fmt"
+
+	"citygrid/internal/cbor"
+)
 
 const (
 	statusCollector = iota + 1
@@ -68,24 +72,24 @@ func EncodeStatus(dst []byte, s *Status) ([]byte, error) {
 	if err := s.Validate(); err != nil {
 		return dst, fmt.Errorf("encode status: %w", err)
 	}
-	dst = appendHead(dst, majorMap, uint64(len(statusFields)))
+	dst = cbor.AppendHead(dst, cbor.Map, uint64(len(statusFields)))
 	dst = appendUint(appendUint(dst, keyVersion), formatVersion)
-	dst = appendText(appendUint(dst, statusCollector), s.Collector)
-	dst = appendText(appendUint(dst, statusArea), s.Area)
+	dst = cbor.AppendText(appendUint(dst, statusCollector), s.Collector)
+	dst = cbor.AppendText(appendUint(dst, statusArea), s.Area)
 	dst = appendTime(appendUint(dst, statusAt), s.At)
 	dst = appendTime(appendUint(dst, statusStartedAt), s.StartedAt)
-	dst = appendText(appendUint(dst, statusVersion), s.Version)
+	dst = cbor.AppendText(appendUint(dst, statusVersion), s.Version)
 	for _, c := range s.counters() {
 		dst = appendUint(appendUint(dst, uint64(c.key)), *c.value)
 	}
 	dst = appendBool(appendUint(dst, statusSpoolFull), s.SpoolFull)
 	dst = appendUint(appendUint(dst, statusFailingTotal), uint64(s.FailingTotal))
-	dst = appendHead(appendUint(dst, statusFailing), majorArray, uint64(len(s.Failing)))
+	dst = cbor.AppendHead(appendUint(dst, statusFailing), cbor.Array, uint64(len(s.Failing)))
 	for _, f := range s.Failing {
-		dst = appendHead(dst, majorMap, 3)
-		dst = appendText(appendUint(dst, faultMeter), f.Meter)
+		dst = cbor.AppendHead(dst, cbor.Map, 3)
+		dst = cbor.AppendText(appendUint(dst, faultMeter), f.Meter)
 		dst = appendTime(appendUint(dst, faultSince), f.Since)
-		dst = appendText(appendUint(dst, faultError), f.Error)
+		dst = cbor.AppendText(appendUint(dst, faultError), f.Error)
 	}
 	return dst, nil
 }
@@ -93,7 +97,7 @@ func EncodeStatus(dst []byte, s *Status) ([]byte, error) {
 // DecodeStatus reads what EncodeStatus writes and nothing else, with the
 // promises of DecodeBatch. Failing is nil when no meter fails.
 func DecodeStatus(data []byte) (*Status, error) {
-	s, err := decodeStatus(&decoder{data: data})
+	s, err := decodeStatus(&decoder{cbor.Reader{Data: data}})
 	if err == nil {
 		err = s.Validate()
 	}

@@ -130,7 +130,7 @@ func TestCDDLNamesAndLimits(t *testing.T) {
 		fmt.Sprintf("ms = %d..%d\n", firstMoment, lastMoment),
 		fmt.Sprintf("count = 0..%d\n", uint64(MaxCount)),
 		fmt.Sprintf("exponent = -%d..%d\n", maxExponent, maxExponent),
-		fmt.Sprintf("mantissa = %d..%d\n", math.MinInt64, math.MaxInt64),
+		fmt.Sprintf("mantissa = %d..%d\n", int64(math.MinInt64), int64(math.MaxInt64)),
 		fmt.Sprintf("{1,%d}\"\n", maxID),
 		fmt.Sprintf("[1*%d group]", MaxReadings), fmt.Sprintf("[1*%d reading]", MaxReadings),
 		fmt.Sprintf("[0*%d fault]", MaxFailing), fmt.Sprintf("[1*%d seq-range]", MaxSeqRanges),

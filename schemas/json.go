@@ -8,7 +8,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
-	"unicode/utf8"
+
+	"citygrid/internal/strictjson"
 )
 
 // The JSON forms are for the API and for people. They are as strict as the
@@ -218,42 +219,12 @@ type object struct {
 	err     error
 }
 
-// openObject splits an object; encoding/json alone would let repeated names
-// pass, and names in another case.
 func openObject(data []byte) *object {
-	o := &object{members: make(map[string]json.RawMessage)}
-	if !utf8.Valid(data) {
-		o.err = &FieldError{Problem: errUTF8.Error()}
-		return o
+	members, err := strictjson.Members(data)
+	if e, ok := errors.AsType[*strictjson.Error](err); ok {
+		err = &FieldError{Field: e.Field, Problem: e.Problem}
 	}
-	dec := json.NewDecoder(bytes.NewReader(data))
-	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
-		o.err = &FieldError{Problem: "not an object"}
-		return o
-	}
-	for dec.More() {
-		if o.err = o.read(dec); o.err != nil {
-			return o
-		}
-	}
-	return o
-}
-
-func (o *object) read(dec *json.Decoder) error {
-	t, err := dec.Token()
-	if err != nil {
-		return &FieldError{Problem: err.Error()}
-	}
-	name, _ := t.(string)
-	if _, twice := o.members[name]; twice {
-		return &FieldError{Field: name, Problem: "given twice"}
-	}
-	var raw json.RawMessage
-	if err := dec.Decode(&raw); err != nil {
-		return &FieldError{Field: name, Problem: err.Error()}
-	}
-	o.members[name] = raw
-	return nil
+	return &object{members, err}
 }
 
 // take removes a member that must be there and must not be null.

@@ -3,6 +3,7 @@ package schemas
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"reflect"
@@ -288,6 +289,24 @@ func TestReadingJSONForms(t *testing.T) {
 	}
 	if _, err := json.Marshal(Reading{Meter: "m1"}); err == nil {
 		t.Error("wrote an unsound reading")
+	}
+}
+
+// TestUnmarshalersReadOneObject calls the methods without encoding/json, which
+// would check the bytes before them.
+func TestUnmarshalersReadOneObject(t *testing.T) {
+	for _, text := range []string{
+		`{"from":1,"to":2`, `{"from":1,"to":2} x`, `{"from":1,"to":2}{}`, `{"from":1,"to":2]`, `{"from":1,"from":1,"to":2}`, ``,
+	} {
+		s := SeqRange{7, 8}
+		err := s.UnmarshalJSON([]byte(text))
+		if _, ok := errors.AsType[*FieldError](err); !ok || s != (SeqRange{7, 8}) {
+			t.Errorf("%s: %v, error %v, want a FieldError", text, s, err)
+		}
+	}
+	var s SeqRange
+	if err := s.UnmarshalJSON([]byte(` {"to":2,"from":1}` + "\n")); err != nil || s != (SeqRange{1, 2}) {
+		t.Errorf("%v, %v", s, err)
 	}
 }
 

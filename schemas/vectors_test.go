@@ -133,9 +133,9 @@ func decimalTag(e, m any) cbor.Tag { return cbor.Tag{Number: 4, Content: []any{e
 func wireBatch(spoil func(batch, group, reading body)) body {
 	reading := body{1: "water.flow", 2: "m3/h", 3: 0, 5: decimalTag(-2, 999)}
 	other := body{1: "water.pressure", 2: "kPa", 3: 2, 4: "sentinel"}
-	group := body{1: "m1", 2: 1772352002703, 3: []any{other, reading}}
-	first := body{1: "m0", 2: 1772352002703, 3: []any{body{1: "water.flow", 2: "m3/h", 3: 1, 4: "range", 5: decimalTag(0, -7)}}}
-	batch := body{0: 1, 1: "c-1", 2: "110101", 3: 1772352002704, 4: []any{first, group}}
+	group := body{1: "m1", 2: int64(1772352002703), 3: []any{other, reading}}
+	first := body{1: "m0", 2: int64(1772352002703), 3: []any{body{1: "water.flow", 2: "m3/h", 3: 1, 4: "range", 5: decimalTag(0, -7)}}}
+	batch := body{0: 1, 1: "c-1", 2: "110101", 3: int64(1772352002704), 4: []any{first, group}}
 	spoil(batch, group, reading)
 	return batch
 }
@@ -167,7 +167,7 @@ var spoiltBatches = []spoiltBatch{
 	{"meter empty", "readings[1].meter", func(b, g, r body) { g[1] = "" }},
 	{"meter with a dot", "readings[1].meter", func(b, g, r body) { g[1] = "m.1" }},
 	{"no taken_at", "groups[1].taken_at", func(b, g, r body) { delete(g, 2) }},
-	{"taken_at in 2200", "readings[1].taken_at", func(b, g, r body) { g[2] = 7258118400000 }},
+	{"taken_at in 2200", "readings[1].taken_at", func(b, g, r body) { g[2] = int64(7258118400000) }},
 	{"taken_at beyond int64", "groups[1].taken_at", func(b, g, r body) { g[2] = uint64(1 << 63) }},
 	{"group empty", "groups[1].readings", func(b, g, r body) { g[3] = []any{} }},
 	{"group that should join the one before", "groups[1]", func(b, g, r body) { g[1] = "m0" }},
@@ -243,8 +243,8 @@ func batchRefusals(t testing.TB) []refusal {
 }
 
 func wireStatus() body {
-	s := body{0: 1, 1: "c-1", 2: "110101", 3: 1772352002704, 4: 1772352002704, 5: "v1", 17: false, 18: 2,
-		19: []any{body{1: "m1", 2: 1772352002704, 3: "no answer"}, body{1: "m2", 2: 1772352002704, 3: "no answer"}}}
+	s := body{0: 1, 1: "c-1", 2: "110101", 3: int64(1772352002704), 4: int64(1772352002704), 5: "v1", 17: false, 18: 2,
+		19: []any{body{1: "m1", 2: int64(1772352002704), 3: "no answer"}, body{1: "m2", 2: int64(1772352002704), 3: "no answer"}}}
 	for k := 6; k <= 16; k++ {
 		s[k] = k * 100
 	}
@@ -268,7 +268,7 @@ var spoiltStatuses = []struct {
 	{"spool_full as number", "spool_full", func(s, f body) { s[17] = 1 }},
 	{"spool_full null", "spool_full", func(s, f body) { s[17] = nil }},
 	{"spool_full as float", "spool_full", func(s, f body) { s[17] = 1.5 }},
-	{"failing_total above 32 bits", "failing_total", func(s, f body) { s[18] = 1 << 32 }},
+	{"failing_total above 32 bits", "failing_total", func(s, f body) { s[18] = uint64(1 << 32) }},
 	{"failing_total too low", "failing_total", func(s, f body) { s[18] = 1 }},
 	{"fault without a meter", "failing[1].meter", func(s, f body) { delete(f, 1) }},
 	{"fault listed twice", "failing[1].meter", func(s, f body) { f[1] = "m1" }},
@@ -295,7 +295,7 @@ var spoiltReceipts = []struct {
 	spoil       func(r body)
 }{
 	{"no boot", "boot", func(r body) { delete(r, 2) }},
-	{"boot above 32 bits", "boot", func(r body) { r[2] = 1 << 32 }},
+	{"boot above 32 bits", "boot", func(r body) { r[2] = uint64(1 << 32) }},
 	{"random of 7 bytes", "random", func(r body) { r[3] = make([]byte, 7) }},
 	{"random of 9 bytes", "random", func(r body) { r[3] = make([]byte, 9) }},
 	{"random as text", "random", func(r body) { r[3] = "12345678" }},
@@ -307,8 +307,8 @@ var spoiltReceipts = []struct {
 	{"ranges touch", "stored[1]", func(r body) { r[4] = []any{[]int{1, 2}, []int{3, 8}} }},
 	{"ranges overlap", "stored[1]", func(r body) { r[4] = []any{[]int{1, 5}, []int{5, 8}} }},
 	{"ranges descend", "stored[1]", func(r body) { r[4] = []any{[]int{7, 8}, []int{1, 2}} }},
-	{"range after the last number", "stored[1]", func(r body) { r[4] = []any{[]int{1, 4294967295}, []int{0, 0}} }},
-	{"number above 32 bits", "stored[0]", func(r body) { r[4] = []any{[]int{1, 1 << 32}} }},
+	{"range after the last number", "stored[1]", func(r body) { r[4] = []any{[]uint32{1, 4294967295}, []int{0, 0}} }},
+	{"number above 32 bits", "stored[0]", func(r body) { r[4] = []any{[]uint64{1, 1 << 32}} }},
 	{"negative number", "stored[0]", func(r body) { r[4] = []any{[]int{-1, 1}} }},
 	{"unknown field", "key 5", func(r body) { r[5] = 1 }},
 }

@@ -10,6 +10,7 @@ import (
 
 	brokerconfig "citygrid/broker-config"
 	"citygrid/hub/enrolment"
+	"citygrid/internal/cli"
 	"citygrid/internal/durable"
 )
 
@@ -43,18 +44,18 @@ func newBrokerMosquitto() *cobra.Command {
 	cmd.Flags().StringVar(&o.CertFile, "cert", "", "certificate of the listener, on the broker's machine")
 	cmd.Flags().StringVar(&o.KeyFile, "key", "", "its key")
 	cmd.Flags().StringVar(&o.ClientCA, "client-ca", "", "authority of the clients' certificates; passwords are then not asked for")
-	mustRequire(cmd, "enrolment", "out")
+	cli.MustRequire(cmd, "enrolment", "out")
 	return cmd
 }
 
 func writeFiles(cmd *cobra.Command, dir string, files map[string][]byte) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return runError{err}
+		return cli.Failed(err)
 	}
 	var names []string
 	for name, data := range files {
 		if err := durable.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
-			return runError{err}
+			return cli.Failed(err)
 		}
 		names = append(names, name)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"citygrid/internal/city"
+	"citygrid/internal/cli"
 	"citygrid/internal/durable"
 	"citygrid/simulators"
 )
@@ -101,7 +102,7 @@ func runDemo(ctx context.Context, out io.Writer, o demoOptions, options city.Opt
 		if err == nil {
 			err = remove()
 		} else {
-			err = runError{err}
+			err = cli.Failed(err)
 			fmt.Fprintf(os.Stderr, "citygrid: the files and logs of the demo are in %s\n", dir)
 		}
 	}()

@@ -34,9 +34,11 @@ import (
 	"citygrid/hub/ingest"
 	"citygrid/hub/store"
 	"citygrid/internal/city"
+	"citygrid/internal/cli"
 	"citygrid/internal/durable"
 	"citygrid/internal/influxd"
 	"citygrid/internal/mqttlink"
+	"citygrid/internal/secret"
 	"citygrid/schemas"
 	"citygrid/schemas/seal"
 )
@@ -60,7 +62,7 @@ func newHub() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVarP(&path, "config", "c", "", "configuration file")
-	mustRequire(cmd, "config")
+	cli.MustRequire(cmd, "config")
 	return cmd
 }
 
@@ -71,8 +73,8 @@ type hubProgram struct {
 	log      *slog.Logger
 	provider seal.Provider
 	master   *seal.Master
-	password mqttlink.Secret
-	token    store.Token
+	password secret.Secret
+	token    secret.Secret
 	enrolled atomic.Pointer[enrolment.List]
 	registry *prometheus.Registry
 	closing  chan struct{} // ends the live streams
@@ -98,17 +100,13 @@ func newHubProgram(cfg *config.Config, log *slog.Logger) (*hubProgram, error) {
 	if h.master, err = seal.ReadMaster(cfg.Path(cfg.Master), passphrase); err != nil {
 		return nil, err
 	}
-	password, err := seal.ReadPassphrase(sourceIn(cfg, cfg.Broker.Password))
-	if err != nil {
+	if h.password, err = seal.ReadPassphrase(sourceIn(cfg, cfg.Broker.Password)); err != nil {
 		return nil, fmt.Errorf("broker.password: %w", err)
 	}
-	h.password = mqttlink.Secret(password.Reveal())
 	if cfg.Influx.Token != "" {
-		token, err := seal.ReadPassphrase(sourceIn(cfg, cfg.Influx.Token))
-		if err != nil {
+		if h.token, err = seal.ReadPassphrase(sourceIn(cfg, cfg.Influx.Token)); err != nil {
 			return nil, fmt.Errorf("influx.token: %w", err)
 		}
-		h.token = store.Token(token.Reveal())
 	}
 	return h, nil
 }
@@ -139,17 +137,17 @@ func (h *hubProgram) loadEnrolment() error {
 func (h *hubProgram) run(ctx context.Context, out io.Writer) (err error) {
 	dir := h.cfg.Path(h.cfg.DataDir)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return runError{fmt.Errorf("data folder: %w", err)}
+		return cli.Failed(fmt.Errorf("data folder: %w", err))
 	}
 	unlock, err := durable.Lock(filepath.Join(dir, "lock"))
 	if err != nil {
-		return runError{fmt.Errorf("data folder %s: %w", dir, err)}
+		return cli.Failed(fmt.Errorf("data folder %s: %w", dir, err))
 	}
 	defer func() { err = errors.Join(err, unlock()) }()
 
 	url, stopInflux, err := h.startInflux(ctx, dir)
 	if err != nil {
-		return runError{err}
+		return cli.Failed(err)
 	}
 	defer stopInflux()
 	series, err := store.Open(store.Config{URL: url, Org: h.cfg.Influx.Org, Bucket: h.cfg.Influx.Bucket, Token: h.token})
@@ -163,7 +161,7 @@ func (h *hubProgram) run(ctx context.Context, out io.Writer) (err error) {
 	}
 	broker, brokerURL, err := h.startBroker(ctx, dir)
 	if err != nil {
-		return runError{err}
+		return cli.Failed(err)
 	}
 	if broker != nil {
 		defer broker.Close()
@@ -218,7 +216,7 @@ func (h *hubProgram) serve(ctx context.Context, out io.Writer, dir string, serie
 		Random: rand.Reader, CrossCheckEvery: h.cfg.CrossCheckEvery,
 	})
 	if err != nil {
-		return runError{err}
+		return cli.Failed(err)
 	}
 	link, err := h.linkConfig(brokerURL)
 	if err != nil {
@@ -231,7 +229,7 @@ func (h *hubProgram) serve(ctx context.Context, out io.Writer, dir string, serie
 	}
 	listener, err := net.Listen("tcp", h.cfg.Listen)
 	if err != nil {
-		return runError{fmt.Errorf("serve pages (listen: %s in the configuration): %w", h.cfg.Listen, err)}
+		return cli.Failed(fmt.Errorf("serve pages (listen: %s in the configuration): %w", h.cfg.Listen, err))
 	}
 	warmLive(ctx, live, series, h.log)
 
@@ -245,7 +243,7 @@ func (h *hubProgram) serve(ctx context.Context, out io.Writer, dir string, serie
 		return announce(out, city.Ready{Part: city.Hub, URL: "http://" + listener.Addr().String()})
 	})
 	if err := g.Wait(); err != nil {
-		return runError{err}
+		return cli.Failed(err)
 	}
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"citygrid/hub/api"
 	"citygrid/hub/ingest"
 	"citygrid/hub/store"
+	"citygrid/internal/counters"
 	"citygrid/schemas"
 )
 
@@ -75,9 +76,9 @@ func flowCounters(receiver *ingest.Receiver, writer *store.Writer) api.FlowCount
 
 // registerWriter exports the writer's own account of itself.
 func registerWriter(reg prometheus.Registerer, w *store.Writer) {
+	set := counters.New(reg, "store")
 	gauge := func(name, help string, value func(store.Stats) float64) {
-		reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "citygrid", Subsystem: "store", Name: name, Help: help},
-			func() float64 { return value(w.Stats()) }))
+		set.GaugeFunc(name, help, func() float64 { return value(w.Stats()) })
 	}
 	gauge("queue_points", "Readings on their way to the store.", func(s store.Stats) float64 { return float64(s.QueuePoints) })
 	gauge("retries", "Writes given again since start.", func(s store.Stats) float64 { return float64(s.Retries) })

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"citygrid/hub/enrolment"
+	"citygrid/internal/cli"
 	"citygrid/schemas/seal"
 )
 
@@ -43,7 +44,7 @@ func newKeysInit() *cobra.Command {
 	cmd.Flags().StringVar(&tenant, "tenant", "", "name of the city or utility; part of every key")
 	cmd.Flags().StringVar(&passphrase, "passphrase", "", passphraseHelp)
 	cmd.Flags().IntVar(&rounds, "rounds", seal.MinRounds, "rounds of PBKDF2-HMAC-SM3")
-	mustRequire(cmd, "dir", "tenant", "passphrase")
+	cli.MustRequire(cmd, "dir", "tenant", "passphrase")
 	return cmd
 }
 
@@ -82,7 +83,7 @@ func newKeysIssue() *cobra.Command {
 	cmd.Flags().StringVar(&r.Note, "note", "", "where the box stands, for the enrolment list")
 	cmd.Flags().BoolVar(&r.Renew, "renew", false, "give an enrolled collector a new key; its old one is refused from then on")
 	cmd.Flags().StringVar(&passphrase, "passphrase", "", passphraseHelp)
-	mustRequire(cmd, "dir", "area", "collector", "passphrase")
+	cli.MustRequire(cmd, "dir", "area", "collector", "passphrase")
 	return cmd
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"citygrid/hub/enrolment"
+	"citygrid/internal/secret"
 	"citygrid/schemas/seal"
 )
 
@@ -29,11 +30,11 @@ var testKeys = sync.OnceValues(func() (map[string][]byte, error) {
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
-	keys, secret := enrolment.Folder(dir), seal.NewSecret([]byte(testPassphrase))
-	if err := keys.Init("test", secret, seal.MinRounds); err != nil {
+	keys, passphrase := enrolment.Folder(dir), secret.New(testPassphrase)
+	if err := keys.Init("test", passphrase, seal.MinRounds); err != nil {
 		return nil, err
 	}
-	master, err := seal.ReadMaster(keys.Master(), secret)
+	master, err := seal.ReadMaster(keys.Master(), passphrase)
 	if err != nil {
 		return nil, err
 	}
@@ -123,12 +124,12 @@ func keyless(ts *testscript.TestScript, neg bool, args []string) {
 		var fields map[string]any
 		ts.Check(json.Unmarshal([]byte(ts.ReadFile(name)), &fields))
 		for _, field := range []string{"key", "broker_password", "sealed", "salt"} {
-			secret, ok := fields[field].(string)
+			hidden, ok := fields[field].(string)
 			if !ok {
 				continue
 			}
-			raw, _ := hex.DecodeString(secret)
-			if strings.Contains(out, strings.ToLower(secret)) || len(raw) > 0 && strings.Contains(out, string(raw)) {
+			raw, _ := hex.DecodeString(hidden)
+			if strings.Contains(out, strings.ToLower(hidden)) || len(raw) > 0 && strings.Contains(out, string(raw)) {
 				ts.Fatalf("the output shows %s of %s", field, name)
 			}
 		}

@@ -372,7 +372,7 @@ func publishBatch(t *testing.T, dir, url string, receipts chan<- []byte) {
 	go func() {
 		defer close(done)
 		_ = mqttlink.Run(ctx, mqttlink.Config{
-			URL: url, ClientID: "c1", User: bundle.BrokerUser, Password: mqttlink.Secret(bundle.BrokerPassword.Reveal()),
+			URL: url, ClientID: "c1", User: bundle.BrokerUser, Password: bundle.BrokerPassword,
 			Subscriptions: []string{down.String()},
 		}, func(ctx context.Context, c *mqttlink.Conn) error {
 			sent <- c.Publish(ctx, topic.String(), envelope, false).Wait(ctx)

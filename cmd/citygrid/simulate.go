@@ -10,6 +10,7 @@ import (
 
 	collectorconfig "citygrid/collector/config"
 	"citygrid/internal/city"
+	"citygrid/internal/cli"
 	"citygrid/internal/durable"
 	"citygrid/simulators"
 )
@@ -68,18 +69,18 @@ func newSimulate() *cobra.Command {
 				return err
 			}
 			if err := fleet.Listen(cmd.Context(), host); err != nil {
-				return runError{err}
+				return cli.Failed(err)
 			}
 			if lines != "" {
 				if err := writeLines(lines, fleet); err != nil {
-					return runError{err}
+					return cli.Failed(err)
 				}
 			}
 			if err := announce(cmd.OutOrStdout(), city.Ready{Part: city.Simulators, Addresses: fleet.Addresses()}); err != nil {
-				return runError{err}
+				return cli.Failed(err)
 			}
 			if err := fleet.Wait(); err != nil {
-				return runError{err}
+				return cli.Failed(err)
 			}
 			return nil
 		},

@@ -11,54 +11,25 @@
 package main
 
 import (
-	"context"
-	"errors"
-	"fmt"
 	"log/slog"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"citygrid/internal/cli"
 )
 
 // version is set by the linker.
 var version = "dev"
 
-func main() { os.Exit(mainCode()) }
-
-// mainCode runs the program and returns its exit code.
-func mainCode() int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	context.AfterFunc(ctx, stop) // a second signal ends the program at once
-	root := newRoot()
-	err := root.ExecuteContext(ctx)
-	if err == nil {
-		return 0
-	}
-	fmt.Fprintln(os.Stderr, "collector:", err)
-	if errors.As(err, new(runError)) {
-		return 1
-	}
-	return 2
-}
-
-// runError marks a failure after everything that can be wrong with usage and
-// configuration was found right.
-type runError struct{ error }
-
-func (e runError) Unwrap() error { return e.error }
+func main() { os.Exit(cli.Main(newRoot())) }
 
 func newRoot() *cobra.Command {
 	root := &cobra.Command{
-		Use:           "collector",
-		Short:         "Reads meters, seals the readings and publishes them",
-		Version:       version,
-		SilenceErrors: true,
-		SilenceUsage:  true,
+		Use:     "collector",
+		Short:   "Reads meters, seals the readings and publishes them",
+		Version: version,
 	}
-	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(newRun(), newCheck(), newRead())
 	return root
 }
@@ -66,9 +37,7 @@ func newRoot() *cobra.Command {
 // configFlag adds the flag that every command has.
 func configFlag(cmd *cobra.Command, path *string) {
 	cmd.Flags().StringVarP(path, "config", "c", "", "configuration file")
-	if err := cmd.MarkFlagRequired("config"); err != nil {
-		panic(err) // the flag is defined one line above
-	}
+	cli.MustRequire(cmd, "config")
 }
 
 func newLog() *slog.Logger {

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"citygrid/collector"
+	"citygrid/internal/cli"
 	"citygrid/schemas"
 )
 
@@ -47,10 +48,10 @@ func readMeter(ctx context.Context, out io.Writer, lines []collector.Line, id sc
 	defer line.Close()
 	readings, readErr := meter.Source.Read(ctx)
 	if err := printReadings(out, readings); err != nil {
-		return runError{err}
+		return cli.Failed(err)
 	}
 	if readErr != nil {
-		return runError{readErr}
+		return cli.Failed(readErr)
 	}
 	return nil
 }

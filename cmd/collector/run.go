@@ -22,6 +22,7 @@ import (
 	"citygrid/collector"
 	"citygrid/collector/config"
 	"citygrid/collector/spool"
+	"citygrid/internal/cli"
 	"citygrid/internal/durable"
 	"citygrid/internal/mqttlink"
 	"citygrid/schemas/seal"
@@ -117,11 +118,11 @@ func (p *program) run(ctx context.Context, out io.Writer, summaryPath string) (e
 	}
 	c, err := collector.Open(p.options)
 	if err != nil {
-		return runError{err}
+		return cli.Failed(err)
 	}
 	defer func() {
 		if e := c.Close(); e != nil {
-			err = errors.Join(err, runError{e})
+			err = errors.Join(err, cli.Failed(e))
 		}
 	}()
 	address, stop, err := p.serveMetrics(c)
@@ -130,14 +131,14 @@ func (p *program) run(ctx context.Context, out io.Writer, summaryPath string) (e
 	}
 	defer stop()
 	if err := json.NewEncoder(out).Encode(map[string]string{"ready": "collector", "metrics": address}); err != nil {
-		return runError{err}
+		return cli.Failed(err)
 	}
 	runErr := c.Run(ctx)
 	if err := writeSummary(summaryPath, c.Summary()); err != nil {
-		return runError{errors.Join(runErr, err)}
+		return cli.Failed(errors.Join(runErr, err))
 	}
 	if runErr != nil {
-		return runError{runErr}
+		return cli.Failed(runErr)
 	}
 	return nil
 }
@@ -161,7 +162,7 @@ func (p *program) serveMetrics(c *collector.Collector) (address string, stop fun
 	}
 	listener, err := net.Listen("tcp", p.metrics)
 	if err != nil {
-		return "", nil, runError{fmt.Errorf("serve metrics (metrics: %s in the configuration): %w", p.metrics, err)}
+		return "", nil, cli.Failed(fmt.Errorf("serve metrics (metrics: %s in the configuration): %w", p.metrics, err))
 	}
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(p.registry, promhttp.HandlerOpts{}))

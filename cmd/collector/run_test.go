@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	"citygrid/collector"
+	"citygrid/internal/cli"
 	"citygrid/internal/durable"
 	"citygrid/schemas/seal"
 )
@@ -105,7 +106,7 @@ func TestRun(t *testing.T) {
 		}
 	}
 	// Another one on the same folder is a failure while running: exit code 1.
-	if err := mustAssemble(t, path).run(ctx, io.Discard, ""); !errors.Is(err, durable.ErrLocked) || !errors.As(err, new(runError)) {
+	if err := mustAssemble(t, path).run(ctx, io.Discard, ""); !errors.Is(err, durable.ErrLocked) || cli.ExitCode(err) != 1 {
 		t.Errorf("a second collector: %v", err)
 	}
 
@@ -133,7 +134,7 @@ func TestRunErrors(t *testing.T) {
 	}
 	defer busy.Close()
 	path := box(t, busy.Addr().String())
-	if err := mustAssemble(t, path).run(t.Context(), io.Discard, ""); err == nil || !errors.As(err, new(runError)) ||
+	if err := mustAssemble(t, path).run(t.Context(), io.Discard, ""); err == nil || cli.ExitCode(err) != 1 ||
 		!strings.Contains(err.Error(), "metrics: "+busy.Addr().String()) {
 		t.Errorf("a metrics port that is taken: %v", err)
 	}
@@ -147,7 +148,7 @@ func TestRunErrors(t *testing.T) {
 	}
 	path3 := mustAssemble(t, path)
 	path3.metrics = ""
-	if err := path3.run(done, io.Discard, filepath.Join(t.TempDir(), "nowhere", "s.json")); err == nil || !errors.As(err, new(runError)) {
+	if err := path3.run(done, io.Discard, filepath.Join(t.TempDir(), "nowhere", "s.json")); err == nil || cli.ExitCode(err) != 1 {
 		t.Errorf("a summary that cannot be written: %v", err)
 	}
 }

@@ -7,10 +7,8 @@
 package config
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"net"
 	"net/url"
@@ -21,6 +19,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"citygrid/internal/strictyaml"
 	"citygrid/schemas"
 	"citygrid/schemas/seal"
 )
@@ -133,16 +132,8 @@ func Load(path string) (*Config, error) {
 // taken from folder. It opens no file and no socket.
 func Parse(data []byte, folder string) (*Config, error) {
 	c := &Config{folder: folder}
-	dec := yaml.NewDecoder(bytes.NewReader(data))
-	dec.KnownFields(true)
-	if err := dec.Decode(c); err != nil {
-		if errors.Is(err, io.EOF) {
-			return nil, errors.New("the file is empty")
-		}
+	if err := strictyaml.Decode(data, c); err != nil {
 		return nil, err
-	}
-	if err := dec.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
-		return nil, errors.New("more than one YAML document in the file")
 	}
 	if err := yaml.Unmarshal(data, &c.nodes); err != nil {
 		return nil, err

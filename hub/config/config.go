@@ -3,17 +3,14 @@
 package config
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/url"
 	"os"
 	"path/filepath"
 
-	"go.yaml.in/yaml/v3"
-
+	"citygrid/internal/strictyaml"
 	"citygrid/schemas"
 	"citygrid/schemas/seal"
 )
@@ -93,16 +90,8 @@ func Load(path string) (*Config, error) {
 // Parse reads and checks the text of a configuration.
 func Parse(data []byte, folder string) (*Config, error) {
 	c := &Config{folder: folder}
-	dec := yaml.NewDecoder(bytes.NewReader(data))
-	dec.KnownFields(true)
-	if err := dec.Decode(c); err != nil {
-		if errors.Is(err, io.EOF) {
-			return nil, errors.New("the file is empty")
-		}
+	if err := strictyaml.Decode(data, c); err != nil {
 		return nil, err
-	}
-	if err := dec.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
-		return nil, errors.New("text after the configuration: a file holds one YAML document")
 	}
 	if c.Provider == "" {
 		c.Provider = seal.DefaultProvider().Name()

@@ -5,17 +5,16 @@
 package enrolment
 
 import (
-	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"slices"
 
 	"go.yaml.in/yaml/v3"
 
 	"citygrid/internal/durable"
+	"citygrid/internal/strictyaml"
 	"citygrid/schemas"
 )
 
@@ -61,13 +60,8 @@ func Load(path string) (*List, error) {
 // that stands twice and a second document are errors.
 func Parse(data []byte) (*List, error) {
 	l := &List{}
-	dec := yaml.NewDecoder(bytes.NewReader(data))
-	dec.KnownFields(true)
-	if err := dec.Decode(l); err != nil && !errors.Is(err, io.EOF) {
+	if err := strictyaml.Decode(data, l); err != nil && !errors.Is(err, strictyaml.ErrEmpty) {
 		return nil, err
-	}
-	if err := dec.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
-		return nil, errors.New("text after the list: a file holds one YAML document")
 	}
 	seen := make(map[schemas.CollectorID]bool)
 	for i, c := range l.Collectors {

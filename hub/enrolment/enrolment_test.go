@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	brokerconfig "citygrid/broker-config"
+	"citygrid/internal/secret"
 	"citygrid/schemas"
 	"citygrid/schemas/seal"
 )
@@ -46,28 +47,28 @@ func wantMode(t *testing.T, path string) {
 // TestInit pays for the rounds of PBKDF2 once, so it holds all of Init.
 func TestInit(t *testing.T) {
 	f := Folder(filepath.Join(t.TempDir(), "keys"))
-	secret := seal.NewSecret([]byte("passphrase"))
-	if err := f.Init("bad tenant", secret, seal.MinRounds); err == nil {
+	passphrase := secret.New("passphrase")
+	if err := f.Init("bad tenant", passphrase, seal.MinRounds); err == nil {
 		t.Error("a tenant with a space was taken")
 	}
-	if err := f.Init("test", secret, seal.MinRounds-1); err == nil {
+	if err := f.Init("test", passphrase, seal.MinRounds-1); err == nil {
 		t.Error("too few rounds were taken")
 	}
 	// That attempt got as far as the hub's account; the next one goes on.
-	if err := f.Init("test", secret, seal.MinRounds); err != nil {
+	if err := f.Init("test", passphrase, seal.MinRounds); err != nil {
 		t.Fatal(err)
 	}
 	for _, path := range []string{f.Master(), f.List(), f.HubPassword()} {
 		wantMode(t, path)
 	}
 	before := readAll(t, f)
-	if err := f.Init("test", secret, seal.MinRounds); err == nil || !strings.Contains(err.Error(), "not replaced") {
+	if err := f.Init("test", passphrase, seal.MinRounds); err == nil || !strings.Contains(err.Error(), "not replaced") {
 		t.Errorf("second Init: %v, want a refusal", err)
 	}
 	if !reflect.DeepEqual(readAll(t, f), before) {
 		t.Error("the second Init changed a file")
 	}
-	master, err := seal.ReadMaster(f.Master(), secret)
+	master, err := seal.ReadMaster(f.Master(), passphrase)
 	if err != nil || master.Tenant != "test" || master.Generation != 1 {
 		t.Errorf("master key %v, %v", master, err)
 	}

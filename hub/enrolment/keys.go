@@ -10,6 +10,7 @@ import (
 
 	brokerconfig "citygrid/broker-config"
 	"citygrid/internal/durable"
+	"citygrid/internal/secret"
 	"citygrid/schemas"
 	"citygrid/schemas/seal"
 )
@@ -33,7 +34,7 @@ const HubUser = "hub"
 // Init makes the folder: the hub's account at the broker, and a master key
 // sealed by the passphrase. It replaces no master key. The key is written last,
 // so that an Init that was cut short can be run again.
-func (f Folder) Init(tenant string, passphrase seal.Secret, rounds int) error {
+func (f Folder) Init(tenant string, passphrase secret.Secret, rounds int) error {
 	master, err := seal.NewMaster(tenant, 1, rand.Reader)
 	if err != nil {
 		return err

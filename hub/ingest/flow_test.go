@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"citygrid/broker-config/brokertest"
+	"citygrid/internal/counters"
 	"citygrid/schemas"
 	"citygrid/schemas/seal"
 )
@@ -249,7 +250,7 @@ func TestFailedSaveIsTriedAgain(t *testing.T) {
 	}
 	mend()
 	wantReceipt(t, w, s, schemas.SeqRange{})
-	if n := count(h.metrics.saveFailures); n == 0 {
+	if n := counters.Count(h.metrics.saveFailures); n == 0 {
 		t.Error("the failure was not counted")
 	}
 	if n := h.store.calls.Load(); n != 1 {

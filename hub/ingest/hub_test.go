@@ -18,6 +18,7 @@ import (
 	brokerconfig "citygrid/broker-config"
 	"citygrid/broker-config/brokertest"
 	"citygrid/internal/mqttlink"
+	"citygrid/internal/secret"
 	"citygrid/schemas"
 	"citygrid/schemas/seal"
 )
@@ -241,7 +242,7 @@ func (w *town) key(generation uint16, collector string) (seal.CollectorKey, erro
 
 func (w *town) link(user string, filters ...string) mqttlink.Config {
 	return mqttlink.Config{
-		URL: w.broker.URL, ClientID: user, User: user, Password: testPassword, Subscriptions: filters,
+		URL: w.broker.URL, ClientID: user, User: user, Password: secret.New(testPassword), Subscriptions: filters,
 		Backoff: mqttlink.Backoff{Min: time.Millisecond, Max: 20 * time.Millisecond},
 	}
 }

@@ -32,6 +32,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"citygrid/internal/counters"
 	"citygrid/internal/mqttlink"
 	"citygrid/schemas"
 	"citygrid/schemas/seal"
@@ -126,9 +127,8 @@ func New(o Options) (*Receiver, error) {
 		return nil, err
 	}
 	r.pending, r.sealers, r.metrics = newPendingSet(r.replay), newReceiptSealers(o), newMetrics(o.Registry)
-	o.Registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "citygrid", Subsystem: "hub",
-		Name: "missing_envelopes", Help: "Envelopes that are known to have been sealed and are not stored."},
-		func() float64 { return float64(total(r.replay.missing())) }))
+	counters.New(o.Registry, "hub").GaugeFunc("missing_envelopes", "Envelopes that are known to have been sealed and are not stored.",
+		func() float64 { return float64(total(r.replay.missing())) })
 	return r, nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
 
+	"citygrid/internal/counters"
 	"citygrid/schemas"
 	"citygrid/schemas/seal"
 )
@@ -44,28 +45,24 @@ type metrics struct {
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
-	counter := func(name, help string) prometheus.Counter {
-		c := prometheus.NewCounter(prometheus.CounterOpts{Namespace: "citygrid", Subsystem: "hub", Name: name, Help: help})
-		reg.MustRegister(c)
-		return c
+	set := counters.New(reg, "hub")
+	codes := make([]string, len(allCodes))
+	for i, c := range allCodes {
+		codes[i] = string(c)
 	}
 	m := &metrics{
-		received:     counter("received_total", "Messages from the broker."),
-		opened:       counter("opened_total", "Envelopes that opened on their own topic."),
-		duplicates:   counter("duplicates_total", "Envelopes that were stored or on their way before."),
-		points:       counter("points_stored_total", "Readings that are in the store."),
-		receipts:     counter("receipts_total", "Envelopes named in receipts."),
-		saveFailures: counter("replay_save_failures_total", "Failed writes of the replay state."),
-		refusals: prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "citygrid", Subsystem: "hub",
-			Name: "refused_total", Help: "Messages refused and kept as dead letters, by code."}, []string{"code"}),
+		received:     set.Counter("received_total", "Messages from the broker."),
+		opened:       set.Counter("opened_total", "Envelopes that opened on their own topic."),
+		duplicates:   set.Counter("duplicates_total", "Envelopes that were stored or on their way before."),
+		points:       set.Counter("points_stored_total", "Readings that are in the store."),
+		receipts:     set.Counter("receipts_total", "Envelopes named in receipts."),
+		saveFailures: set.Counter("replay_save_failures_total", "Failed writes of the replay state."),
+		refusals:     set.CounterVec("refused_total", "Messages refused and kept as dead letters, by code.", "code", codes...),
 		latency: prometheus.NewSummary(prometheus.SummaryOpts{Namespace: "citygrid", Subsystem: "hub",
 			Name: "latency_seconds", Help: "From the meter's answer to the point in the store.",
 			Objectives: map[float64]float64{0.5: 0.02, 0.99: 0.002}, MaxAge: 10 * time.Minute}),
 	}
-	reg.MustRegister(m.refusals, m.latency)
-	for _, c := range allCodes {
-		m.refusals.WithLabelValues(string(c))
-	}
+	reg.MustRegister(m.latency)
 	return m
 }
 
@@ -89,12 +86,12 @@ type Counters struct {
 func (r *Receiver) Counters() Counters {
 	m := r.metrics
 	c := Counters{
-		Received: count(m.received), Opened: count(m.opened), Duplicates: count(m.duplicates),
-		Points: count(m.points), Receipts: count(m.receipts),
+		Received: counters.Count(m.received), Opened: counters.Count(m.opened), Duplicates: counters.Count(m.duplicates),
+		Points: counters.Count(m.points), Receipts: counters.Count(m.receipts),
 		Refused: make(map[seal.Code]uint64), Missing: r.replay.missing(),
 	}
 	for _, code := range allCodes {
-		if n := count(m.refused(code)); n > 0 {
+		if n := counters.Count(m.refused(code)); n > 0 {
 			c.Refused[code] = n
 		}
 	}
@@ -107,13 +104,4 @@ func (r *Receiver) Counters() Counters {
 		c.P99 = time.Duration(q[len(q)-1].GetValue() * float64(time.Second))
 	}
 	return c
-}
-
-// count returns a counter's value.
-func count(c prometheus.Counter) uint64 {
-	var m dto.Metric
-	if err := c.Write(&m); err != nil {
-		return 0
-	}
-	return uint64(m.GetCounter().GetValue())
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"citygrid/internal/influxd"
+	"citygrid/internal/secret"
 	"citygrid/schemas"
 )
 
@@ -226,12 +227,12 @@ func TestOperatorMustAct(t *testing.T) {
 		c    Config
 		want string // "" is success
 	}{
-		{"right", Config{Bucket: "citygrid/autogen", Token: "hub:p:w"}, ""},
-		{"database alone", Config{Bucket: "citygrid", Token: "hub:p:w"}, ""},
+		{"right", Config{Bucket: "citygrid/autogen", Token: secret.New("hub:p:w")}, ""},
+		{"database alone", Config{Bucket: "citygrid", Token: secret.New("hub:p:w")}, ""},
 		{"no token", Config{Bucket: "citygrid/autogen"}, "check the token"},
-		{"wrong token", Config{Bucket: "citygrid/autogen", Token: "hub:geheim"}, "check the token"},
-		{"no database", Config{Bucket: "nowhere/autogen", Token: "hub:p:w"}, `create database "nowhere"`},
-		{"no retention policy", Config{Bucket: "citygrid/week", Token: "hub:p:w"}, `retention policy "week"`},
+		{"wrong token", Config{Bucket: "citygrid/autogen", Token: secret.New("hub:geheim")}, "check the token"},
+		{"no database", Config{Bucket: "nowhere/autogen", Token: secret.New("hub:p:w")}, `create database "nowhere"`},
+		{"no retention policy", Config{Bucket: "citygrid/week", Token: secret.New("hub:p:w")}, `retention policy "week"`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -28,7 +28,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
@@ -38,25 +37,9 @@ import (
 	influxdb2 "github.com/influxdata/influxdb-client-go/v2"
 	"github.com/influxdata/influxdb-client-go/v2/api"
 	influxhttp "github.com/influxdata/influxdb-client-go/v2/api/http"
+
+	"citygrid/internal/secret"
 )
-
-// Token is a secret that prints as "[redacted]". For InfluxDB 1.x with
-// authentication it is "user:password".
-type Token string
-
-const redacted = "[redacted]"
-
-// String hides the token.
-func (Token) String() string { return redacted }
-
-// GoString hides the token from %#v.
-func (Token) GoString() string { return redacted }
-
-// LogValue hides the token from log/slog.
-func (Token) LogValue() slog.Value { return slog.StringValue(redacted) }
-
-// MarshalText hides the token from JSON and YAML.
-func (Token) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
 // Config says where the store is and how to write to it.
 type Config struct {
@@ -68,8 +51,9 @@ type Config struct {
 	// 2.x. Queries on 2.x need a DBRP mapping of the same name; 2.x makes one
 	// by itself for most names.
 	Bucket string
-	// Token is empty for a server without authentication.
-	Token Token
+	// Token is empty for a server without authentication. For InfluxDB 1.x with
+	// authentication it is "user:password".
+	Token secret.Secret
 	// Timeout bounds a write, a ping, and every pause within the answer to a
 	// query; 0 means 30 s. Fail-over of a cluster takes up to 10 s.
 	Timeout time.Duration
@@ -117,7 +101,7 @@ func Open(c Config) (*Store, error) {
 		c.BatchPoints = defaultBatchPoints
 	}
 	hc := &http.Client{Transport: newTransport(c)}
-	client := influxdb2.NewClientWithOptions(c.URL, string(c.Token), influxdb2.DefaultOptions().
+	client := influxdb2.NewClientWithOptions(c.URL, string(c.Token.Reveal()), influxdb2.DefaultOptions().
 		SetPrecision(time.Millisecond).
 		SetUseGZip(c.Gzip).
 		SetHTTPClient(hc).

@@ -11,11 +11,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v3"
@@ -25,6 +27,7 @@ import (
 	hubconfig "citygrid/hub/config"
 	"citygrid/hub/enrolment"
 	"citygrid/internal/influxd"
+	"citygrid/internal/secret"
 	"citygrid/schemas"
 	"citygrid/schemas/seal"
 	"citygrid/simulators"
@@ -50,6 +53,9 @@ const (
 	drain = 30 * time.Second
 	// partTimeout bounds the start and the stop of a part.
 	partTimeout = 30 * time.Second
+	// A restart waits so often and so long for its old port.
+	portTries = 20
+	portPause = 500 * time.Millisecond
 )
 
 // Options say what to run.
@@ -75,7 +81,7 @@ type Options struct {
 type City struct {
 	o      Options
 	fleet  *simulators.Fleet
-	secret string // the passphrase of the master key
+	secret secret.Secret // the passphrase of the master key
 	keys   enrolment.Folder
 
 	addresses         []string // of the gateways
@@ -84,6 +90,10 @@ type City struct {
 	influx            *influxd.Server
 	parts             map[string]*part
 	readFrom, readTo  time.Time
+	drained           time.Time // when the collector had ended
+	owed              owed      // what killed collectors had on disk
+	influxLog         *os.File
+	influxKilled      bool
 	earlier           Counts // of the collector's runs before the present one
 }
 
@@ -123,12 +133,11 @@ func (c *City) path(elements ...string) string {
 // makeKeys makes the master key under a passphrase that only this process and
 // the hub's environment know, and enrols the collector.
 func (c *City) makeKeys() error {
-	c.secret = brokerconfig.NewPassword()
-	secret := seal.NewSecret([]byte(c.secret))
-	if err := c.keys.Init(tenant, secret, seal.MinRounds); err != nil {
+	c.secret = secret.New(brokerconfig.NewPassword())
+	if err := c.keys.Init(tenant, c.secret, seal.MinRounds); err != nil {
 		return err
 	}
-	master, err := seal.ReadMaster(c.keys.Master(), secret)
+	master, err := seal.ReadMaster(c.keys.Master(), c.secret)
 	if err != nil {
 		return err
 	}
@@ -170,17 +179,25 @@ func (c *City) startBroker(ctx context.Context) error {
 	return nil
 }
 
+// startInflux starts the store, on its old port when it ran before.
 func (c *City) startInflux(ctx context.Context) error {
-	log, err := os.OpenFile(c.path(Influxd+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
+	if c.influxLog == nil {
+		log, err := os.OpenFile(c.path(Influxd+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+		if err != nil {
+			return err
+		}
+		c.influxLog = log
 	}
 	port := 0
 	if c.influx != nil {
 		port = c.influx.Port()
 	}
-	c.influx, err = influxd.Start(ctx, influxd.Options{Dir: c.path("influxdb"), Database: hubconfig.DefaultBucket, Port: port, Log: log})
-	return err
+	server, err := influxd.Start(ctx, influxd.Options{Dir: c.path("influxdb"), Database: hubconfig.DefaultBucket, Port: port, Log: c.influxLog})
+	if err != nil {
+		return err
+	}
+	c.influx, c.influxKilled = server, false
+	return nil
 }
 
 func (c *City) startHub(ctx context.Context) error {
@@ -195,7 +212,7 @@ func (c *City) startHub(ctx context.Context) error {
 		return err
 	}
 	cmd := exec.Command(c.o.Citygrid, "hub", "-c", c.path("hub.yaml"))
-	cmd.Env = append(os.Environ(), passphrase+"="+c.secret)
+	cmd.Env = append(os.Environ(), passphrase+"="+string(c.secret.Reveal()))
 	ready, err := c.start(ctx, Hub, cmd)
 	if err != nil {
 		return err
@@ -270,6 +287,7 @@ func hostOf(known, otherwise string) string {
 // Kill ends a part as a power cut would.
 func (c *City) Kill(name string) error {
 	if name == Influxd {
+		c.influxKilled = true
 		c.influx.Kill()
 		return nil
 	}
@@ -286,24 +304,49 @@ func (c *City) Kill(name string) error {
 	}
 	p.expected = true
 	p.Kill()
+	if name == Collector {
+		return c.oweSpool()
+	}
+	return nil
+}
+
+// oweSpool notes what the killed collector had on disk: it must be in the
+// store in the end, whatever the counters say.
+func (c *City) oweSpool() error {
+	durable, err := c.readSpool(context.Background())
+	if err != nil {
+		return fmt.Errorf("read the spool of the killed collector: %w", err)
+	}
+	if c.owed == nil {
+		c.owed = make(owed)
+	}
+	maps.Copy(c.owed, durable)
 	return nil
 }
 
 // Restart starts a part that was killed, on its old address and files.
 func (c *City) Restart(ctx context.Context, name string) error {
-	switch name {
-	case Simulators:
-		return errors.New("the simulators take new ports and so cannot come back")
-	case Broker:
-		return c.startBroker(ctx)
-	case Influxd:
-		return c.startInflux(ctx)
-	case Hub:
-		return c.startHub(ctx)
-	case Collector:
-		return c.startCollector(ctx)
+	start, ok := map[string]func(context.Context) error{
+		Broker: c.startBroker, Influxd: c.startInflux, Hub: c.startHub, Collector: c.startCollector,
+	}[name]
+	if !ok {
+		return fmt.Errorf("%s cannot come back: it would take new ports", name)
 	}
-	return fmt.Errorf("no part %s", name)
+	// Between the kill and the restart another program's connection may have
+	// been given the port; it lets go of it again.
+	pause := time.NewTicker(portPause)
+	defer pause.Stop()
+	for tries := 1; ; tries++ {
+		err := start(ctx)
+		if err == nil || tries == portTries || !strings.Contains(err.Error(), "in use") {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-pause.C:
+		}
+	}
 }
 
 // Ended returns an error when a part has ended by itself, with its last words.
@@ -318,6 +361,13 @@ func (c *City) Ended() error {
 			return fmt.Errorf("%s ended by itself (%s):\n%s", name, state, tail(c.path(name+".log")))
 		}
 	}
+	select {
+	case <-c.influx.Done():
+		if !c.influxKilled {
+			return fmt.Errorf("%s ended by itself:\n%s", Influxd, tail(c.path(Influxd+".log")))
+		}
+	default:
+	}
 	return nil
 }
 
@@ -327,7 +377,9 @@ func (c *City) StopReading() error {
 	c.readTo = time.Now()
 	p := c.parts[Collector]
 	p.expected = true
-	return p.Stop(drain + partTimeout)
+	err := p.Stop(drain + partTimeout)
+	c.drained = time.Now()
+	return err
 }
 
 // Stop stops what still runs, last started first.
@@ -338,7 +390,7 @@ func (c *City) Stop() error {
 			errs = append(errs, p.Stop(partTimeout))
 		}
 		if order[i] == Influxd && c.influx != nil {
-			errs = append(errs, c.influx.Stop())
+			errs = append(errs, c.influx.Stop(), c.influxLog.Close())
 		}
 	}
 	return errors.Join(errs...)

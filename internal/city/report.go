@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"os"
 	"slices"
@@ -53,9 +54,11 @@ type Report struct {
 	Counts
 	// PointsStored counts the points that InfluxDB gives back; PointsWritten
 	// those that the hub has written since its (last) start.
-	PointsStored  uint64  `json:"points_stored"`
-	PointsWritten uint64  `json:"points_written"`
-	StoredPerS    float64 `json:"points_stored_per_s"`
+	PointsStored  uint64 `json:"points_stored"`
+	PointsWritten uint64 `json:"points_written"`
+	// StoredPerS is over the time from the first read until the spool was
+	// empty, so a store that is too slow for its load shows here.
+	StoredPerS float64 `json:"points_stored_per_s"`
 	// Lost is read and not stored; Duplicated is stored and not read, or
 	// written more than once; Wrong differs from what the meter showed.
 	// Missing envelopes are known to have been sealed and never came.
@@ -73,9 +76,10 @@ type Report struct {
 	ScheduleKept float64 `json:"schedule_kept"`
 	WorstMeter   float64 `json:"schedule_kept_worst_meter"`
 	DeadMeters   int     `json:"dead_meters"`
-	// Latency is from the meter's answer to the point in the store.
-	Latency Latency `json:"latency_ms"`
-	Parts   []Cost  `json:"parts"`
+	// Latency is from the meter's answer to the point in the store, over the
+	// last ten minutes of the run; null when nothing was stored in them.
+	Latency *Latency `json:"latency_ms"`
+	Parts   []Cost   `json:"parts"`
 }
 
 // Latency holds quantiles in milliseconds.
@@ -111,10 +115,18 @@ func (c *City) Verify(ctx context.Context) (*Report, error) {
 	if err := c.readBack(ctx, r); err != nil {
 		return nil, err
 	}
-	r.Lost = r.ValuesRead - min(r.ValuesRead, r.PointsStored)
-	r.Duplicated = r.PointsStored - min(r.PointsStored, r.ValuesRead) + r.PointsWritten - min(r.PointsWritten, r.PointsStored)
-	r.StoredPerS = float64(r.PointsStored) / r.Seconds
+	r.conclude(c.drained.Sub(c.readFrom))
 	return r, nil
+}
+
+// conclude works out what follows from the counts. It adds to Lost, which holds
+// the values already that a killed collector had on disk and the store has not.
+func (r *Report) conclude(length time.Duration) {
+	r.Lost += r.ValuesRead - min(r.ValuesRead, r.PointsStored)
+	r.Duplicated = r.PointsStored - min(r.PointsStored, r.ValuesRead) + r.PointsWritten - min(r.PointsWritten, r.PointsStored)
+	if length > 0 {
+		r.StoredPerS = float64(r.PointsStored) / length.Seconds()
+	}
 }
 
 // costs samples every part.
@@ -213,7 +225,9 @@ func (c *City) readHub(ctx context.Context, r *Report) error {
 	r.PointsWritten = uint64(Sum(families["citygrid_hub_points_stored_total"]))
 	r.Refused = uint64(Sum(families["citygrid_hub_refused_total"]))
 	r.MissingEnvelopes = uint64(Sum(families["citygrid_hub_missing_envelopes"]))
-	r.Latency = Latency{P50: quantile(lags[0], 0.5), P99: quantile(lags[0], 0.99)}
+	if l := (Latency{P50: quantile(lags[0], 0.5), P99: quantile(lags[0], 0.99)}); !math.IsNaN(l.P50) {
+		r.Latency = &l
+	}
 	return nil
 }
 
@@ -225,7 +239,8 @@ func Sum(f *dto.MetricFamily) (sum float64) {
 	return sum
 }
 
-// quantile returns a quantile of a summary in milliseconds.
+// quantile returns a quantile of a summary in milliseconds, NaN when there was
+// nothing to observe lately.
 func quantile(m *dto.Metric, q float64) float64 {
 	for _, have := range m.GetSummary().GetQuantile() {
 		if have.GetQuantile() == q {
@@ -235,9 +250,6 @@ func quantile(m *dto.Metric, q float64) float64 {
 	return 0
 }
 
-// maxExamples bounds the wrong points that the report spells out.
-const maxExamples = 10
-
 // readBack holds every stored point against the oracle.
 func (c *City) readBack(ctx context.Context, r *Report) error {
 	series, err := store.Open(store.Config{URL: c.influx.URL(), Bucket: hubconfig.DefaultBucket, Timeout: time.Minute})
@@ -245,24 +257,11 @@ func (c *City) readBack(ctx context.Context, r *Report) error {
 		return err
 	}
 	defer series.Close()
-	slots := make(map[schemas.MeterID]map[int64]bool, c.o.Fleet.Meters)
+	a := newAudit(r, c.fleet.Check, c.owed)
 	offsets := c.offsets()
-	// A value was on the wire for as long as one request may take.
-	window := answerTimeout + 100*time.Millisecond
+	slots := make(map[schemas.MeterID]map[int64]bool, c.o.Fleet.Meters)
 	err = series.Each(ctx, c.o.Fleet.Start, time.Now().Add(time.Second), func(reading schemas.Reading) error {
-		r.PointsStored++
-		switch reading.Quality {
-		case schemas.Suspect:
-			r.Suspect++
-		case schemas.Missing:
-			r.WithoutValue++
-		}
-		if err := c.fleet.Check(reading, window); err != nil {
-			r.Wrong++
-			if len(r.WrongExamples) < maxExamples {
-				r.WrongExamples = append(r.WrongExamples, err.Error())
-			}
-		}
+		a.add(reading)
 		if slots[reading.Meter] == nil {
 			slots[reading.Meter] = make(map[int64]bool)
 		}
@@ -272,6 +271,7 @@ func (c *City) readBack(ctx context.Context, r *Report) error {
 	if err != nil {
 		return fmt.Errorf("read back what is stored: %w", err)
 	}
+	a.end()
 	c.schedule(r, slots, offsets)
 	return nil
 }
@@ -325,8 +325,11 @@ func (c *City) schedule(r *Report, slots map[schemas.MeterID]map[int64]bool, off
 
 // String sums the report up in one line.
 func (r *Report) String() string {
-	line := fmt.Sprintf("%d values read, %d stored (%.0f/s): %d lost, %d duplicated, %d wrong; schedule kept %.1f %%; latency p50 %.0f ms, p99 %.0f ms",
-		r.ValuesRead, r.PointsStored, r.StoredPerS, r.Lost, r.Duplicated, r.Wrong, 100*r.ScheduleKept, r.Latency.P50, r.Latency.P99)
+	line := fmt.Sprintf("%d values read, %d stored (%.0f/s): %d lost, %d duplicated, %d wrong; schedule kept %.1f %%",
+		r.ValuesRead, r.PointsStored, r.StoredPerS, r.Lost, r.Duplicated, r.Wrong, 100*r.ScheduleKept)
+	if r.Latency != nil {
+		line += fmt.Sprintf("; latency p50 %.0f ms, p99 %.0f ms", r.Latency.P50, r.Latency.P99)
+	}
 	for _, p := range slices.SortedFunc(slices.Values(r.Parts), func(a, b Cost) int { return strings.Compare(a.Name, b.Name) }) {
 		line += fmt.Sprintf("; %s %.1f s CPU, %d MiB", p.Name, p.CPU, p.PeakRSS>>20)
 	}

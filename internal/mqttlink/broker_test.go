@@ -20,6 +20,7 @@ import (
 
 	brokerconfig "citygrid/broker-config"
 	"citygrid/broker-config/brokertest"
+	"citygrid/internal/secret"
 )
 
 // Tests over real brokers and real sockets.
@@ -42,7 +43,7 @@ func testAccess(t *testing.T) *brokerconfig.Access {
 
 func brokerLink(url, user string) Config {
 	return Config{
-		URL: url, ClientID: user, User: user, Password: testPassword,
+		URL: url, ClientID: user, User: user, Password: secret.New(testPassword),
 		Backoff: Backoff{Min: time.Millisecond, Max: 100 * time.Millisecond},
 	}
 }
@@ -230,7 +231,7 @@ func (a *authority) client(name string) *tls.Config {
 type tlsRow struct {
 	name, url string
 	tls       *tls.Config
-	password  Secret
+	password  string
 	want      string // in the error; empty: connects
 }
 
@@ -267,7 +268,7 @@ func TestTLS(t *testing.T) {
 		for _, tt := range tests {
 			t.Run(tt.name, func(t *testing.T) {
 				cfg := brokerLink(tt.url, "up")
-				cfg.TLS, cfg.Password = tt.tls, tt.password
+				cfg.TLS, cfg.Password = tt.tls, secret.New(tt.password)
 				var session func(context.Context, *Conn) error
 				if tt.want == "" {
 					session = func(ctx context.Context, c *Conn) error {

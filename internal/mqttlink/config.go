@@ -11,6 +11,8 @@ import (
 	"regexp"
 	"strings"
 	"time"
+
+	"citygrid/internal/secret"
 )
 
 // MaxPayload is the largest payload, in bytes, that Publish accepts. The
@@ -30,7 +32,7 @@ type Config struct {
 	// client id throw each other out.
 	ClientID string
 	User     string
-	Password Secret
+	Password secret.Secret
 	// TLS is used with ssl://, tls:// and mqtts://; nil means TLS 1.3 with the
 	// system's authorities. LoadTLS makes one from files.
 	TLS *tls.Config

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/eclipse/paho.mqtt.golang/packets"
+
+	"citygrid/internal/secret"
 )
 
 // script is what a fake broker does on one connection. Nil functions do what a
@@ -51,7 +53,7 @@ func newFake(t *testing.T, scripts ...script) *fakeBroker {
 
 func (f *fakeBroker) config() Config {
 	return Config{
-		URL: "tcp://fake:1883", ClientID: "c-1", User: "c-1", Password: "hunter2",
+		URL: "tcp://fake:1883", ClientID: "c-1", User: "c-1", Password: secret.New("hunter2"),
 		Rand: func() float64 { return 0 }, dial: f.dial,
 	}
 }

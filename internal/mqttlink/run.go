@@ -130,7 +130,7 @@ func (s *settings) options(ctx context.Context, c *Conn) *paho.ClientOptions {
 		AddBroker("tcp://" + s.address).
 		SetClientID(s.ClientID).
 		SetUsername(s.User).
-		SetPassword(s.Password.Reveal()).
+		SetPassword(string(s.Password.Reveal())).
 		SetProtocolVersion(4).
 		SetCleanSession(s.CleanSession).
 		SetAutoReconnect(false).

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 
+	"citygrid/internal/secret"
+	"citygrid/internal/strictjson"
 	"citygrid/schemas"
 )
 
@@ -18,7 +20,7 @@ type Bundle struct {
 	Generation     uint16 // of Key
 	Key            CollectorKey
 	BrokerUser     string
-	BrokerPassword Secret
+	BrokerPassword secret.Secret
 }
 
 const (
@@ -58,7 +60,7 @@ func Issue(m *Master, area schemas.AreaCode, collector schemas.CollectorID, vers
 	b := Bundle{
 		Tenant: m.Tenant, Area: area, Collector: collector, Generation: generation, Key: key,
 		BrokerUser:     string(collector),
-		BrokerPassword: NewSecret([]byte(base64.RawURLEncoding.EncodeToString(password))),
+		BrokerPassword: secret.New(base64.RawURLEncoding.EncodeToString(password)),
 	}
 	if err := b.Validate(); err != nil {
 		return Bundle{}, fmt.Errorf("issue a bundle for %s: %w", collector, err)
@@ -80,11 +82,11 @@ func (b *Bundle) Validate() error {
 	switch {
 	case b.Generation>>8 == 0:
 		return errorf(ConfigBad, "generation %#04x: its high byte counts from 1", b.Generation)
-	case len(b.Key.bytes()) != SecretSize:
-		return errorf(ConfigBad, "key of %d bytes, want %d", len(b.Key.bytes()), SecretSize)
+	case b.Key.Len() != SecretSize:
+		return errorf(ConfigBad, "key of %d bytes, want %d", b.Key.Len(), SecretSize)
 	case !printable([]byte(b.BrokerUser)):
 		return errorf(ConfigBad, "broker_user: want 1 to %d printable ASCII characters", maxAccount)
-	case !printable(b.BrokerPassword.bytes()):
+	case !printable(b.BrokerPassword.Reveal()):
 		return errorf(ConfigBad, "broker_password: want 1 to %d printable ASCII characters", maxAccount)
 	}
 	return nil
@@ -130,7 +132,7 @@ func ReadBundle(path string) (Bundle, error) {
 // ParseBundle reads the bytes of a bundle file.
 func ParseBundle(data []byte) (Bundle, error) {
 	var f bundleFile
-	if err := decodeStrict(data, &f); err != nil {
+	if err := strictjson.Decode(data, &f); err != nil {
 		return Bundle{}, &Error{Code: FileBad, Problem: "not a bundle file", Err: err}
 	}
 	defer clear(f.Key)
@@ -139,8 +141,8 @@ func ParseBundle(data []byte) (Bundle, error) {
 	}
 	b := Bundle{
 		Tenant: f.Tenant, Area: schemas.AreaCode(f.Area), Collector: schemas.CollectorID(f.Collector),
-		Generation: f.Generation, Key: CollectorKey{NewSecret(f.Key)},
-		BrokerUser: f.BrokerUser, BrokerPassword: NewSecret([]byte(f.BrokerPassword)),
+		Generation: f.Generation, Key: CollectorKey{secret.New(f.Key)},
+		BrokerUser: f.BrokerUser, BrokerPassword: secret.New(f.BrokerPassword),
 	}
 	if err := b.Validate(); err != nil {
 		return Bundle{}, &Error{Code: FileBad, Problem: "bundle", Err: err}
@@ -158,6 +160,6 @@ func (b *Bundle) file() bundleFile {
 	return bundleFile{
 		Format: bundleFormat, Version: bundleVersion,
 		Tenant: b.Tenant, Area: string(b.Area), Collector: string(b.Collector), Generation: b.Generation,
-		Key: b.Key.Reveal(), BrokerUser: b.BrokerUser, BrokerPassword: string(b.BrokerPassword.bytes()),
+		Key: b.Key.Reveal(), BrokerUser: b.BrokerUser, BrokerPassword: string(b.BrokerPassword.Reveal()),
 	}
 }

@@ -3,7 +3,6 @@ package seal
 import (
 	"container/list"
 	"sync"
-	"sync/atomic"
 )
 
 // cacheKey is a sessionID without pointers, so that a lookup allocates nothing.
@@ -23,7 +22,6 @@ func keyOf(f *frame) cacheKey {
 
 // sessionCache keeps the sessions that were used last.
 type sessionCache struct {
-	epoch  atomic.Uint64 // counts flushes
 	mu     sync.Mutex
 	bound  int
 	byKey  map[cacheKey]*list.Element
@@ -50,12 +48,11 @@ func (c *sessionCache) get(k cacheKey) *session {
 	return e.Value.(*cacheEntry).session
 }
 
-// add keeps s, unless the cache was flushed after its key was asked for in the
-// given epoch, or another message of the session was first.
-func (c *sessionCache) add(k cacheKey, s *session, epoch uint64) {
+// add keeps s, unless another message of the session was first.
+func (c *sessionCache) add(k cacheKey, s *session) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if _, ok := c.byKey[k]; ok || epoch != c.epoch.Load() {
+	if _, ok := c.byKey[k]; ok {
 		return
 	}
 	c.byKey[k] = c.recent.PushFront(&cacheEntry{k, s})
@@ -64,18 +61,4 @@ func (c *sessionCache) add(k cacheKey, s *session, epoch uint64) {
 		c.recent.Remove(last)
 		delete(c.byKey, last.Value.(*cacheEntry).key)
 	}
-}
-
-func (c *sessionCache) flush() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.epoch.Add(1)
-	clear(c.byKey)
-	c.recent.Init()
-}
-
-func (c *sessionCache) len() int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return len(c.byKey)
 }

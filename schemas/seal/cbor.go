@@ -1,51 +1,19 @@
 package seal
 
 import (
-	"encoding/binary"
 	"fmt"
+
+	"citygrid/internal/cbor"
 )
 
-// The major types of CBOR that an envelope uses [RFC 8949 3.1].
-const (
-	majorUint     = 0
-	majorNegative = 1
-	majorBytes    = 2
-	majorText     = 3
-	majorArray    = 4
-)
-
-// appendHead writes a major type and its argument in the shortest form
-// [RFC 8949 4.2.1].
-func appendHead(b []byte, major byte, arg uint64) []byte {
-	m := major << 5
-	switch {
-	case arg < 24:
-		return append(b, m|byte(arg))
-	case arg < 1<<8:
-		return append(b, m|24, byte(arg))
-	case arg < 1<<16:
-		return binary.BigEndian.AppendUint16(append(b, m|25), uint16(arg))
-	case arg < 1<<32:
-		return binary.BigEndian.AppendUint32(append(b, m|26), uint32(arg))
-	}
-	return binary.BigEndian.AppendUint64(append(b, m|27), arg)
-}
-
-func appendText(b []byte, s string) []byte {
-	return append(appendHead(b, majorText, uint64(len(s))), s...)
-}
-
-func appendBytes(b, s []byte) []byte {
-	return append(appendHead(b, majorBytes, uint64(len(s))), s...)
-}
-
-// cursor reads deterministic CBOR. The first fault sticks; what follows it
-// reads as empty, and err says what was wrong and where.
+// cursor reads an envelope. The first fault sticks; what follows it reads as
+// empty, and err says what was wrong and where.
 type cursor struct {
-	b   []byte
-	at  int
+	r   cbor.Reader
 	bad string
 }
+
+func newCursor(data []byte) cursor { return cursor{r: cbor.Reader{Data: data}} }
 
 func (c *cursor) err() error {
 	if c.bad == "" {
@@ -56,7 +24,7 @@ func (c *cursor) err() error {
 
 func (c *cursor) fail(what, problem string) {
 	if c.bad == "" {
-		c.bad = fmt.Sprintf("envelope: %s at byte %d: %s", what, c.at, problem)
+		c.bad = fmt.Sprintf("envelope: %s at byte %d: %s", what, c.r.Pos, problem)
 	}
 }
 
@@ -64,12 +32,10 @@ func (c *cursor) take(what string, n uint64) []byte {
 	if c.bad != "" {
 		return nil
 	}
-	if n > uint64(len(c.b)-c.at) {
-		c.fail(what, "cut short")
-		return nil
+	s, err := c.r.Take(n)
+	if err != nil {
+		c.fail(what, err.Error())
 	}
-	s := c.b[c.at : c.at+int(n)]
-	c.at += int(n)
 	return s
 }
 
@@ -80,37 +46,25 @@ func (c *cursor) literal(what, want string) {
 	}
 }
 
-// head reads a major type and its argument, which must have the shortest form.
+// head reads a major type and its argument.
 func (c *cursor) head(what string) (major byte, arg uint64) {
-	first := c.take(what, 1)
 	if c.bad != "" {
 		return 0, 0
 	}
-	major, info := first[0]>>5, first[0]&31
-	if info < 24 {
-		return major, uint64(info)
-	}
-	if info > 27 {
-		c.fail(what, "indefinite or reserved length")
-		return 0, 0
-	}
-	size := 1 << (info - 24)
-	for _, b := range c.take(what, uint64(size)) {
-		arg = arg<<8 | uint64(b)
-	}
-	if c.bad == "" && (arg < 24 || size > 1 && arg>>(4*size) == 0) {
-		c.fail(what, "not the shortest form")
+	major, arg, err := c.r.Head()
+	if err != nil {
+		c.fail(what, err.Error())
 	}
 	return major, arg
 }
 
-// bytes reads a byte string of min to max bytes. It does not copy.
+// bytes reads a byte string of least to most bytes. It does not copy.
 func (c *cursor) bytes(what string, least, most int) []byte {
 	major, n := c.head(what)
 	if c.bad != "" {
 		return nil
 	}
-	if major != majorBytes {
+	if major != cbor.Bytes {
 		c.fail(what, "not a byte string")
 		return nil
 	}
@@ -122,7 +76,7 @@ func (c *cursor) bytes(what string, least, most int) []byte {
 }
 
 func (c *cursor) end(what string) {
-	if c.bad == "" && c.at != len(c.b) {
-		c.fail(what, fmt.Sprintf("%d bytes too many", len(c.b)-c.at))
+	if n := c.r.Rest(); c.bad == "" && n != 0 {
+		c.fail(what, fmt.Sprintf("%d bytes too many", n))
 	}
 }

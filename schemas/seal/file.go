@@ -1,7 +1,6 @@
 package seal
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -69,66 +68,6 @@ func writePrivate(path string, v any) error {
 	}
 	defer clear(data)
 	return durable.WriteFile(path, append(data, '\n'), 0o600)
-}
-
-// decodeStrict reads one JSON object into the structure that v points to: every
-// field there once, spelt exactly, and no other. encoding/json alone would take
-// missing, repeated and differently spelt fields.
-func decodeStrict(data []byte, v any) error {
-	got, err := fieldNames(data)
-	if err != nil {
-		return err
-	}
-	zero, err := json.Marshal(v)
-	if err != nil {
-		return err
-	}
-	want, err := fieldNames(zero)
-	if err != nil {
-		return err
-	}
-	for name := range got {
-		if !want[name] {
-			return fmt.Errorf("unknown field %q", name)
-		}
-	}
-	for name := range want {
-		if !got[name] {
-			return fmt.Errorf("field %q is missing", name)
-		}
-	}
-	return json.Unmarshal(data, v)
-}
-
-// fieldNames lists the names of the one JSON object in data.
-func fieldNames(data []byte) (map[string]bool, error) {
-	d := json.NewDecoder(bytes.NewReader(data))
-	if open, err := d.Token(); err != nil || open != json.Delim('{') {
-		return nil, errors.New("not a JSON object")
-	}
-	names := make(map[string]bool)
-	for d.More() {
-		token, err := d.Token()
-		if err != nil {
-			return nil, err
-		}
-		name, _ := token.(string)
-		if names[name] {
-			return nil, fmt.Errorf("field %q appears twice", name)
-		}
-		names[name] = true
-		var value json.RawMessage
-		if err := d.Decode(&value); err != nil {
-			return nil, fmt.Errorf("field %q: %w", name, err)
-		}
-	}
-	if _, err := d.Token(); err != nil {
-		return nil, err
-	}
-	if _, err := d.Token(); err != io.EOF {
-		return nil, errors.New("something follows the JSON object")
-	}
-	return names, nil
 }
 
 // hexBytes is a byte string of a JSON file, in hex.

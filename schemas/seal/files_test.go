@@ -12,17 +12,19 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+
+	"citygrid/internal/secret"
 )
 
 const testRounds = 10
 
 func testMaster() *Master {
-	return &Master{Tenant: "city", Generation: 3, Secret: NewSecret(bytes.Repeat([]byte{7}, SecretSize))}
+	return &Master{Tenant: "city", Generation: 3, Secret: secret.New(bytes.Repeat([]byte{7}, SecretSize))}
 }
 
 func TestMasterFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "master.json")
-	m, pass := testMaster(), NewSecret([]byte("correct horse"))
+	m, pass := testMaster(), secret.New("correct horse")
 	if err := writeMaster(path, m, pass, testRounds, testRounds); err != nil {
 		t.Fatal(err)
 	}
@@ -34,7 +36,7 @@ func TestMasterFile(t *testing.T) {
 	if err != nil || got.Tenant != m.Tenant || got.Generation != m.Generation || !got.Equal(m.Secret) {
 		t.Fatalf("read back %q %d, same key %t: %v", got.Tenant, got.Generation, got.Equal(m.Secret), err)
 	}
-	_, err = readMaster(path, NewSecret([]byte("wrong horse")), testRounds)
+	_, err = readMaster(path, secret.New("wrong horse"), testRounds)
 	wantCode(t, err, PassphraseWrong)
 	if !strings.Contains(err.Error(), "wrong passphrase") {
 		t.Errorf("%q does not say what is wrong", err)
@@ -53,7 +55,7 @@ func TestMasterFileVector(t *testing.T) {
 		t.Skip("two derivations of 600,000 rounds: not with -short")
 	}
 	path := copyFile(t, "master-key.json", 0o600)
-	m, err := ReadMaster(path, NewSecret([]byte("correct horse 电池")))
+	m, err := ReadMaster(path, secret.New("correct horse 电池"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +64,7 @@ func TestMasterFileVector(t *testing.T) {
 		t.Errorf("read tenant %s, generation %d, another key", m.Tenant, m.Generation)
 	}
 	other := filepath.Join(t.TempDir(), "m.json")
-	if err := WriteMaster(other, m, NewSecret([]byte("p")), MinRounds); err != nil {
+	if err := WriteMaster(other, m, secret.New("p"), MinRounds); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -158,9 +160,9 @@ func TestMasterFileRefuses(t *testing.T) {
 
 func TestWriteMasterRefuses(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "m")
-	wantCode(t, WriteMaster(path, testMaster(), NewSecret([]byte("p")), MinRounds-1), ConfigBad)
-	wantCode(t, WriteMaster(path, testMaster(), Secret{}, MinRounds), ConfigBad)
-	wantCode(t, WriteMaster(path, &Master{Tenant: "t", Generation: 1}, NewSecret([]byte("p")), MinRounds), ConfigBad)
+	wantCode(t, WriteMaster(path, testMaster(), secret.New("p"), MinRounds-1), ConfigBad)
+	wantCode(t, WriteMaster(path, testMaster(), secret.Secret{}, MinRounds), ConfigBad)
+	wantCode(t, WriteMaster(path, &Master{Tenant: "t", Generation: 1}, secret.New("p"), MinRounds), ConfigBad)
 	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a refused write left a file: %v", err)
 	}

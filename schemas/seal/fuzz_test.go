@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"testing"
+
+	"citygrid/internal/cbor"
 )
 
 // FuzzProviders holds the two implementations against each other.
@@ -52,8 +54,8 @@ func FuzzParseHeader(f *testing.F) {
 			t.Fatal(err)
 		}
 		id := sessionID{h.Generation, h.ContentType, h.Collector, h.Context}
-		again := appendBytes([]byte(framePrefix), appendProtected(nil, &id, h.Seq))
-		again = appendBytes(append(again, noUnprotected...), frame.sealed)
+		again := cbor.AppendBytes([]byte(framePrefix), appendProtected(nil, &id, h.Seq))
+		again = cbor.AppendBytes(append(again, noUnprotected...), frame.sealed)
 		if !bytes.Equal(again, data) {
 			t.Fatalf("accepted a second form:\n got %x\nwant %x", data, again)
 		}

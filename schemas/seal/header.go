@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 
+	"citygrid/internal/cbor"
 	"citygrid/schemas"
 )
 
@@ -113,18 +114,18 @@ const (
 // appendProtected writes the content of the protected header.
 func appendProtected(b []byte, id *sessionID, seq uint32) []byte {
 	b = append(b, protectedPrefix...)
-	b = appendHead(b, majorNegative, algArgument)
+	b = cbor.AppendHead(b, cbor.Nint, algArgument)
 	b = append(b, labelContent...)
-	b = appendHead(b, majorUint, uint64(id.content))
+	b = cbor.AppendHead(b, cbor.Uint, uint64(id.content))
 	b = append(b, labelKid...)
-	b = appendHead(b, majorBytes, uint64(2+len(id.collector)))
+	b = cbor.AppendHead(b, cbor.Bytes, uint64(2+len(id.collector)))
 	b = binary.BigEndian.AppendUint16(b, id.generation)
 	b = append(b, id.collector...)
 	b = append(b, labelPartialIV...)
 	b = appendPartialIV(b, seq)
 	b = append(b, labelContext...)
 	ctx := id.context.bytes()
-	return appendBytes(b, ctx[:])
+	return cbor.AppendBytes(b, ctx[:])
 }
 
 // appendPartialIV writes seq as a byte string without leading zeros; 0 has one
@@ -134,7 +135,7 @@ func appendPartialIV(b []byte, seq uint32) []byte {
 	for n < 4 && seq>>(8*n) != 0 {
 		n++
 	}
-	b = appendHead(b, majorBytes, uint64(n))
+	b = cbor.AppendHead(b, cbor.Bytes, uint64(n))
 	for n--; n >= 0; n-- {
 		b = append(b, byte(seq>>(8*n)))
 	}
@@ -143,18 +144,18 @@ func appendPartialIV(b []byte, seq uint32) []byte {
 
 // externalAAD is CBOR [tenant, role]: authenticated, never sent.
 func externalAAD(tenant string, role Role) []byte {
-	b := appendHead(nil, majorArray, 2)
-	b = appendText(b, tenant)
-	return appendText(b, string(role))
+	b := cbor.AppendHead(nil, cbor.Array, 2)
+	b = cbor.AppendText(b, tenant)
+	return cbor.AppendText(b, string(role))
 }
 
 // appendAAD writes the Enc_structure [RFC 9052 5.3]:
 // ["Encrypt0", protected, external AAD].
 func appendAAD(b, protected, external []byte) []byte {
-	b = appendHead(b, majorArray, 3)
-	b = appendText(b, "Encrypt0")
-	b = appendBytes(b, protected)
-	return appendBytes(b, external)
+	b = cbor.AppendHead(b, cbor.Array, 3)
+	b = cbor.AppendText(b, "Encrypt0")
+	b = cbor.AppendBytes(b, protected)
+	return cbor.AppendBytes(b, external)
 }
 
 // frame is an envelope taken apart. Its slices point into the envelope.
@@ -187,7 +188,7 @@ func ParseHeader(envelope []byte) (Header, error) {
 
 func parseFrame(envelope []byte) (frame, error) {
 	var f frame
-	c := cursor{b: envelope}
+	c := newCursor(envelope)
 	c.literal("tag and array", framePrefix)
 	f.protected = c.bytes("protected header", 1, maxProtected)
 	c.literal("unprotected header", noUnprotected)
@@ -203,14 +204,14 @@ func parseFrame(envelope []byte) (frame, error) {
 }
 
 func (f *frame) parseProtected() error {
-	c := cursor{b: f.protected}
+	c := newCursor(f.protected)
 	c.literal("header map", protectedPrefix)
-	if major, arg := c.head("algorithm"); c.bad == "" && (major != majorNegative || arg != algArgument) {
+	if major, arg := c.head("algorithm"); c.bad == "" && (major != cbor.Nint || arg != algArgument) {
 		return errorf(SuiteUnknown, "envelope: algorithm is not %d (SM4-GCM with HKDF-SM3)", Alg)
 	}
 	c.literal("content type", labelContent)
 	major, arg := c.head("content type")
-	if f.content = ContentType(arg); c.bad == "" && (major != majorUint || arg > 0xffff || f.content.Stream() == "") {
+	if f.content = ContentType(arg); c.bad == "" && (major != cbor.Uint || arg > 0xffff || f.content.Stream() == "") {
 		c.fail("content type", "unknown")
 	}
 	c.literal("key id", labelKid)

@@ -4,6 +4,8 @@ import (
 	"crypto/hkdf"
 	"fmt"
 	"io"
+
+	"citygrid/internal/secret"
 )
 
 // SecretSize is the length of a master key and of a collector key, in bytes.
@@ -17,7 +19,7 @@ type Master struct {
 	Tenant string
 	// Generation counts the master keys of the tenant, from 1.
 	Generation uint8
-	Secret
+	secret.Secret
 }
 
 // NewMaster draws a master key from rand, which in a program is
@@ -28,7 +30,7 @@ func NewMaster(tenant string, generation uint8, rand io.Reader) (*Master, error)
 		return nil, fmt.Errorf("make a master key: read random bytes: %w", err)
 	}
 	defer clear(b)
-	m := &Master{Tenant: tenant, Generation: generation, Secret: NewSecret(b)}
+	m := &Master{Tenant: tenant, Generation: generation, Secret: secret.New(b)}
 	if err := m.validate(); err != nil {
 		return nil, err
 	}
@@ -42,7 +44,7 @@ func (m *Master) validate() error {
 	if m.Generation == 0 {
 		return errorf(ConfigBad, "master key generation 0: generations count from 1")
 	}
-	if n := len(m.bytes()); n != SecretSize {
+	if n := m.Len(); n != SecretSize {
 		return errorf(ConfigBad, "master key of %d bytes, want %d", n, SecretSize)
 	}
 	return nil
@@ -66,7 +68,9 @@ func (m *Master) CollectorKey(p Provider, generation uint16, collector string) (
 	}
 	info := append([]byte("dev"), byte(generation>>8), byte(generation))
 	info = append(info, collector...)
-	b, err := hkdf.Key(p.NewHash, m.bytes(), []byte(m.Tenant), string(info), SecretSize)
+	key := m.Reveal()
+	defer clear(key)
+	b, err := hkdf.Key(p.NewHash, key, []byte(m.Tenant), string(info), SecretSize)
 	if err != nil {
 		return CollectorKey{}, fmt.Errorf("derive the key of collector %s: %w", collector, err)
 	}
@@ -76,14 +80,14 @@ func (m *Master) CollectorKey(p Provider, generation uint16, collector string) (
 
 // CollectorKey is what one collector holds, and the hub derives. Session keys
 // come from it. It prints as "[redacted]".
-type CollectorKey struct{ Secret }
+type CollectorKey struct{ secret.Secret }
 
 // NewCollectorKey copies the 32 bytes of b.
 func NewCollectorKey(b []byte) (CollectorKey, error) {
 	if len(b) != SecretSize {
 		return CollectorKey{}, errorf(ConfigBad, "collector key of %d bytes, want %d", len(b), SecretSize)
 	}
-	return CollectorKey{NewSecret(b)}, nil
+	return CollectorKey{secret.New(b)}, nil
 }
 
 // Generation joins a master's generation and a collector's own key version.

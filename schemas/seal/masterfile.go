@@ -6,6 +6,10 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+
+	"citygrid/internal/cbor"
+	"citygrid/internal/secret"
+	"citygrid/internal/strictjson"
 )
 
 // MinRounds is the least cost of a master key file: rounds of PBKDF2 with
@@ -50,14 +54,14 @@ const masterKDF = "PBKDF2-HMAC-SM3"
 // WriteMaster seals m under a passphrase into a new file of mode 0600, durably.
 // It refuses fewer than MinRounds rounds, an empty passphrase, and to replace a
 // file.
-func WriteMaster(path string, m *Master, passphrase Secret, rounds int) error {
+func WriteMaster(path string, m *Master, passphrase secret.Secret, rounds int) error {
 	return writeMaster(path, m, passphrase, rounds, MinRounds)
 }
 
 // ReadMaster opens a file of WriteMaster. The errors are *Error with FileMode
 // when other users may read the file, FileBad when it is damaged, and
 // PassphraseWrong.
-func ReadMaster(path string, passphrase Secret) (*Master, error) {
+func ReadMaster(path string, passphrase secret.Secret) (*Master, error) {
 	return readMaster(path, passphrase, MinRounds)
 }
 
@@ -72,7 +76,7 @@ func InspectMaster(path string) (MasterInfo, error) {
 
 // writeMaster and readMaster take the least number of rounds, which tests
 // lower.
-func writeMaster(path string, m *Master, passphrase Secret, rounds, least int) error {
+func writeMaster(path string, m *Master, passphrase secret.Secret, rounds, least int) error {
 	if err := m.validate(); err != nil {
 		return fmt.Errorf("write master key %s: %w", path, err)
 	}
@@ -92,7 +96,7 @@ func writeMaster(path string, m *Master, passphrase Secret, rounds, least int) e
 	return nil
 }
 
-func readMaster(path string, passphrase Secret, least int) (*Master, error) {
+func readMaster(path string, passphrase secret.Secret, least int) (*Master, error) {
 	f, err := loadMaster(path, least)
 	if err != nil {
 		return nil, err
@@ -118,7 +122,7 @@ func loadMaster(path string, least int) (*masterFile, error) {
 
 func parseMaster(data []byte, least int) (*masterFile, error) {
 	var f masterFile
-	if err := decodeStrict(data, &f); err != nil {
+	if err := strictjson.Decode(data, &f); err != nil {
 		return nil, &Error{Code: FileBad, Problem: "not a master key file", Err: err}
 	}
 	switch {
@@ -137,7 +141,7 @@ func parseMaster(data []byte, least int) (*masterFile, error) {
 }
 
 // seal fills Sealed and SM3.
-func (f *masterFile) seal(m *Master, passphrase Secret, least int) error {
+func (f *masterFile) seal(m *Master, passphrase secret.Secret, least int) error {
 	if passphrase.IsZero() {
 		return errorf(ConfigBad, "empty passphrase")
 	}
@@ -153,12 +157,14 @@ func (f *masterFile) seal(m *Master, passphrase Secret, least int) error {
 	if err != nil {
 		return err
 	}
-	f.Sealed = aead.Seal(nil, okm[keySize:], m.bytes(), f.aad())
+	key := m.Reveal()
+	defer clear(key)
+	f.Sealed = aead.Seal(nil, okm[keySize:], key, f.aad())
 	f.SM3 = f.sum()
 	return nil
 }
 
-func (f *masterFile) open(passphrase Secret) (*Master, error) {
+func (f *masterFile) open(passphrase secret.Secret) (*Master, error) {
 	okm, err := f.derive(passphrase)
 	if err != nil {
 		return nil, err
@@ -173,13 +179,13 @@ func (f *masterFile) open(passphrase Secret) (*Master, error) {
 		return nil, errorf(PassphraseWrong, "wrong passphrase for master key %d of tenant %s", f.Generation, f.Tenant)
 	}
 	defer clear(key)
-	return &Master{Tenant: f.Tenant, Generation: f.Generation, Secret: NewSecret(key)}, nil
+	return &Master{Tenant: f.Tenant, Generation: f.Generation, Secret: secret.New(key)}, nil
 }
 
 // derive returns 16 bytes of key and 12 of nonce. The salt is new for each
 // file, so a pair of key and nonce seals once.
-func (f *masterFile) derive(passphrase Secret) ([]byte, error) {
-	okm, err := pbkdf2.Key(DefaultProvider().NewHash, string(passphrase.bytes()), f.Salt, f.Rounds, keySize+nonceSize)
+func (f *masterFile) derive(passphrase secret.Secret) ([]byte, error) {
+	okm, err := pbkdf2.Key(DefaultProvider().NewHash, string(passphrase.Reveal()), f.Salt, f.Rounds, keySize+nonceSize)
 	if err != nil {
 		return nil, fmt.Errorf("derive the key of a passphrase: %w", err)
 	}
@@ -188,12 +194,12 @@ func (f *masterFile) derive(passphrase Secret) ([]byte, error) {
 
 // aad is deterministic CBOR of ["mk1", tenant, generation, rounds, salt].
 func (f *masterFile) aad() []byte {
-	b := appendHead(nil, majorArray, 5)
-	b = appendText(b, "mk1")
-	b = appendText(b, f.Tenant)
-	b = appendHead(b, majorUint, uint64(f.Generation))
-	b = appendHead(b, majorUint, uint64(f.Rounds))
-	return appendBytes(b, f.Salt)
+	b := cbor.AppendHead(nil, cbor.Array, 5)
+	b = cbor.AppendText(b, "mk1")
+	b = cbor.AppendText(b, f.Tenant)
+	b = cbor.AppendHead(b, cbor.Uint, uint64(f.Generation))
+	b = cbor.AppendHead(b, cbor.Uint, uint64(f.Rounds))
+	return cbor.AppendBytes(b, f.Salt)
 }
 
 func (f *masterFile) sum() []byte {

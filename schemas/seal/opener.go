@@ -11,7 +11,9 @@ import (
 
 // KeyFunc finds the key of a collector. It must be safe for concurrent use. To
 // refuse, it returns an *Error with DeviceUnknown, GenerationUnknown or
-// GenerationRetired; every other error counts as KeyUnavailable.
+// GenerationRetired; every other error counts as KeyUnavailable. An Opener asks
+// once for each session that it remembers: who retires keys while it runs checks
+// the generation of the Header after Open.
 type KeyFunc func(generation uint16, collector string) (CollectorKey, error)
 
 // OpenerConfig is what an Opener needs.
@@ -99,7 +101,6 @@ func (o *Opener) Open(dst, envelope []byte) (Header, []byte, error) {
 	if f.content.Role() != o.cfg.Role {
 		return f.header(string(f.collector)), nil, errorf(FrameBad, "envelope: %s does not travel %q", f.content, o.cfg.Role)
 	}
-	epoch := o.cache.epoch.Load() // before the key is asked for: see Flush
 	s, cached, err := o.session(&f)
 	if err != nil {
 		return f.header(string(f.collector)), nil, err
@@ -110,14 +111,10 @@ func (o *Opener) Open(dst, envelope []byte) (Header, []byte, error) {
 		return h, nil, err
 	}
 	if !cached { // only proven sessions enter: a forger cannot push others out
-		o.cache.add(keyOf(&f), s, epoch)
+		o.cache.add(keyOf(&f), s)
 	}
 	return h, plaintext, nil
 }
-
-// Flush forgets every session key, so that the next message of each session
-// asks KeyFunc again. Call it after KeyFunc has begun to refuse a generation.
-func (o *Opener) Flush() { o.cache.flush() }
 
 func (o *Opener) session(f *frame) (s *session, cached bool, err error) {
 	if s := o.cache.get(keyOf(f)); s != nil {
@@ -128,7 +125,7 @@ func (o *Opener) session(f *frame) (s *session, cached bool, err error) {
 	if err != nil {
 		return nil, false, keyError(id.collector, err)
 	}
-	if len(key.bytes()) != SecretSize {
+	if key.Len() != SecretSize {
 		return nil, false, errorf(KeyUnavailable, "the source of keys gave no key for collector %s", id.collector)
 	}
 	s = &session{collector: id.collector}

@@ -6,6 +6,8 @@ import (
 	"os"
 	"strconv"
 	"strings"
+
+	"citygrid/internal/secret"
 )
 
 // ReadPassphrase reads a passphrase from where source says:
@@ -17,7 +19,7 @@ import (
 //
 // One line end is cut off. There is no source on the command line, where every
 // user of the machine could read it. An empty passphrase is an error.
-func ReadPassphrase(source string) (Secret, error) {
+func ReadPassphrase(source string) (secret.Secret, error) {
 	kind, what, _ := strings.Cut(source, ":")
 	var data []byte
 	var err error
@@ -33,13 +35,13 @@ func ReadPassphrase(source string) (Secret, error) {
 	}
 	defer clear(data)
 	if err != nil {
-		return Secret{}, fmt.Errorf("read the passphrase: %w", err)
+		return secret.Secret{}, fmt.Errorf("read the passphrase: %w", err)
 	}
 	data = bytes.TrimSuffix(bytes.TrimSuffix(data, []byte("\n")), []byte("\r"))
 	if len(data) == 0 {
-		return Secret{}, fmt.Errorf("read the passphrase from %s: %w", source, errorf(ConfigBad, "it is empty"))
+		return secret.Secret{}, fmt.Errorf("read the passphrase from %s: %w", source, errorf(ConfigBad, "it is empty"))
 	}
-	return NewSecret(data), nil
+	return secret.New(data), nil
 }
 
 func readDescriptor(number string) ([]byte, error) {

@@ -5,6 +5,8 @@ import (
 	"math"
 	"slices"
 	"unsafe"
+
+	"citygrid/internal/cbor"
 )
 
 // SealerConfig is what a Sealer needs. Every field is required.
@@ -27,7 +29,7 @@ func (c *SealerConfig) validate() error {
 	switch {
 	case c.Provider == nil:
 		return errorf(ConfigBad, "sealer without a provider")
-	case len(c.Key.bytes()) != SecretSize:
+	case c.Key.Len() != SecretSize:
 		return errorf(ConfigBad, "sealer without a collector key")
 	case !validID(c.Collector):
 		return errorf(ConfigBad, "collector %q is no id: want 1 to %d of 0-9 A-Z a-z _ -", c.Collector, maxID)
@@ -97,9 +99,9 @@ func (s *Sealer) Seal(dst, plaintext []byte) (envelope []byte, seq uint32, err e
 
 	dst = slices.Grow(dst, len(plaintext)+MaxOverhead)
 	dst = append(dst, framePrefix...)
-	dst = appendBytes(dst, s.protected)
+	dst = cbor.AppendBytes(dst, s.protected)
 	dst = append(dst, noUnprotected...)
-	dst = appendHead(dst, majorBytes, uint64(len(plaintext)+tagSize))
+	dst = cbor.AppendHead(dst, cbor.Bytes, uint64(len(plaintext)+tagSize))
 	return s.aead.Seal(dst, s.nonce[:], plaintext, s.aad), seq, nil
 }
 

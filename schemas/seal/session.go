@@ -6,6 +6,8 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+
+	"citygrid/internal/cbor"
 )
 
 // Role is the direction of a session. It is part of the key, so a message
@@ -70,20 +72,22 @@ type sessionID struct {
 // Context by mistake still use different keys.
 func sessionInfo(role Role, id sessionID) []byte {
 	ctx := id.context.bytes()
-	b := appendHead(make([]byte, 0, 96), majorArray, 7)
-	b = appendText(b, "env1")
-	b = appendHead(b, majorNegative, algArgument)
-	b = appendText(b, string(role))
-	b = appendHead(b, majorUint, uint64(id.content))
-	b = appendText(b, id.collector)
-	b = appendHead(b, majorUint, uint64(id.generation))
-	return appendBytes(b, ctx[:])
+	b := cbor.AppendHead(make([]byte, 0, 96), cbor.Array, 7)
+	b = cbor.AppendText(b, "env1")
+	b = cbor.AppendHead(b, cbor.Nint, algArgument)
+	b = cbor.AppendText(b, string(role))
+	b = cbor.AppendHead(b, cbor.Uint, uint64(id.content))
+	b = cbor.AppendText(b, id.collector)
+	b = cbor.AppendHead(b, cbor.Uint, uint64(id.generation))
+	return cbor.AppendBytes(b, ctx[:])
 }
 
 // sessionKey is HKDF-Expand-SM3(collector key, sessionInfo, 28): 16 bytes of
 // SM4 key and 12 bytes of IV.
 func sessionKey(p Provider, key CollectorKey, role Role, id sessionID) ([]byte, error) {
-	okm, err := hkdf.Expand(p.NewHash, key.bytes(), string(sessionInfo(role, id)), keySize+nonceSize)
+	plain := key.Reveal()
+	defer clear(plain)
+	okm, err := hkdf.Expand(p.NewHash, plain, string(sessionInfo(role, id)), keySize+nonceSize)
 	if err != nil {
 		return nil, fmt.Errorf("derive the session key of collector %s: %w", id.collector, err)
 	}

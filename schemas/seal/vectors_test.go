@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"github.com/fxamacker/cbor/v2"
+
+	"citygrid/internal/secret"
 )
 
 // hexString is a byte string of a vector file.
@@ -83,7 +85,7 @@ type envelopeVector struct {
 func (v *envelopeVector) context() Context { return Context{v.Boot, [8]byte(v.Random)} }
 
 func (v *envelopeVector) master() *Master {
-	return &Master{Tenant: v.Tenant, Generation: uint8(v.Generation >> 8), Secret: NewSecret(v.MasterKey)}
+	return &Master{Tenant: v.Tenant, Generation: uint8(v.Generation >> 8), Secret: secret.New(v.MasterKey)}
 }
 
 func loadJSON(t testing.TB, name string, v any) {

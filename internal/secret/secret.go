@@ -1,4 +1,6 @@
-package seal
+// Package secret holds what must not be shown: keys, passphrases, passwords and
+// tokens, in one type for the whole project.
+package secret
 
 import (
 	"crypto/subtle"
@@ -17,9 +19,9 @@ const redacted = "[redacted]"
 // follows pointers. Copies of a Secret share the bytes.
 type Secret struct{ at func() *[]byte }
 
-// NewSecret copies b.
-func NewSecret(b []byte) Secret {
-	c := append([]byte(nil), b...)
+// New copies v.
+func New[T ~string | ~[]byte](v T) Secret {
+	c := append([]byte(nil), v...)
 	return Secret{at: func() *[]byte { return &c }}
 }
 
@@ -27,7 +29,10 @@ func NewSecret(b []byte) Secret {
 func (s Secret) Reveal() []byte { return append([]byte(nil), s.bytes()...) }
 
 // IsZero reports whether s holds nothing: never set, or destroyed.
-func (s Secret) IsZero() bool { return len(s.bytes()) == 0 }
+func (s Secret) IsZero() bool { return s.Len() == 0 }
+
+// Len returns the number of bytes.
+func (s Secret) Len() int { return len(s.bytes()) }
 
 // Equal compares in a time that does not depend on the contents.
 func (s Secret) Equal(o Secret) bool { return subtle.ConstantTimeCompare(s.bytes(), o.bytes()) == 1 }
