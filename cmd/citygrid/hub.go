@@ -56,7 +56,7 @@ func newHub() *cobra.Command {
 			}
 			h, err := newHubProgram(cfg, newLog())
 			if err != nil {
-				return err
+				return fmt.Errorf("configuration %s: %w", path, err)
 			}
 			return h.run(cmd.Context(), cmd.OutOrStdout())
 		},
@@ -75,6 +75,7 @@ type hubProgram struct {
 	master   *seal.Master
 	password secret.Secret
 	token    secret.Secret
+	tls      *tls.Config // of the link to the broker; nil without certificates
 	enrolled atomic.Pointer[enrolment.List]
 	registry *prometheus.Registry
 	closing  chan struct{} // ends the live streams
@@ -95,20 +96,30 @@ func newHubProgram(cfg *config.Config, log *slog.Logger) (*hubProgram, error) {
 	}
 	passphrase, err := seal.ReadPassphrase(sourceIn(cfg, cfg.Passphrase))
 	if err != nil {
-		return nil, fmt.Errorf("passphrase of the master key: %w", err)
+		return nil, fmt.Errorf("passphrase: %w", unnamed(err))
 	}
-	if h.master, err = seal.ReadMaster(cfg.Path(cfg.Master), passphrase); err != nil {
-		return nil, err
+	if h.master, err = readMaster(cfg.Path(cfg.Master), passphrase); err != nil {
+		return nil, fmt.Errorf("master: %w", err)
 	}
 	if h.password, err = seal.ReadPassphrase(sourceIn(cfg, cfg.Broker.Password)); err != nil {
-		return nil, fmt.Errorf("broker.password: %w", err)
+		return nil, fmt.Errorf("broker.password: %w", unnamed(err))
 	}
 	if cfg.Influx.Token != "" {
 		if h.token, err = seal.ReadPassphrase(sourceIn(cfg, cfg.Influx.Token)); err != nil {
-			return nil, fmt.Errorf("influx.token: %w", err)
+			return nil, fmt.Errorf("influx.token (leave it out for none): %w", unnamed(err))
 		}
 	}
-	return h, nil
+	h.tls, err = linkTLS(cfg)
+	return h, err
+}
+
+// unnamed takes the outer words off an error of seal.ReadPassphrase, which
+// calls all that it reads a passphrase.
+func unnamed(err error) error {
+	if inner := errors.Unwrap(err); inner != nil {
+		return inner
+	}
+	return err
 }
 
 // sourceIn makes the path of a file: source relative to the configuration.
@@ -145,17 +156,17 @@ func (h *hubProgram) run(ctx context.Context, out io.Writer) (err error) {
 	}
 	defer func() { err = errors.Join(err, unlock()) }()
 
-	url, stopInflux, err := h.startInflux(ctx, dir)
+	bundled, err := h.startInflux(ctx, dir)
 	if err != nil {
 		return cli.Failed(err)
 	}
-	defer stopInflux()
-	series, err := store.Open(store.Config{URL: url, Org: h.cfg.Influx.Org, Bucket: h.cfg.Influx.Bucket, Token: h.token})
+	defer bundled.stop()
+	series, err := store.Open(store.Config{URL: bundled.url, Org: h.cfg.Influx.Org, Bucket: h.cfg.Influx.Bucket, Token: h.token})
 	if err != nil {
 		return err
 	}
 	defer series.Close()
-	writer, err := store.NewWriter(series, store.WriterConfig{QueuePoints: queuePoints})
+	writer, err := store.NewWriter(series, store.WriterConfig{QueuePoints: queuePoints, Log: h.log})
 	if err != nil {
 		return err
 	}
@@ -166,23 +177,53 @@ func (h *hubProgram) run(ctx context.Context, out io.Writer) (err error) {
 	if broker != nil {
 		defer broker.Close()
 	}
-	return h.serve(ctx, out, dir, series, writer, broker, brokerURL)
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return bundled.watch(ctx) })
+	g.Go(func() error { return h.serve(ctx, out, dir, series, writer, broker, brokerURL) })
+	return g.Wait()
+}
+
+// seriesServer is the InfluxDB that the hub writes to.
+type seriesServer struct {
+	url   string
+	ended <-chan struct{} // nil: not a child of this process
+	log   string          // path of the child's log
+	stop  func()
+}
+
+// watch returns when ctx is done, and an error when the child ends before: its
+// port is a new one at the next start, so the hub cannot go on without it.
+func (s *seriesServer) watch(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-s.ended:
+		if ctx.Err() != nil {
+			return nil // both were told to stop
+		}
+		return cli.Failed(fmt.Errorf("the bundled InfluxDB has ended by itself; look at the end of %s, then start the hub again: nothing acknowledged is lost", s.log))
+	}
 }
 
 // startInflux starts the bundled InfluxDB, or returns the configured one.
-func (h *hubProgram) startInflux(ctx context.Context, dir string) (url string, stop func(), err error) {
+func (h *hubProgram) startInflux(ctx context.Context, dir string) (*seriesServer, error) {
 	if !h.cfg.Influx.Bundled {
-		return h.cfg.Influx.URL, func() {}, nil
+		return &seriesServer{url: h.cfg.Influx.URL, stop: func() {}}, nil
 	}
-	server, err := influxd.Start(ctx, influxd.Options{Dir: filepath.Join(dir, "influxdb"), Database: h.cfg.Influx.Bucket})
+	path := filepath.Join(dir, "influxd.log")
+	log, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
-		return "", nil, err
+		return nil, fmt.Errorf("log of the bundled InfluxDB: %w", err)
 	}
-	return server.URL(), func() {
-		if err := server.Stop(); err != nil {
+	server, err := influxd.Start(ctx, influxd.Options{Dir: filepath.Join(dir, "influxdb"), Database: h.cfg.Influx.Bucket, Log: log})
+	if err != nil {
+		return nil, errors.Join(err, log.Close())
+	}
+	return &seriesServer{url: server.URL(), ended: server.Done(), log: path, stop: func() {
+		if err := errors.Join(server.Stop(), log.Close()); err != nil {
 			h.log.Error("stop InfluxDB", "error", err)
 		}
-	}, nil
+	}}, nil
 }
 
 // startBroker starts the embedded broker, or returns the configured one.
@@ -218,10 +259,6 @@ func (h *hubProgram) serve(ctx context.Context, out io.Writer, dir string, serie
 	if err != nil {
 		return cli.Failed(err)
 	}
-	link, err := h.linkConfig(brokerURL)
-	if err != nil {
-		return err
-	}
 	registerWriter(h.registry, writer)
 	handler, err := api.New(h.apiOptions(live, receiver, series, writer, brokerURL))
 	if err != nil {
@@ -236,7 +273,7 @@ func (h *hubProgram) serve(ctx context.Context, out io.Writer, dir string, serie
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { writer.Run(ctx); return nil })
 	g.Go(func() error { return orderly(receiver.Run(ctx)) })
-	g.Go(func() error { return orderly(mqttlink.Run(ctx, link, receiver.Session)) })
+	g.Go(func() error { return orderly(mqttlink.Run(ctx, h.linkConfig(brokerURL), receiver.Session)) })
 	g.Go(func() error { return h.servePages(ctx, listener, handler) })
 	g.Go(func() error { h.reloadOnSignal(ctx, broker); return nil })
 	g.Go(func() error {
@@ -256,25 +293,34 @@ func orderly(err error) error {
 	return err
 }
 
-// find answers for the receiver who is enrolled.
+// find answers for the receiver who is enrolled. A revoked collector is not,
+// and has a generation all the same.
 func (h *hubProgram) find(id schemas.CollectorID) (schemas.AreaCode, uint16, bool) {
 	c, ok := h.enrolled.Load().Find(id)
-	return c.Area, c.Generation, ok
+	return c.Area, c.Generation, ok && !c.Revoked
 }
 
-func (h *hubProgram) linkConfig(url string) (cfg mqttlink.Config, err error) {
-	cfg = mqttlink.Config{
-		URL: url, ClientID: h.cfg.Broker.User, User: h.cfg.Broker.User, Password: h.password,
+func (h *hubProgram) linkConfig(url string) mqttlink.Config {
+	return mqttlink.Config{
+		URL: url, ClientID: h.cfg.Broker.User, User: h.cfg.Broker.User, Password: h.password, TLS: h.tls,
 		Subscriptions: ingest.Subscriptions(h.cfg.Areas), Log: h.log,
 	}
-	b := h.cfg.Broker
+}
+
+// linkTLS reads the certificates of the hub's link; nil when there are none.
+func linkTLS(cfg *config.Config) (*tls.Config, error) {
+	b := cfg.Broker
 	switch {
-	case b.Listen != "" && b.Cert != "":
-		cfg.TLS, err = pinned(h.cfg.Path(b.Cert), h.cfg.Path(b.Key))
-	case b.Listen == "" && (b.CA != "" || b.Cert != ""):
-		cfg.TLS, err = mqttlink.LoadTLS(h.cfg.Path(b.CA), h.cfg.Path(b.Cert), h.cfg.Path(b.Key))
+	case b.CA == "" && b.Cert == "":
+		return nil, nil
+	case b.Listen != "":
+		return pinned(cfg.Path(b.Cert), cfg.Path(b.Key))
 	}
-	return cfg, err
+	loaded, err := mqttlink.LoadTLS(cfg.Path(b.CA), cfg.Path(b.Cert), cfg.Path(b.Key))
+	if err != nil {
+		return nil, fmt.Errorf("broker.ca, broker.cert, broker.key: %w", err)
+	}
+	return loaded, nil
 }
 
 // pinned trusts one certificate and no other: that of the hub's own broker,
@@ -367,7 +413,7 @@ func (h *hubProgram) apiOptions(live *api.Live, receiver *ingest.Receiver, serie
 				}
 				return nil
 			}},
-			{Name: "store", Do: "look whether InfluxDB at " + series.URL() + " runs; readings wait meanwhile", Check: series.Ping},
+			{Name: "store", Do: "look whether InfluxDB at " + series.URL() + " runs; readings wait meanwhile", Check: storeCheck(series.Ping, writer.Stats)},
 		},
 	}
 }

@@ -91,6 +91,20 @@ func registerWriter(reg prometheus.Registerer, w *store.Writer) {
 	})
 }
 
+// storeCheck fails while the store does not answer, and while it answers but
+// takes no writes.
+func storeCheck(ping func(context.Context) error, stats func() store.Stats) func(context.Context) error {
+	return func(ctx context.Context) error {
+		if err := ping(ctx); err != nil {
+			return err
+		}
+		if s := stats(); !s.DownSince.IsZero() {
+			return s.LastError
+		}
+		return nil
+	}
+}
+
 // warmSpan is how far back a hub that starts looks for last values.
 const warmSpan = time.Hour
 

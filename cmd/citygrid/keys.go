@@ -1,13 +1,17 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
 
 	"citygrid/hub/enrolment"
 	"citygrid/internal/cli"
+	"citygrid/internal/secret"
+	"citygrid/schemas"
 	"citygrid/schemas/seal"
 )
 
@@ -15,7 +19,7 @@ const passphraseHelp = "where the passphrase is: fd:N, file:PATH or env:NAME"
 
 func newKeys() *cobra.Command {
 	cmd := &cobra.Command{Use: "keys", Short: "Make, issue and inspect keys"}
-	cmd.AddCommand(newKeysInit(), newKeysIssue(), newKeysInspect())
+	cmd.AddCommand(newKeysInit(), newKeysIssue(), newKeysRevoke(), newKeysInspect())
 	return cmd
 }
 
@@ -27,12 +31,12 @@ func newKeysInit() *cobra.Command {
 		Short: "Draw a master key, seal it by a passphrase, and make the hub's account at the broker",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			secret, err := seal.ReadPassphrase(passphrase)
+			sealedBy, err := seal.ReadPassphrase(passphrase)
 			if err != nil {
-				return err
+				return fmt.Errorf("--passphrase: %w", err)
 			}
 			folder := enrolment.Folder(dir)
-			if err := folder.Init(tenant, secret, rounds); err != nil {
+			if err := folder.Init(tenant, sealedBy, rounds); err != nil {
 				return err
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "%s: master key of tenant %s; keep a copy of the file and of the passphrase, each in a place of its own\n",
@@ -56,12 +60,12 @@ func newKeysIssue() *cobra.Command {
 		Short: "Enrol a collector: its key bundle and its account at the broker",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			secret, err := seal.ReadPassphrase(passphrase)
+			sealedBy, err := seal.ReadPassphrase(passphrase)
 			if err != nil {
-				return err
+				return fmt.Errorf("--passphrase: %w", err)
 			}
 			folder := enrolment.Folder(dir)
-			master, err := seal.ReadMaster(folder.Master(), secret)
+			master, err := readMaster(folder.Master(), sealedBy)
 			if err != nil {
 				return err
 			}
@@ -81,9 +85,40 @@ func newKeysIssue() *cobra.Command {
 	cmd.Flags().StringVar((*string)(&r.Collector), "collector", "", "collector id: 1 to 32 of 0-9 A-Z a-z _ -")
 	cmd.Flags().StringVar(&r.Bundle, "out", "", "bundle file (default DIR/ID.bundle)")
 	cmd.Flags().StringVar(&r.Note, "note", "", "where the box stands, for the enrolment list")
-	cmd.Flags().BoolVar(&r.Renew, "renew", false, "give an enrolled collector a new key; its old one is refused from then on")
+	cmd.Flags().BoolVar(&r.Renew, "renew", false, "give an enrolled or revoked collector a new key; its old one is refused from then on")
 	cmd.Flags().StringVar(&passphrase, "passphrase", "", passphraseHelp)
 	cli.MustRequire(cmd, "dir", "area", "collector", "passphrase")
+	return cmd
+}
+
+// readMaster opens the master key file, and says how one is made when there is
+// none.
+func readMaster(path string, passphrase secret.Secret) (*seal.Master, error) {
+	m, err := seal.ReadMaster(path, passphrase)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w; citygrid keys init makes it", err)
+	}
+	return m, err
+}
+
+func newKeysRevoke() *cobra.Command {
+	var dir string
+	var id schemas.CollectorID
+	cmd := &cobra.Command{
+		Use:   "revoke --dir DIR --collector ID",
+		Short: "Shut a collector out, from the hub and from the broker, until it is issued a new key",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := enrolment.Folder(dir).Revoke(id); err != nil {
+				return err
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "collector %s is revoked; send SIGHUP to the hub and to the broker, which read the list again\n", id)
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&dir, "dir", "", "folder of the key files")
+	cmd.Flags().StringVar((*string)(&id), "collector", "", "collector id")
+	cli.MustRequire(cmd, "dir", "collector")
 	return cmd
 }
 

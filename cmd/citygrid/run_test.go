@@ -13,20 +13,26 @@ import (
 	"encoding/pem"
 	"fmt"
 	"io"
+	"log/slog"
 	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
 	"citygrid/hub/api"
+	"citygrid/hub/config"
 	"citygrid/internal/city"
+	"citygrid/internal/cli"
+	"citygrid/internal/influxd"
 	"citygrid/internal/mqttlink"
 	"citygrid/schemas"
 	"citygrid/schemas/seal"
@@ -103,10 +109,12 @@ func TestSimulatePrintsItsAddresses(t *testing.T) {
 	stop()
 }
 
-// fakeInflux drops every connection until it is up, and then takes all writes.
+// fakeInflux drops every connection until it is up, and then takes all writes
+// unless it is readOnly.
 type fakeInflux struct {
-	up     atomic.Bool
-	writes chan string
+	up       atomic.Bool
+	readOnly atomic.Bool
+	writes   chan string
 }
 
 func (f *fakeInflux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -114,6 +122,8 @@ func (f *fakeInflux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler)
 	}
 	switch {
+	case strings.HasSuffix(r.URL.Path, "/write") && f.readOnly.Load():
+		http.Error(w, `{"code":"forbidden","message":"insufficient permissions"}`, http.StatusForbidden)
 	case strings.HasSuffix(r.URL.Path, "/write"):
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
@@ -252,6 +262,91 @@ func TestHubWithoutItsStore(t *testing.T) {
 	}
 	until(t, ready.URL, "all well", func(status int, r api.ReadyJSON) bool { return status == http.StatusOK && r.Ready })
 	stop()
+}
+
+// A store that answers but takes no writes is not ready, and the answer says
+// what to grant.
+func TestHubWithAStoreThatRefusesWrites(t *testing.T) {
+	influx := &fakeInflux{writes: make(chan string, 10)}
+	influx.up.Store(true)
+	influx.readOnly.Store(true)
+	server := httptest.NewServer(influx)
+	t.Cleanup(server.Close)
+	dir, broker := t.TempDir(), freePort(t)
+	ready, stop := startCommand(t, "hub", "-c", hubFile(t, dir, broker, server.URL))
+	until(t, ready.URL, "all well before the first write", func(_ int, r api.ReadyJSON) bool { return r.Ready })
+	receipts := make(chan []byte, 10)
+	publishBatch(t, dir, "tcp://"+broker, receipts)
+	until(t, ready.URL, "writes refused", func(status int, r api.ReadyJSON) bool {
+		return status == http.StatusServiceUnavailable && strings.Contains(checkOf(r, "store").Error, "grant the token's user the right")
+	})
+	influx.readOnly.Store(false)
+	until(t, ready.URL, "writes taken", func(_ int, r api.ReadyJSON) bool { return r.Ready })
+	stop()
+}
+
+// A hub does not outlive its bundled store: its end is a failure with a remedy.
+func TestHubEndsWithItsBundledStore(t *testing.T) {
+	if _, err := influxd.Find(); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal(err)
+		}
+		t.Skip(err)
+	}
+	dir := t.TempDir()
+	path := hubFile(t, dir, freePort(t), "http://unused")
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text = bytes.Replace(text, []byte(`influx: {url: "http://unused"}`), []byte("influx: {bundled: true}"), 1)
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cfg, err := config.Load(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, err := newHubProgram(cfg, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	kill := writerFunc(func(line []byte) (int, error) { // when the hub says that it is ready
+		killChildren(t)
+		return len(line), nil
+	})
+	if err := h.run(ctx, kill); cli.ExitCode(err) != 1 || !strings.Contains(err.Error(), "InfluxDB has ended by itself") {
+		t.Errorf("the hub ended with %v, want a failure that names InfluxDB", err)
+	}
+	if log, err := os.ReadFile(filepath.Join(dir, "data", "influxd.log")); err != nil || !bytes.Contains(log, []byte("Listening on HTTP")) {
+		t.Errorf("the log of InfluxDB: %v, %.200q", err, log)
+	}
+}
+
+type writerFunc func([]byte) (int, error)
+
+func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
+
+// killChildren kills the processes that this one has started.
+func killChildren(t *testing.T) {
+	t.Helper()
+	lists, err := filepath.Glob("/proc/self/task/*/children")
+	if err != nil || len(lists) == 0 {
+		t.Errorf("children of this process: %v, %v", lists, err)
+	}
+	for _, list := range lists {
+		text, err := os.ReadFile(list)
+		if err != nil {
+			continue // a thread that has ended
+		}
+		for _, field := range strings.Fields(string(text)) {
+			if pid, err := strconv.Atoi(field); err == nil {
+				_ = syscall.Kill(pid, syscall.SIGKILL) // it may have ended
+			}
+		}
+	}
 }
 
 // The embedded broker speaks TLS when it has a certificate, and the hub's own

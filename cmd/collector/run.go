@@ -66,7 +66,7 @@ func assemble(path string) (*program, error) {
 	}
 	bundle, err := seal.ReadBundle(cfg.Path(cfg.Bundle))
 	if err != nil {
-		return nil, fmt.Errorf("key bundle: %w", err)
+		return nil, fmt.Errorf("configuration %s: bundle (citygrid keys issue makes it at the centre): %w", path, err)
 	}
 	if bundle.Collector != cfg.Collector {
 		return nil, fmt.Errorf("configuration %s is of collector %s, but the bundle %s is of %s: one of the two is in the wrong box",
@@ -83,7 +83,7 @@ func assemble(path string) (*program, error) {
 	broker := mqttlink.Config{URL: cfg.Broker.URL}
 	if cfg.Broker != (config.Broker{URL: cfg.Broker.URL}) { // any file of TLS
 		if broker.TLS, err = mqttlink.LoadTLS(cfg.Path(cfg.Broker.CA), cfg.Path(cfg.Broker.Cert), cfg.Path(cfg.Broker.Key)); err != nil {
-			return nil, err
+			return nil, fmt.Errorf("configuration %s: broker.ca, broker.cert, broker.key: %w", path, err)
 		}
 	}
 	registry := prometheus.NewRegistry()

@@ -164,7 +164,7 @@ func TestRoutes(t *testing.T) {
 		{"/api/v1/stream?cursor=zzz", 400, []string{`"code":"invalid_cursor"`}},
 		{"/api/v1/stream?colour=red", 422, []string{`colour`}},
 		{"/nothing", 404, []string{`"code":"not_found"`}},
-		{"/", 200, []string{"make ui"}},
+		{"/", 200, []string{"make pages"}},
 		{"/healthz", 200, []string{"alive"}},
 		{"/readyz", 200, []string{`"ready":true`}},
 	} {

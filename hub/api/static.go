@@ -33,9 +33,9 @@ type pages struct {
 const notBuilt = `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>citygrid</title>
 <h1>The pages are not built</h1>
 <p>This program was built without its pages. The hub works: see <a href="/api/v1/flow">/api/v1/flow</a> and <a href="/readyz">/readyz</a>.</p>
-<p>To build the pages, run <code>make ui</code> and build the program again.</p>
+<p>To build the pages, run <code>make pages</code> and build the program again.</p>
 <h1 lang="zh-CN">页面尚未构建</h1>
-<p lang="zh-CN">程序构建时未包含页面，中心服务运行正常。请运行 <code>make ui</code>，然后重新构建程序。</p></html>
+<p lang="zh-CN">程序构建时未包含页面，中心服务运行正常。请运行 <code>make pages</code>，然后重新构建程序。</p></html>
 `
 
 // newPages reads the files of dist, which holds index.html at its top when the

@@ -9,6 +9,8 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"citygrid/internal/strictyaml"
 	"citygrid/schemas"
@@ -136,18 +138,41 @@ func (c *Config) check() error {
 	need(c.CrossCheckEvery >= 0, "cross_check_every: must not be negative")
 	need((c.Broker.URL == "") != (c.Broker.Listen == ""), "broker: give either url (an outside broker) or listen (the embedded one)")
 	need(c.Broker.Listen == "" || validAddress(c.Broker.Listen), "broker.listen: %q: want host:port", c.Broker.Listen)
+	if c.Broker.URL != "" {
+		err := c.Broker.checkURL()
+		need(err == nil, "broker.url: %w", err)
+	}
 	need((c.Broker.Cert == "") == (c.Broker.Key == ""), "broker: give both cert and key, or none")
 	need(c.Broker.Listen == "" || c.Broker.CA == "", "broker.ca: the embedded broker knows its clients by their passwords; leave ca out")
 	need(c.Broker.User != "" && c.Broker.Password != "", "broker: user and password are missing: citygrid keys init makes them for the hub")
 	need(c.Influx.Bundled == (c.Influx.URL == ""), "influx: give either url, or bundled: true")
-	need(c.Influx.URL == "" || validURL(c.Influx.URL), "influx.url: %q: want http://host:port or https://host:port", c.Influx.URL)
+	need(c.Influx.URL == "" || validURL(c.Influx.URL), "influx.url: want http://host:port or https://host:port and nothing else; credentials belong where influx.token says")
 	return errors.Join(errs...)
 }
 
-// validURL leaves user names and paths out: a secret does not belong here.
+// checkURL finds what every connection to an outside broker would fail on. Its
+// errors do not repeat the text: somebody may have put a password there.
+func (b Broker) checkURL() error {
+	u, err := url.Parse(b.URL)
+	encrypted := err == nil && slices.Contains([]string{"ssl", "tls", "mqtts"}, u.Scheme)
+	switch {
+	case err != nil || u.Hostname() == "" || !encrypted && u.Scheme != "tcp" && u.Scheme != "mqtt":
+		return errors.New("want tcp://host:port or ssl://host:port")
+	case u.User != nil:
+		return errors.New("holds credentials; give broker.user and broker.password")
+	case strings.Trim(u.Path, "/") != "" || u.RawQuery != "":
+		return fmt.Errorf("want %s://host:port and nothing else", u.Scheme)
+	case !encrypted && (b.CA != "" || b.Cert != ""):
+		return fmt.Errorf("%s:// is not encrypted although certificates are given: use ssl://", u.Scheme)
+	}
+	return nil
+}
+
+// validURL accepts no place where a secret could stand. Errors about the URL
+// must not repeat it.
 func validURL(s string) bool {
 	u, err := url.Parse(s)
-	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && u.User == nil
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && u.User == nil && u.RawQuery == "" && u.Fragment == ""
 }
 
 func validAddress(a string) bool {

@@ -68,7 +68,15 @@ func TestErrors(t *testing.T) {
 		{"no store", "  url: http://127.0.0.1:8086\n", "  bucket: x\n", "influx: "},
 		{"two stores", "  url: http://127.0.0.1:8086\n", "  url: http://127.0.0.1:8086\n  bundled: true\n", "influx: "},
 		{"store that is no URL", "http://127.0.0.1:8086", "127.0.0.1:8086", "influx.url"},
-		{"secret in the URL", "http://127.0.0.1:8086", "http://a:b@127.0.0.1:8086", "influx.url"},
+		{"secret in the URL", "http://127.0.0.1:8086", "http://a:hunter2@127.0.0.1:8086", "influx.token"},
+		{"secret in the query", "http://127.0.0.1:8086", "http://127.0.0.1:8086?p=hunter2", "influx.token"},
+		{"broker without scheme", "tcp://127.0.0.1:1883", "127.0.0.1:9", "broker.url: want tcp://"},
+		{"broker without host", "tcp://127.0.0.1:1883", "tcp://:1883", "broker.url: want tcp://"},
+		{"broker by HTTP", "tcp://127.0.0.1:1883", "http://127.0.0.1:1883", "broker.url: want tcp://"},
+		{"broker with a path", "tcp://127.0.0.1:1883", "tcp://127.0.0.1:1883/hunter2", "broker.url: want tcp://host:port and nothing else"},
+		{"secret for the broker", "tcp://127.0.0.1:1883", "tcp://hub:hunter2@127.0.0.1:1883", "broker.url: holds credentials"},
+		{"broken secret for the broker", "tcp://127.0.0.1:1883", "tcp://hub:%zhunter2@127.0.0.1:1883", "broker.url: want tcp://"},
+		{"certificates in clear", "  user: hub", "  user: hub\n  ca: a", "broker.url: tcp:// is not encrypted"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			text := strings.Replace(good, tt.old, tt.new, 1)
@@ -78,6 +86,9 @@ func TestErrors(t *testing.T) {
 			c, err := Parse([]byte(text), "")
 			if err == nil || !strings.Contains(err.Error(), tt.want) || c != nil {
 				t.Errorf("error %v, want %q", err, tt.want)
+			}
+			if err != nil && strings.Contains(err.Error(), "hunter2") {
+				t.Errorf("the error repeats a secret: %v", err)
 			}
 		})
 	}

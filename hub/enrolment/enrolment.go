@@ -27,6 +27,9 @@ type Collector struct {
 	Generation uint16 `yaml:"generation"`
 	// BrokerHash is the password hash for the broker (brokerconfig.HashPassword).
 	BrokerHash string `yaml:"broker_hash"`
+	// Revoked: neither the hub nor the broker knows this collector any more.
+	// The entry stays, so that no generation is ever given twice.
+	Revoked bool `yaml:"revoked,omitempty"`
 	// Note is free text: where the cabinet stands, who installed it.
 	Note string `yaml:"note,omitempty"`
 }
@@ -103,7 +106,7 @@ func (l *List) Save(path string) error {
 	return nil
 }
 
-// Find returns the collector with the given id.
+// Find returns the collector with the given id, revoked or not.
 func (l *List) Find(id schemas.CollectorID) (Collector, bool) {
 	i := slices.IndexFunc(l.Collectors, func(c Collector) bool { return c.ID == id })
 	if i < 0 {

@@ -137,6 +137,42 @@ func TestIssueAndRenew(t *testing.T) {
 	}
 }
 
+// A revoked collector keeps its place, and comes back with the next key, never
+// with one that it had before.
+func TestRevoke(t *testing.T) {
+	f, master := Folder(t.TempDir()), testMaster(t)
+	path := func(name string) string { return filepath.Join(string(f), name) }
+	r := Request{Area: "310115", Collector: "c1", Note: "cabinet 7", Bundle: path("1.bundle")}
+	if _, err := f.Issue(master, r); err != nil {
+		t.Fatal(err)
+	}
+	before, _ := mustLoad(t, f).Find("c1")
+	for range 2 {
+		if err := f.Revoke("c1"); err != nil {
+			t.Fatal(err)
+		}
+		want := before
+		want.Revoked = true
+		if got, ok := mustLoad(t, f).Find("c1"); !ok || got != want {
+			t.Errorf("revoked entry %+v, want %+v", got, want)
+		}
+	}
+	if err := f.Revoke("c2"); err == nil || !strings.Contains(err.Error(), f.List()) {
+		t.Errorf("revoke an unknown one: %v, want an error that names the list", err)
+	}
+	r.Bundle = path("2.bundle")
+	if _, err := f.Issue(master, r); err == nil || !strings.Contains(err.Error(), "was revoked; --renew") {
+		t.Errorf("issued again: %v, want a refusal that names --renew", err)
+	}
+	r.Renew = true
+	if generation, err := f.Issue(master, r); err != nil || generation != 0x0101 {
+		t.Errorf("renewed: generation %#04x, %v; want 0x0101", generation, err)
+	}
+	if c, ok := mustLoad(t, f).Find("c1"); !ok || c.Revoked || c.Note != "cabinet 7" {
+		t.Errorf("renewed entry %+v", c)
+	}
+}
+
 func mustBundle(t *testing.T, path string) seal.Bundle {
 	t.Helper()
 	b, err := seal.ReadBundle(path)
@@ -232,6 +268,7 @@ func TestAccess(t *testing.T) {
 	}
 	l.HubUser, l.HubHash = HubUser, hash
 	l.Put(Collector{ID: "c1", Area: "310115", Generation: 0x0100, BrokerHash: hash})
+	l.Put(Collector{ID: "c2", Area: "310115", Generation: 0x0100, BrokerHash: hash, Revoked: true})
 	access, err := l.Access([]schemas.AreaCode{"310115"})
 	if err != nil {
 		t.Fatal(err)
@@ -247,7 +284,7 @@ func TestAccess(t *testing.T) {
 
 // FuzzParse: what is taken can be saved and read again to the same list.
 func FuzzParse(f *testing.F) {
-	f.Add([]byte("collectors:\n  - {id: c1, area: \"310115\", generation: 256, broker_hash: x, note: n}\nhub_user: hub\nhub_hash: h\n"))
+	f.Add([]byte("collectors:\n  - {id: c1, area: \"310115\", generation: 256, broker_hash: x, revoked: true, note: n}\nhub_user: hub\nhub_hash: h\n"))
 	f.Add([]byte("---\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		l, err := Parse(data)

@@ -90,8 +90,8 @@ type Request struct {
 	Note      string
 	// Bundle is the path of the new bundle file.
 	Bundle string
-	// Renew gives a collector that is enrolled already a new key; its old one
-	// is refused from then on.
+	// Renew gives a collector that is enrolled already, or was revoked, a new
+	// key; its old one is refused from then on.
 	Renew bool
 }
 
@@ -129,6 +129,27 @@ func (f Folder) Issue(master *seal.Master, r Request) (generation uint16, err er
 	return entry.Generation, nil
 }
 
+// Revoke shuts a collector out until it is issued a new key. One that is
+// revoked already stays so.
+func (f Folder) Revoke(id schemas.CollectorID) error {
+	unlock, err := f.lock()
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	list, err := Load(f.List())
+	if err != nil {
+		return err
+	}
+	entry, ok := list.Find(id)
+	if !ok {
+		return fmt.Errorf("revoke: no collector %q in %s", id, f.List())
+	}
+	entry.Revoked = true
+	list.Put(entry)
+	return list.Save(f.List())
+}
+
 // next returns the entry that r asks for, without its broker hash.
 func (l *List) next(master *seal.Master, r Request) (Collector, error) {
 	entry := Collector{ID: r.Collector, Area: r.Area, Generation: seal.Generation(master.Generation, 0), Note: r.Note}
@@ -139,6 +160,8 @@ func (l *List) next(master *seal.Master, r Request) (Collector, error) {
 	switch {
 	case !ok:
 		return entry, nil
+	case !r.Renew && known.Revoked:
+		return entry, fmt.Errorf("collector %s was revoked; --renew gives it a new key and lets it in again", r.Collector)
 	case !r.Renew:
 		return entry, fmt.Errorf("collector %s is enrolled already; --renew gives it a new key", r.Collector)
 	case uint8(known.Generation) == 255:
@@ -151,7 +174,8 @@ func (l *List) next(master *seal.Master, r Request) (Collector, error) {
 	return entry, nil
 }
 
-// Access says what each enrolled collector and the hub may do at the broker.
+// Access says what each enrolled collector and the hub may do at the broker. A
+// revoked collector has no account.
 // areas are those that the hub serves; none means all.
 func (l *List) Access(areas []schemas.AreaCode) (*brokerconfig.Access, error) {
 	if l.HubUser == "" {
@@ -159,7 +183,9 @@ func (l *List) Access(areas []schemas.AreaCode) (*brokerconfig.Access, error) {
 	}
 	access := &brokerconfig.Access{Users: []brokerconfig.User{brokerconfig.HubUser(l.HubUser, areas, l.HubHash)}}
 	for _, c := range l.Collectors {
-		access.Users = append(access.Users, brokerconfig.CollectorUser(c.Area, c.ID, c.BrokerHash))
+		if !c.Revoked {
+			access.Users = append(access.Users, brokerconfig.CollectorUser(c.Area, c.ID, c.BrokerHash))
+		}
 	}
 	return access, nil
 }

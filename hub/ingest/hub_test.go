@@ -36,13 +36,15 @@ const (
 	secretMeter = schemas.MeterID("W-household-7")
 )
 
-// enrolledGeneration is in force for c1, c2 and c3.
+// enrolledGeneration is in force for c1, c2 and c3. c8 had it, and was revoked.
 var enrolledGeneration = seal.Generation(1, 2)
 
 func enrolledForTest(id schemas.CollectorID) (schemas.AreaCode, uint16, bool) {
 	switch id {
 	case "c1", "c2", "c3":
 		return testArea, enrolledGeneration, true
+	case "c8":
+		return testArea, enrolledGeneration, false
 	}
 	return "", 0, false
 }

@@ -56,7 +56,8 @@ type Observer interface {
 }
 
 // Enrolled returns the area and the key generation in force of a collector; ok
-// is false for one that is not enrolled here.
+// is false for one that is not enrolled here; a generation other than 0 then says
+// that it was, and that its key was revoked.
 type Enrolled func(id schemas.CollectorID) (area schemas.AreaCode, generation uint16, ok bool)
 
 // Options are everything a receiver is made of.
@@ -147,13 +148,21 @@ func (r *Receiver) inForce(generation uint16, collector string) error {
 	_, inForce, ok := r.o.Enrolled(schemas.CollectorID(collector))
 	switch {
 	case !ok:
-		return &seal.Error{Code: seal.DeviceUnknown, Problem: fmt.Sprintf("collector %s is not enrolled; citygrid keys issue enrols it", collector)}
+		return &seal.Error{Code: seal.DeviceUnknown, Problem: notEnrolled(collector, inForce)}
 	case generation < inForce:
 		return &seal.Error{Code: seal.GenerationRetired, Problem: fmt.Sprintf("collector %s uses key generation %#04x, in force is %#04x; give it the new bundle", collector, generation, inForce)}
 	case generation > inForce:
 		return &seal.Error{Code: seal.GenerationUnknown, Problem: fmt.Sprintf("collector %s uses key generation %#04x, in force is %#04x; reload the enrolment", collector, generation, inForce)}
 	}
 	return nil
+}
+
+// notEnrolled says why an answer of Enrolled was no.
+func notEnrolled(collector string, generation uint16) string {
+	if generation != 0 {
+		return fmt.Sprintf("the key of collector %s was revoked; citygrid keys issue --renew lets it in again", collector)
+	}
+	return fmt.Sprintf("collector %s is not enrolled; citygrid keys issue enrols it", collector)
 }
 
 // Subscriptions returns the filters of a hub for the given areas; none means
@@ -242,10 +251,10 @@ func (r *Receiver) belongs(topic schemas.Topic, h seal.Header) error {
 // takeOnline passes on what the broker says of a connection. It is not sealed:
 // nothing but a lamp depends on it.
 func (r *Receiver) takeOnline(m mqttlink.Message, topic schemas.Topic) error {
-	area, _, ok := r.o.Enrolled(topic.Collector)
+	area, generation, ok := r.o.Enrolled(topic.Collector)
 	switch {
 	case !ok:
-		return r.refuse(m, seal.DeviceUnknown, fmt.Errorf("collector %s is not enrolled; citygrid keys issue enrols it", topic.Collector))
+		return r.refuse(m, seal.DeviceUnknown, errors.New(notEnrolled(string(topic.Collector), generation)))
 	case area != topic.Area:
 		return r.refuse(m, codeTopicMismatch, fmt.Errorf("collector %s is enrolled in area %s, not %s", topic.Collector, area, topic.Area))
 	}

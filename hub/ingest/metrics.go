@@ -2,11 +2,9 @@ package ingest
 
 import (
 	"maps"
-	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	dto "github.com/prometheus/client_model/go"
 
 	"citygrid/internal/counters"
 	"citygrid/schemas"
@@ -78,8 +76,6 @@ type Counters struct {
 	// Missing counts, for each collector, envelopes that are known to have
 	// been sealed and are not stored.
 	Missing map[schemas.CollectorID]uint64
-	// P50 and P99 are quantiles of the latency; zero before the first point.
-	P50, P99 time.Duration
 }
 
 // Counters reads the counters.
@@ -96,12 +92,5 @@ func (r *Receiver) Counters() Counters {
 		}
 	}
 	maps.DeleteFunc(c.Missing, func(_ schemas.CollectorID, n uint64) bool { return n == 0 })
-	var summary dto.Metric
-	if m.latency.Write(&summary) == nil && summary.GetSummary().GetSampleCount() > 0 {
-		q := summary.GetSummary().GetQuantile()
-		slices.SortFunc(q, func(a, b *dto.Quantile) int { return int(1000 * (a.GetQuantile() - b.GetQuantile())) })
-		c.P50 = time.Duration(q[0].GetValue() * float64(time.Second))
-		c.P99 = time.Duration(q[len(q)-1].GetValue() * float64(time.Second))
-	}
 	return c
 }

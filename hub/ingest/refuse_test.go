@@ -50,6 +50,7 @@ func refusals() []refusal {
 		})},
 		{"suite unknown", seal.SuiteUnknown, "", on(c1, func(w *town) []byte { return flip(w.sender("c1").batch(1, 1), 10) })},
 		{"device unknown", seal.DeviceUnknown, "keys issue", on(readingsTopic("c9"), func(w *town) []byte { return w.sender("c9").batch(1, 1) })},
+		{"revoked", seal.DeviceUnknown, "c8 was revoked; citygrid keys issue --renew", on(readingsTopic("c8"), func(w *town) []byte { return w.sender("c8").batch(1, 1) })},
 		{"generation unknown", seal.GenerationUnknown, "reload the enrolment", on(c1, func(w *town) []byte {
 			return w.sender("c1", generation(enrolledGeneration+1)).batch(1, 1)
 		})},

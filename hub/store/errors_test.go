@@ -267,7 +267,7 @@ func TestOpenRefuses(t *testing.T) {
 		_, err := Open(tt.c)
 		if err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%+v: %v, want %q", tt.c, err, tt.want)
-		} else if u := strings.Contains(err.Error(), "u:geheim"); u {
+		} else if u := strings.Contains(err.Error(), "geheim"); u {
 			t.Errorf("%q shows the password", err)
 		}
 	}

@@ -112,22 +112,26 @@ func (s *writerStats) queued(n int) {
 
 func (s *writerStats) left(n int) { s.queued(-n) }
 
-func (s *writerStats) stored(points, rejected int) {
+// stored returns since when the store was failing, zero when it was not.
+func (s *writerStats) stored(points, rejected int) (down time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.now.Requests++
 	s.now.Points += uint64(points)
 	s.now.Rejected += uint64(rejected)
-	s.now.DownSince = time.Time{}
+	down, s.now.DownSince = s.now.DownSince, time.Time{}
+	return down
 }
 
-func (s *writerStats) failed(err error, at time.Time) {
+// failed reports whether the store worked until now.
+func (s *writerStats) failed(err error, at time.Time) (first bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.now.Requests++
 	s.now.Retries++
 	s.now.LastError = err
-	if s.now.DownSince.IsZero() {
+	if first = s.now.DownSince.IsZero(); first {
 		s.now.DownSince = at
 	}
+	return first
 }

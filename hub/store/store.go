@@ -124,10 +124,10 @@ func (c Config) check() error {
 		return errors.New("the URL cannot be read; want http://host:port")
 	}
 	if u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		return fmt.Errorf("URL %q: want http://host:port or https://host:port", u.Redacted())
+		return errors.New("the URL: want http://host:port or https://host:port")
 	}
 	if u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		return fmt.Errorf("URL %q: want the base address alone; credentials belong in the token", u.Redacted())
+		return errors.New("the URL: want the base address alone; credentials belong in the token")
 	}
 	if c.Bucket == "" || strings.HasPrefix(c.Bucket, "/") {
 		return fmt.Errorf("bucket %q: want a name, or database/retention-policy on 1.x", c.Bucket)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -40,6 +41,9 @@ type WriterConfig struct {
 	// Random returns numbers in [0, 1) for the jitter of the pauses; default
 	// math/rand/v2. It is called from several goroutines.
 	Random func() float64
+	// Log takes one line when the store begins to fail, with what to do, and
+	// one when it works again; nil is silent.
+	Log *slog.Logger
 }
 
 func (c WriterConfig) withDefaults() (WriterConfig, error) {
@@ -64,6 +68,9 @@ func (c WriterConfig) withDefaults() (WriterConfig, error) {
 	}
 	if c.Random == nil {
 		c.Random = rand.Float64
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
 	}
 	switch {
 	case c.BatchPoints < 1 || c.BatchPoints > maxBatchPoints:
@@ -275,13 +282,17 @@ func (w *Writer) persist(ctx context.Context, readings []schemas.Reading) error 
 			if rejected != nil {
 				bad = len(rejected.Readings)
 			}
-			w.stats.stored(len(readings)-bad, bad)
+			if down := w.stats.stored(len(readings)-bad, bad); !down.IsZero() {
+				w.cfg.Log.Info("the store takes readings again", "after", w.cfg.Now().Sub(down))
+			}
 			return err
 		}
 		if ctx.Err() != nil {
 			return ErrStopped
 		}
-		w.stats.failed(err, w.cfg.Now())
+		if w.stats.failed(err, w.cfg.Now()) {
+			w.cfg.Log.Error("the store takes no readings; they wait and are tried again", "error", err)
+		}
 		if !pause(ctx, w.backoff(attempt, err)) {
 			return ErrStopped
 		}

@@ -1,10 +1,13 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -95,6 +98,33 @@ func TestWriterCoalesces(t *testing.T) {
 		}
 		if s := w.Stats(); s.Points != 2560 || s.Requests != 4 || s.QueuePoints != 0 || s.Retries != 0 {
 			t.Errorf("%+v", s)
+		}
+	})
+}
+
+// The log has one line for each way the store goes, however often it is tried.
+func TestWriterSaysWhenTheStoreGoesAndComes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sink := &fakeSink{answer: func(call int, _ []schemas.Reading) error {
+			if call == 0 || call >= 5 {
+				return nil
+			}
+			return &ConfigError{Act: "write", Err: errors.New("forbidden"), Advice: "grant the right"}
+		}}
+		var log bytes.Buffer
+		w, stop := run(t, sink, WriterConfig{Workers: 1, Log: slog.New(slog.NewTextHandler(&log, nil))})
+		for i := range 3 { // the second is tried five times
+			if err := w.Submit(t.Context(), numbered(i, 1)).Wait(t.Context()); err != nil {
+				t.Error(err)
+			}
+			if i == 0 && log.Len() > 0 {
+				t.Errorf("a line although all is well: %s", &log)
+			}
+		}
+		stop()
+		lines := strings.Split(strings.TrimSpace(log.String()), "\n")
+		if len(lines) != 2 || !strings.Contains(lines[0], "grant the right") || !strings.Contains(lines[1], "takes readings again") {
+			t.Errorf("the log is:\n%s", &log)
 		}
 	})
 }
