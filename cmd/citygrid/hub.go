@@ -96,30 +96,21 @@ func newHubProgram(cfg *config.Config, log *slog.Logger) (*hubProgram, error) {
 	}
 	passphrase, err := seal.ReadPassphrase(sourceIn(cfg, cfg.Passphrase))
 	if err != nil {
-		return nil, fmt.Errorf("passphrase: %w", unnamed(err))
+		return nil, fmt.Errorf("passphrase: %w", err)
 	}
 	if h.master, err = readMaster(cfg.Path(cfg.Master), passphrase); err != nil {
 		return nil, fmt.Errorf("master: %w", err)
 	}
 	if h.password, err = seal.ReadPassphrase(sourceIn(cfg, cfg.Broker.Password)); err != nil {
-		return nil, fmt.Errorf("broker.password: %w", unnamed(err))
+		return nil, fmt.Errorf("broker.password: %w", err)
 	}
 	if cfg.Influx.Token != "" {
 		if h.token, err = seal.ReadPassphrase(sourceIn(cfg, cfg.Influx.Token)); err != nil {
-			return nil, fmt.Errorf("influx.token (leave it out for none): %w", unnamed(err))
+			return nil, fmt.Errorf("influx.token (leave it out for none): %w", err)
 		}
 	}
 	h.tls, err = linkTLS(cfg)
 	return h, err
-}
-
-// unnamed takes the outer words off an error of seal.ReadPassphrase, which
-// calls all that it reads a passphrase.
-func unnamed(err error) error {
-	if inner := errors.Unwrap(err); inner != nil {
-		return inner
-	}
-	return err
 }
 
 // sourceIn makes the path of a file: source relative to the configuration.

@@ -2,7 +2,6 @@ package seal
 
 import (
 	"bytes"
-	"fmt"
 	"os"
 	"strconv"
 	"strings"
@@ -19,6 +18,7 @@ import (
 //
 // One line end is cut off. There is no source on the command line, where every
 // user of the machine could read it. An empty passphrase is an error.
+// The caller says what was read: programs read passwords and tokens this way too.
 func ReadPassphrase(source string) (secret.Secret, error) {
 	kind, what, _ := strings.Cut(source, ":")
 	var data []byte
@@ -35,11 +35,11 @@ func ReadPassphrase(source string) (secret.Secret, error) {
 	}
 	defer clear(data)
 	if err != nil {
-		return secret.Secret{}, fmt.Errorf("read the passphrase: %w", err)
+		return secret.Secret{}, err
 	}
 	data = bytes.TrimSuffix(bytes.TrimSuffix(data, []byte("\n")), []byte("\r"))
 	if len(data) == 0 {
-		return secret.Secret{}, fmt.Errorf("read the passphrase from %s: %w", source, errorf(ConfigBad, "it is empty"))
+		return secret.Secret{}, errorf(ConfigBad, "%s is empty", source)
 	}
 	return secret.New(data), nil
 }
