@@ -2,17 +2,9 @@ package mqttlink
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"errors"
-	"math/big"
 	"net"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -165,65 +157,16 @@ func TestNobodyListens(t *testing.T) {
 	}
 }
 
-// authority issues certificates for a test.
-type authority struct {
-	t    *testing.T
-	dir  string
-	key  *ecdsa.PrivateKey
-	cert *x509.Certificate
-}
-
-func newAuthority(t *testing.T) *authority {
+// clientTLS trusts the authority and shows a certificate of user, or none.
+func clientTLS(t *testing.T, a *brokertest.Authority, user string) *tls.Config {
 	t.Helper()
-	a := &authority{t: t, dir: t.TempDir()}
-	a.issue("ca")
-	return a
-}
-
-// issue writes name.crt and name.key; the first one issued signs the others.
-func (a *authority) issue(name string) (certFile, keyFile string) {
-	a.t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: name},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, BasicConstraintsValid: true, IsCA: a.key == nil,
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageServerAuth},
-	}
-	if a.key == nil {
-		a.key, a.cert, template.ExtKeyUsage = key, template, nil
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, a.cert, &key.PublicKey, a.key)
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	secret, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	certFile, keyFile = filepath.Join(a.dir, name+".crt"), filepath.Join(a.dir, name+".key")
-	for path, block := range map[string]*pem.Block{
-		certFile: {Type: "CERTIFICATE", Bytes: der}, keyFile: {Type: "PRIVATE KEY", Bytes: secret},
-	} {
-		if err := os.WriteFile(path, pem.EncodeToMemory(block), 0o600); err != nil {
-			a.t.Fatal(err)
-		}
-	}
-	return certFile, keyFile
-}
-
-func (a *authority) client(name string) *tls.Config {
-	a.t.Helper()
 	cert, key := "", ""
-	if name != "" {
-		cert, key = a.issue(name)
+	if user != "" {
+		cert, key = a.Client(user)
 	}
-	cfg, err := LoadTLS(filepath.Join(a.dir, "ca.crt"), cert, key)
+	cfg, err := LoadTLS(a.CA, cert, key)
 	if err != nil {
-		a.t.Fatal(err)
+		t.Fatal(err)
 	}
 	return cfg
 }
@@ -236,9 +179,9 @@ type tlsRow struct {
 }
 
 func TestTLS(t *testing.T) {
-	ours, foreign := newAuthority(t), newAuthority(t)
-	cert, key := ours.issue("broker")
-	for _, clientCA := range []string{"", filepath.Join(ours.dir, "ca.crt")} {
+	ours, foreign := brokertest.NewAuthority(t), brokertest.NewAuthority(t)
+	cert, key := ours.Server()
+	for _, clientCA := range []string{"", ours.CA} {
 		server, err := brokerconfig.LoadServerTLS(cert, key, clientCA)
 		if err != nil {
 			t.Fatal(err)
@@ -249,20 +192,20 @@ func TestTLS(t *testing.T) {
 		}
 		defer b.Close()
 		tests := []tlsRow{
-			{"unknown authority", b.URL(), foreign.client(""), testPassword, "not in the CA file"},
+			{"unknown authority", b.URL(), clientTLS(t, foreign, ""), testPassword, "not in the CA file"},
 			{"plain to a TLS port", strings.Replace(b.URL(), "ssl", "tcp", 1), nil, testPassword, "TLS"},
 		}
 		if clientCA == "" {
 			tests = append(tests, []tlsRow{
-				{"password", b.URL(), ours.client(""), testPassword, ""},
-				{"wrong password", b.URL(), ours.client(""), "wrong", "wrong password"},
+				{"password", b.URL(), clientTLS(t, ours, ""), testPassword, ""},
+				{"wrong password", b.URL(), clientTLS(t, ours, ""), "wrong", "wrong password"},
 			}...)
 		} else {
 			tests = append(tests, []tlsRow{
-				{"certificate", b.URL(), ours.client("up"), "", ""},
-				{"another's certificate", b.URL(), ours.client("down"), testPassword, "not authorised"},
-				{"certificate of nobody", b.URL(), ours.client("nobody"), testPassword, "not authorised"},
-				{"no certificate", b.URL(), ours.client(""), testPassword, "client certificate"},
+				{"certificate", b.URL(), clientTLS(t, ours, "up"), "", ""},
+				{"another's certificate", b.URL(), clientTLS(t, ours, "down"), testPassword, "not authorised"},
+				{"certificate of nobody", b.URL(), clientTLS(t, ours, "nobody"), testPassword, "not authorised"},
+				{"no certificate", b.URL(), clientTLS(t, ours, ""), testPassword, "client certificate"},
 			}...)
 		}
 		for _, tt := range tests {
@@ -288,14 +231,15 @@ func TestTLS(t *testing.T) {
 }
 
 func TestLoadTLSRefuses(t *testing.T) {
-	a := newAuthority(t)
-	cert, key := a.issue("x")
+	a, dir := brokertest.NewAuthority(t), t.TempDir()
+	cert, key := a.Client("x")
+	_, other := a.Server()
 	for name, files := range map[string][3]string{
-		"absent CA":             {filepath.Join(a.dir, "absent"), "", ""},
+		"absent CA":             {filepath.Join(dir, "absent"), "", ""},
 		"CA file without a CA":  {key, "", ""},
 		"certificate alone":     {"", cert, ""},
-		"key of another":        {"", cert, filepath.Join(a.dir, "ca.key")},
-		"certificate not there": {"", filepath.Join(a.dir, "absent"), key},
+		"key of another":        {"", cert, other},
+		"certificate not there": {"", filepath.Join(dir, "absent"), key},
 	} {
 		if _, err := LoadTLS(files[0], files[1], files[2]); err == nil {
 			t.Errorf("%s: no error", name)
