@@ -60,6 +60,10 @@ type pendingEnvelope struct {
 	pending  spool.Pending
 }
 
+// maxUnsettled bounds the envelopes that are sealed and not yet durable, which
+// is what a full disk finds in memory. A commit takes about 100 ms.
+const maxUnsettled = 64
+
 // fullRetry is how long the stage waits before it tries a full disk again.
 const fullRetry = time.Second
 
@@ -69,7 +73,7 @@ const fullRetry = time.Second
 func (s *sealStage) run(stop context.Context) error {
 	ctx, cancel := context.WithCancelCause(stop)
 	defer cancel(nil)
-	settling := make(chan pendingEnvelope, 256)
+	settling := make(chan pendingEnvelope, maxUnsettled)
 	settled := make(chan error, 1)
 	go func() { settled <- s.settle(ctx, cancel, settling) }()
 	err := s.collect(ctx, settling)
@@ -207,18 +211,21 @@ func (s *sealStage) offer(ctx context.Context, envelope []byte) (pending spool.P
 }
 
 // confirm waits until the envelope is durable. One that the disk refused is
-// offered again.
+// offered again, at once: the others that were refused with it wait behind it,
+// and only the first need find out that there is still no room.
 func (s *sealStage) confirm(ctx context.Context, p pendingEnvelope) error {
 	return s.keepTrying(ctx, func() error {
 		_, err := p.pending.Wait(ctx)
-		if err != nil && ctx.Err() == nil {
-			// Another copy may turn up after a restart; the hub stores one.
-			if again, e := s.spool.AppendAsync(ctx, p.envelope); e == nil {
-				p.pending = again
-			} else {
-				err = e
-			}
+		if err == nil || ctx.Err() != nil {
+			return err
 		}
+		// Another copy may turn up after a restart; the hub stores one.
+		again, err := s.spool.AppendAsync(ctx, p.envelope)
+		if err != nil {
+			return err
+		}
+		p.pending = again
+		_, err = again.Wait(ctx)
 		return err
 	}, mendable)
 }

@@ -219,8 +219,14 @@ func (s *Spool) wakeReaders() {
 
 // fullError makes a full disk ErrFull, with the cause kept.
 func fullError(err error) error {
-	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+	if noRoom(err) {
 		return fmt.Errorf("%w: %w", ErrFull, err)
 	}
 	return err
+}
+
+// noRoom reports whether err says that the disk, or the user's share of it, is
+// full.
+func noRoom(err error) bool {
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
 }

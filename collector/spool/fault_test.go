@@ -7,6 +7,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"citygrid/internal/durable"
 )
 
 // TestFaults breaks the disk in one way a row, during one append, and says what
@@ -185,6 +187,46 @@ func TestUnsavedStateKeepsTheNewestSegment(t *testing.T) {
 	s = mustOpen(t, crashed, quick())
 	if seq := mustAppend(t, s, "x"); seq != 31+1<<32 {
 		t.Errorf("sequence %d; want 2^32 above 31, for the state is lost", seq)
+	}
+	mustClose(t, s)
+}
+
+// TestFullDiskIsEmptiedToTheLastSegment: the disk takes not one more byte, all
+// records are released, and the room of the last segment must come back.
+func TestFullDiskIsEmptiedToTheLastSegment(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "spool")
+	reserve := filepath.Join(dir, reserveName)
+	full := false
+	o := quick()
+	o.writeState = func(path string, data []byte, perm os.FileMode) error {
+		if _, err := os.Stat(reserve); full && err == nil {
+			return &os.PathError{Op: "write", Path: path, Err: syscall.ENOSPC}
+		}
+		return durable.WriteFile(path, data, perm)
+	}
+	disk := &faultyDisk{}
+	o.disk = disk
+	s := mustOpen(t, dir, o)
+	last := mustAppend(t, s, "one")
+	full = true
+	disk.write = syscall.ENOSPC
+	if _, err := s.Append(t.Context(), []byte("two")); !errors.Is(err, ErrFull) {
+		t.Fatalf("append on a full disk: %v", err)
+	}
+	if err := s.Release(last); err != nil {
+		t.Errorf("release: %v", err)
+	}
+	if st := s.Stats(); st.Segments != 0 || st.Records != 0 {
+		t.Errorf("stats %+v; want no segment", st)
+	}
+	full = false
+	if seq := mustAppend(t, s, "three"); seq <= last {
+		t.Errorf("sequence %d after %d", seq, last)
+	}
+	mustClose(t, s)
+	s = mustOpen(t, dir, o)
+	if info, err := os.Stat(reserve); err != nil || info.Size() != reserveSize {
+		t.Errorf("the reserve is not made anew: %v", err)
 	}
 	mustClose(t, s)
 }

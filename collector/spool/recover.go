@@ -254,5 +254,7 @@ func (s *Spool) clean(tails []*segment) {
 	err = errors.Join(err, s.sweep())
 	if err != nil {
 		s.report(Event{Kind: Housekeeping, File: stateName, Err: err})
+		return
 	}
+	s.keepReserve()
 }

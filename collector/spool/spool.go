@@ -65,6 +65,8 @@ type Options struct {
 	Now func() time.Time
 
 	disk disk // osDisk when nil
+	// writeState replaces the state file; durable.WriteFile when nil.
+	writeState func(path string, data []byte, perm os.FileMode) error
 }
 
 // settle fills in the defaults and checks the limits.
@@ -85,6 +87,9 @@ func (o Options) settle() (Options, error) {
 	}
 	if o.disk == nil {
 		o.disk = osDisk{}
+	}
+	if o.writeState == nil {
+		o.writeState = durable.WriteFile
 	}
 	switch {
 	case o.SegmentBytes < 4<<10 || o.SegmentBytes > 1<<30:

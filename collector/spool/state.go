@@ -121,7 +121,11 @@ func (s *Spool) saveState() error {
 	content := s.currentState().encode()
 	s.dirty = false
 	s.mu.Unlock()
-	err := durable.WriteFile(filepath.Join(s.dir, stateName), content, 0o600)
+	path := filepath.Join(s.dir, stateName)
+	err := s.opts.writeState(path, content, 0o600)
+	if noRoom(err) && s.spendReserve() {
+		err = s.opts.writeState(path, content, 0o600)
+	}
 	if err != nil {
 		s.mu.Lock()
 		s.soil()
@@ -153,7 +157,9 @@ func (s *Spool) saveIfDirty() {
 	}
 	if err := s.saveState(); err != nil {
 		s.report(Event{Kind: Housekeeping, File: stateName, Err: err})
+		return
 	}
+	s.keepReserve()
 }
 
 // readState reads the file as it is; what is longer than any state is cut.
