@@ -167,6 +167,7 @@ func (h *hubProgram) run(ctx context.Context, out io.Writer) (err error) {
 	}
 	if broker != nil {
 		defer broker.Close()
+		registerBroker(h.registry, broker)
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return bundled.watch(ctx) })

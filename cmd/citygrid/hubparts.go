@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"math"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	brokerconfig "citygrid/broker-config"
 	"citygrid/hub/api"
 	"citygrid/hub/ingest"
 	"citygrid/hub/store"
@@ -72,6 +74,26 @@ func flowCounters(receiver *ingest.Receiver, writer *store.Writer) api.FlowCount
 		flow.Missing += n
 	}
 	return flow
+}
+
+// registerBroker exports how full the embedded broker's store is. When it is
+// full the broker takes nothing more and lets no subscriber in to drain it.
+func registerBroker(reg prometheus.Registerer, b *brokerconfig.Broker) {
+	c := counters.New(reg, "broker")
+	c.GaugeFunc("stored_bytes", "Messages that the embedded broker holds; alarm at 70 % of the limit.", func() float64 {
+		stored, _, err := b.Usage()
+		if err != nil {
+			return math.NaN()
+		}
+		return float64(stored)
+	})
+	c.GaugeFunc("stored_limit_bytes", "What it may hold.", func() float64 {
+		_, limit, err := b.Usage()
+		if err != nil {
+			return math.NaN()
+		}
+		return float64(limit)
+	})
 }
 
 // registerWriter exports the writer's own account of itself.
