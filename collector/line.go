@@ -109,7 +109,8 @@ func (l *lineLoop) next(now time.Time) (m *meterState, wake time.Time) {
 		c.obeyClock(now)
 		switch {
 		case c.due.After(now):
-			l.pass(c, slotAfter(now, c.Interval, c.Offset))
+			// Not beyond the slot that is still to be read (see minGap).
+			l.pass(c, earlier(slotAfter(now, c.Interval, c.Offset), slotAt(c.due, c.Interval, c.Offset)))
 			if wake.IsZero() || c.due.Before(wake) {
 				wake = c.due
 			}
@@ -146,6 +147,25 @@ func (m *meterState) obeyClock(now time.Time) {
 	}
 }
 
+// minGap is the least time between two reads of one meter. A reading is known
+// by its meter, quantity and millisecond: two answers within one, the last of a
+// slot and the first of the next, would be one point in the store.
+const minGap = 2 * time.Millisecond
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
 // pass counts the slots of m before the slot next that went by without a read.
 func (l *lineLoop) pass(m *meterState, next time.Time) {
 	n := next.Sub(m.counted) / m.Interval
@@ -169,8 +189,8 @@ func (l *lineLoop) read(ctx context.Context, m *meterState, start time.Time) {
 	if ctx.Err() != nil && len(readings) == 0 {
 		return // stopping: neither the meter's failure nor a kept slot
 	}
-	m.due = slot.Add(m.Interval)
-	m.counted = m.due
+	m.counted = slot.Add(m.Interval)
+	m.due = later(m.counted, time.Now().Add(minGap))
 	if readings, err = l.wellFormed(readings, err); len(readings) == 0 && err == nil {
 		err = errNoReadings
 	}

@@ -488,3 +488,45 @@ func TestFaultBoard(t *testing.T) {
 		t.Errorf("after clear: %d, oldest %s", total, oldest[0].Meter)
 	}
 }
+
+// TestTwoReadingsAreNeverOnePoint: the store knows a reading by its meter,
+// quantity and millisecond, so two of one meter must not share it.
+func TestTwoReadingsAreNeverOnePoint(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		// Slots lie half a millisecond off, so that one of them begins in the
+		// millisecond in which the answer of the one before came.
+		const interval, offset = time.Second, 500 * time.Microsecond
+		b := &bench{start: time.Now()}
+		out := make(chan []schemas.Reading)
+		line := Line{Name: "a", Meters: []Meter{{ID: "m", Source: brink{interval, offset}, Interval: interval, Offset: offset}}}
+		b.lineLoop = newLineLoop(line, b.start, out, testMetrics(), newFaultBoard(), silent)
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		go func() { defer close(out); b.run(ctx) }()
+		seen := make(map[time.Time]bool)
+		for readings := range out {
+			for _, r := range readings {
+				if seen[r.TakenAt] {
+					t.Errorf("two readings taken at %s", r.TakenAt)
+				}
+				seen[r.TakenAt] = true
+			}
+		}
+		if len(seen) < 18 {
+			t.Errorf("%d readings in 20 slots", len(seen))
+		}
+		b.checkCounts(t, interval)
+	})
+}
+
+// brink answers every other slot at its very end, and the next one at once.
+type brink struct{ interval, offset time.Duration }
+
+func (b brink) Read(context.Context) ([]schemas.Reading, error) {
+	now := time.Now()
+	slot := slotAt(now, b.interval, b.offset)
+	if slot.Unix()%2 == 0 {
+		time.Sleep(slot.Add(b.interval - 100*time.Microsecond).Sub(now)) // of the bubble
+	}
+	return []schemas.Reading{energy("m", 1, time.Now().Truncate(time.Millisecond))}, nil
+}
