@@ -36,7 +36,7 @@ func TestRefusalsReadAsWhatTheyAre(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
 				fake := newFake(t, tt.script)
 				cfg := fake.config()
 				cfg.Subscriptions = tt.filters
@@ -57,7 +57,7 @@ func TestRefusalsReadAsWhatTheyAre(t *testing.T) {
 }
 
 func TestOnlyTheRefusedFilterIsNamed(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
 		fake := newFake(t, script{suback: func(f string) byte {
 			if f == "b/#" {
 				return 0x80
@@ -78,7 +78,7 @@ func TestOnlyTheRefusedFilterIsNamed(t *testing.T) {
 func TestUnacknowledgedPublishesNeverCountAsDelivered(t *testing.T) {
 	for _, clean := range []bool{true, false} {
 		t.Run(fmt.Sprintf("clean session %v", clean), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
 				got := 0
 				fake := newFake(t,
 					script{publish: func(p *peer, _ *packets.PublishPacket) {
@@ -120,7 +120,7 @@ func TestUnacknowledgedPublishesNeverCountAsDelivered(t *testing.T) {
 
 // Those that were acknowledged before the loss count, the others do not.
 func TestLossInMidFlight(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
 		n := 0
 		fake := newFake(t, script{publish: func(p *peer, m *packets.PublishPacket) {
 			if n++; n <= 7 {
@@ -149,7 +149,7 @@ func TestLossInMidFlight(t *testing.T) {
 }
 
 func TestStuckBrokerIsLeftAfterPubackTimeout(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
 		fake := newFake(t, script{publish: func(*peer, *packets.PublishPacket) {}})
 		runUntil(t, fake.config(), func(ctx context.Context, c *Conn) error {
 			began := time.Now()
@@ -171,7 +171,7 @@ func TestStuckBrokerIsLeftAfterPubackTimeout(t *testing.T) {
 }
 
 func TestSlowProgressIsNoStuckBroker(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
 		fake := newFake(t, script{publish: func(p *peer, m *packets.PublishPacket) {
 			time.AfterFunc(time.Duration(m.MessageID)*10*time.Second, func() { p.puback(m.MessageID) })
 		}})
@@ -192,7 +192,7 @@ func TestSlowProgressIsNoStuckBroker(t *testing.T) {
 }
 
 func TestWindowBoundsThePublishes(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
 		fake := newFake(t, script{publish: func(*peer, *packets.PublishPacket) {}})
 		cfg := fake.config()
 		cfg.Window = 2
@@ -213,7 +213,7 @@ func TestWindowBoundsThePublishes(t *testing.T) {
 }
 
 func TestImpossiblePublishLeavesTheLinkAlone(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
 		fake := newFake(t, script{})
 		runUntil(t, fake.config(), func(ctx context.Context, c *Conn) error {
 			for _, topic := range []string{"", "a/+", "a/#"} {
@@ -237,7 +237,7 @@ func TestImpossiblePublishLeavesTheLinkAlone(t *testing.T) {
 // sends it before it answers the SUBSCRIBE.
 func TestBacklogBeforeSubackArrivesWholeAndInOrder(t *testing.T) {
 	const backlog = 3000
-	synctest.Test(t, func(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
 		fake := newFake(t, script{connected: func(p *peer) {
 			for i := range backlog {
 				_ = p.message(uint16(i+1), fmt.Sprintf("a/%d", i), make([]byte, 100))
@@ -268,7 +268,7 @@ func TestBacklogBeforeSubackArrivesWholeAndInOrder(t *testing.T) {
 // A session that takes nothing must not keep the loss of its link from being
 // noticed, nor acknowledge anything.
 func TestFullInboxDoesNotHideTheLoss(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
 		stop := make(chan struct{})
 		fake := newFake(t, script{deaf: true, connected: func(p *peer) {
 			go func() {
@@ -296,7 +296,7 @@ func TestFullInboxDoesNotHideTheLoss(t *testing.T) {
 }
 
 func TestMessagesCloseWithTheLinkAndLateAcksAreHarmless(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
 		fake := newFake(t, script{connected: func(p *peer) { _ = p.message(9, "a/b", []byte("x")) }})
 		runUntil(t, fake.config(), func(_ context.Context, c *Conn) error {
 			m := <-c.Messages()
@@ -319,7 +319,7 @@ func TestMessagesCloseWithTheLinkAndLateAcksAreHarmless(t *testing.T) {
 }
 
 func TestLastWordAndGoodbye(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
 		fake := newFake(t, script{})
 		ctx, cancel := context.WithCancel(t.Context())
 		err := Run(ctx, fake.config(), func(ctx context.Context, c *Conn) error {
@@ -343,7 +343,7 @@ func TestLastWordAndGoodbye(t *testing.T) {
 }
 
 func TestAttemptsAreSpacedByTheBackoff(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
 		fake := newFake(t, script{connack: 3})
 		cfg := fake.config()
 		cfg.Backoff = Backoff{Min: time.Second, Max: 8 * time.Second}
@@ -364,7 +364,7 @@ func TestAttemptsAreSpacedByTheBackoff(t *testing.T) {
 }
 
 func TestBackoffStartsAgainAfterALongLink(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
 		fake := newFake(t, script{connack: 3}, script{connack: 3}, script{}, script{})
 		cfg := fake.config()
 		cfg.Backoff = Backoff{Min: time.Second, Max: 8 * time.Second}
@@ -391,7 +391,7 @@ func TestBackoffStartsAgainAfterALongLink(t *testing.T) {
 }
 
 func TestCancelledWhileTheBrokerSaysNothing(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
 		hold := make(chan struct{})
 		fake := newFake(t, script{connected: func(*peer) { <-hold }})
 		cfg := fake.config()
@@ -407,5 +407,20 @@ func TestCancelledWhileTheBrokerSaysNothing(t *testing.T) {
 		}
 		close(hold)
 		fake.wait.Wait()
+	})
+}
+
+// inBubble runs a test on a clock of its own. A connection that is lost leaves
+// its goodbye to the client library, which takes goodbyeTime at most; the
+// bubble's clock stands still once the test has returned, so that time passes
+// before.
+func inBubble(t *testing.T, test func(*testing.T)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		defer func() {
+			time.Sleep(2 * goodbyeTime) // of the bubble
+			synctest.Wait()
+		}()
+		test(t)
 	})
 }
