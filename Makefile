@@ -61,6 +61,24 @@ lint: bin/staticcheck
 bench: bin/influxd
 	$(GO) test -run '^$$' -bench . -benchmem ./schemas/... ./adapters/... ./collector/... ./hub/... ./simulators/...
 
+## soak: ten million values through every kind of line and fault, each held against the oracle (SOAK_ARGS="--values 1000000")
+SOAK_FAULTS := late=0.1%,split=0.5%,torn=0.1%,duplicate=0.5%,wrong-unit=0.2%,wrong-slave=0.2%,wrong-checksum=0.2%,busy=0.2%,failure=0.2%,gateway-timeout=0.2%,exception=0.2%,slow=0.2%,reboot=0.02%,noise=0.5%,same-address=0.2%,echo=0.2%,dead=1%,reset=5%,swap=5%,clock-jump=5%,glitch=0.1%,late-by=700ms,slow-by=50ms,reboot-for=1s
+.PHONY: soak
+soak: bin/citygrid
+	bin/citygrid soak --meters 960 --per-gateway 10 --serial-lines 40 --stream-lines 40 --per-line 4 --baud -1 --turnaround 1ms \
+	  --step 50ms --values 10000000 --faults $(SOAK_FAULTS) --json soak.json $(SOAK_ARGS)
+
+## bench-peers: reading beside Telegraf v1.39.3 on the same simulated meters; builds it first (PEERS_ARGS="--each 15s")
+.PHONY: bench-peers
+bench-peers: bin/citygrid bin/collector bin/telegraf
+	bin/citygrid bench-peers --json bench-peers.json $(PEERS_ARGS)
+
+# The parts of Telegraf that the comparison uses; about two minutes, once.
+TELEGRAF := 1.39.3
+bin/telegraf:
+	GOBIN=$(CURDIR)/bin CGO_ENABLED=0 $(GO) install -tags "custom,inputs.modbus,outputs.file,outputs.discard,serializers.influx" \
+	  -ldflags "-s -w -X github.com/influxdata/telegraf/internal.Version=$(TELEGRAF)" github.com/influxdata/telegraf/cmd/telegraf@v$(TELEGRAF)
+
 ## fuzz: run every fuzz target for FUZZTIME (default 20s) each
 FUZZTIME ?= 20s
 .PHONY: fuzz
@@ -108,6 +126,9 @@ packages:
 	@missing=""; \
 	command -v mosquitto >/dev/null || [ -x /usr/sbin/mosquitto ] || missing="$$missing mosquitto"; \
 	command -v chromium  >/dev/null || missing="$$missing chromium fonts-wqy-microhei"; \
+	command -v mbpoll    >/dev/null || missing="$$missing mbpoll"; \
+	/usr/bin/python3 -c 'import pymodbus' 2>/dev/null || missing="$$missing python3-pymodbus"; \
+	ls /usr/lib/*/libmodbus.so.5 >/dev/null 2>&1 || missing="$$missing libmodbus5"; \
 	if [ -n "$$missing" ]; then \
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	    echo "installing Debian packages for the tests:$$missing"; \

@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"citygrid/schemas"
 )
@@ -28,6 +29,35 @@ type Source interface {
 	// for the first that failed. A reading that was returned is never wrong
 	// because another request failed. Read returns soon after ctx is done.
 	Read(ctx context.Context) ([]schemas.Reading, error)
+}
+
+// Clocked is a Source whose meter has a clock that can be read.
+type Clocked interface {
+	// ReadClock returns what the meter's clock showed and the moment at which
+	// its answer had arrived, both UTC (the time zone of the meter's clock is
+	// the driver's business). The difference, less the half of the exchange, is
+	// its drift. Errors are those of Source.Read.
+	ReadClock(ctx context.Context) (meter, at time.Time, err error)
+}
+
+// Keeper is a Source whose meter keeps dated readings in its own memory.
+type Keeper interface {
+	// Kept says how many records of that origin the meter keeps: the days of
+	// schemas.DailyFreeze, the months of schemas.MonthlyFreeze, the points of
+	// schemas.LoadRecord; 0 for none. It asks nothing of the meter.
+	Kept(schemas.Origin) int
+	// ReadKept reads record n of that origin, counted back from the newest,
+	// which is 1. Its readings carry the origin, and as TakenAt the moment of
+	// the meter's record. A record that the meter does not hold (yet) is no
+	// reading and no error. Errors are those of Source.Read.
+	ReadKept(ctx context.Context, origin schemas.Origin, n int) ([]schemas.Reading, error)
+}
+
+// Identified is a Source whose meter tells who it is.
+type Identified interface {
+	// ReadSerial returns the meter's own serial number as its display or plate
+	// shows it, in capitals without blanks. Errors are those of Source.Read.
+	ReadSerial(ctx context.Context) (string, error)
 }
 
 // Class says what a failed read means for the schedule.
@@ -78,12 +108,16 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// ClassOf returns the class of err: that of the *Error in its chain, else
-// Transient.
+// ClassOf returns the class of err: that of the *Error in its chain, else what
+// an error in it says by its method Class, else Transient.
 func ClassOf(err error) Class {
 	var e *Error
 	if errors.As(err, &e) {
 		return e.Class
+	}
+	var own interface{ Class() Class }
+	if errors.As(err, &own) {
+		return own.Class()
 	}
 	return Transient
 }

@@ -7,7 +7,9 @@
 //	broker --receipts-> publisher --release-> spool
 //
 // Nothing counts as read before it is on disk, and nothing leaves the disk
-// before the hub has said that it is in the store.
+// before the hub has said that it is in the store. What a line knows of its
+// meters (baselines of the verdicts, records read from their memory) is kept in
+// meters.state, which never runs ahead of the spool.
 package collector
 
 import (
@@ -61,7 +63,8 @@ type Collector struct {
 	spool   *spool.Spool
 	unlock  func() error
 	metrics *metrics
-	faults  *faultBoard
+	board   *board
+	memory  *memory
 	pub     *publisher
 	started time.Time
 	statusS *seal.Sealer
@@ -84,7 +87,7 @@ func Open(o Options) (*Collector, error) {
 	c := &Collector{
 		o: o, id: o.Bundle.Collector, area: o.Bundle.Area,
 		boots:  bootCounter{path: filepath.Join(o.DataDir, "boot")},
-		unlock: unlock, metrics: newMetrics(o.Registry), faults: newFaultBoard(), started: time.Now(),
+		unlock: unlock, metrics: newMetrics(o.Registry), board: newBoard(), started: time.Now(),
 	}
 	if err := c.open(); err != nil {
 		return nil, errors.Join(err, unlock())
@@ -119,6 +122,8 @@ func (c *Collector) outfit() error {
 		return err
 	}
 	registerSpool(o.Registry, c.spool)
+	o.Registry.MustRegister(newMeterSeries(c.board))
+	c.memory = openMemory(filepath.Join(o.DataDir, "meters.state"), o.Log, time.Now())
 	c.pub = &publisher{
 		id: c.id, area: c.area, spool: c.spool, opener: opener, status: c.sealedStatus,
 		metrics: c.metrics, log: o.Log, sent: make(map[envelopeKey]*unconfirmed), room: make(chan struct{}, 1),
@@ -177,11 +182,12 @@ func (c *Collector) Run(ctx context.Context) error {
 	readings := make(chan []schemas.Reading, len(c.o.Lines))
 	sealed := make(chan error, 1)
 	go func() { sealed <- c.sealStage(readings).run(sealing) }()
-	var lines sync.WaitGroup
-	for _, l := range c.o.Lines {
-		loop := newLineLoop(l, c.started, readings, c.metrics, c.faults, c.o.Log)
+	loops := c.lineLoops(readings)
+	var lines, keeping sync.WaitGroup
+	for _, loop := range loops {
 		lines.Go(func() { loop.run(ctx) })
 	}
+	keeping.Go(func() { c.memory.keep(ctx, loops, c.durableValues) })
 
 	select {
 	case <-ctx.Done():
@@ -193,9 +199,22 @@ func (c *Collector) Run(ctx context.Context) error {
 	stop() // after a fault, too, the time to drain begins now
 	go func() { lines.Wait(); close(readings) }()
 	err := errors.Join(<-sealed, unsealed(readings))
+	keeping.Wait()
+	c.memory.save(sealing, loops, c.durableValues)
 	c.waitEmpty(drain)
 	stopLink()
 	return errors.Join(err, <-linked)
+}
+
+// lineLoops makes the loops of the lines, with what is remembered of their
+// meters.
+func (c *Collector) lineLoops(out chan<- []schemas.Reading) (loops []*lineLoop) {
+	for _, l := range c.o.Lines {
+		loop := newLineLoop(l, c.started, out, c.metrics, c.board, c.o.Log)
+		c.memory.recall(loop)
+		loops = append(loops, loop)
+	}
+	return loops
 }
 
 // sealWithin is the least time that a stop leaves for making durable what was
@@ -299,10 +318,11 @@ func (c *Collector) sealedStatus() ([]byte, error) {
 func (c *Collector) Status() schemas.Status {
 	s := c.Summary()
 	stats := c.spool.Stats()
-	failing, total := c.faults.list()
+	now := time.Now().UTC().Truncate(time.Millisecond)
+	failing, total := c.board.list()
 	return schemas.Status{
 		Collector: c.id, Area: c.area, Version: c.o.Version,
-		At:           time.Now().UTC().Truncate(time.Millisecond),
+		At:           now,
 		StartedAt:    c.started.UTC().Truncate(time.Millisecond),
 		ReadsPlanned: s.ReadsDone + s.ReadsFailed + s.ReadsMissed + s.ReadsSkipped,
 		ReadsDone:    s.ReadsDone, ReadsFailed: s.ReadsFailed, ReadsMissed: s.ReadsMissed + s.ReadsSkipped,
@@ -311,6 +331,7 @@ func (c *Collector) Status() schemas.Status {
 		SpoolRecords: uint64(stats.Records), SpoolBytes: uint64(stats.Bytes), SpoolQuota: uint64(stats.Quota),
 		SpoolFull:    counters.Level(c.metrics.full) > 0,
 		FailingTotal: uint32(total), Failing: failing,
+		Health: c.board.worst(now),
 	}
 }
 

@@ -9,19 +9,36 @@ import (
 	"citygrid/schemas"
 )
 
-// faultBoard holds, for each meter whose last read failed, since when and why.
-// It feeds the status message.
-type faultBoard struct {
+// board holds what the status message says of the meters: for each whose last
+// read failed, since when and why, and the account of every meter.
+type board struct {
 	mu     sync.Mutex
 	faults map[schemas.MeterID]schemas.MeterFault
+	health []*meterHealth
 }
 
-func newFaultBoard() *faultBoard {
-	return &faultBoard{faults: make(map[schemas.MeterID]schemas.MeterFault)}
+func newBoard() *board {
+	return &board{faults: make(map[schemas.MeterID]schemas.MeterFault)}
+}
+
+// meter adds a meter and returns its account.
+func (b *board) meter(id schemas.MeterID) *meterHealth {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	h := &meterHealth{id: id}
+	b.health = append(b.health, h)
+	return h
+}
+
+// all returns the accounts of all meters. The list does not change.
+func (b *board) all() []*meterHealth {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.health[:len(b.health):len(b.health)]
 }
 
 // set notes a failure; the time of the first in a row stays.
-func (b *faultBoard) set(id schemas.MeterID, at time.Time, err error) {
+func (b *board) set(id schemas.MeterID, at time.Time, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	f, known := b.faults[id]
@@ -33,7 +50,7 @@ func (b *faultBoard) set(id schemas.MeterID, at time.Time, err error) {
 }
 
 // clear forgets the meter's failure.
-func (b *faultBoard) clear(id schemas.MeterID) {
+func (b *board) clear(id schemas.MeterID) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	delete(b.faults, id)
@@ -41,7 +58,7 @@ func (b *faultBoard) clear(id schemas.MeterID) {
 
 // list returns the oldest failures, schemas.MaxFailing at most, and the count
 // of all.
-func (b *faultBoard) list() (oldest []schemas.MeterFault, total int) {
+func (b *board) list() (oldest []schemas.MeterFault, total int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, f := range b.faults {

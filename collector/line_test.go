@@ -23,17 +23,25 @@ type bench struct {
 	given []schemas.Reading // what came out, in order
 }
 
-// runLine reads sources every interval for the given time and then stops. The
-// bubble fails the test when a goroutine is left.
+// runLine reads sources every interval for the given time and then stops.
 func runLine(interval, span time.Duration, sources ...*scripted) *bench {
-	b := &bench{start: time.Now()}
 	line := Line{Name: "a"}
 	for i, s := range sources {
 		s.id = schemas.MeterID(fmt.Sprintf("m%d", i))
 		line.Meters = append(line.Meters, Meter{ID: s.id, Source: s, Interval: interval})
 	}
+	return runBench(line, span)
+}
+
+// runBench reads a line for the given time and then stops. The bubble fails the
+// test when a goroutine is left. prepare may change the loop before it runs.
+func runBench(line Line, span time.Duration, prepare ...func(*lineLoop)) *bench {
+	b := &bench{start: time.Now()}
 	out := make(chan []schemas.Reading)
-	b.lineLoop = newLineLoop(line, b.start, out, testMetrics(), newFaultBoard(), silent)
+	b.lineLoop = newLineLoop(line, b.start, out, testMetrics(), newBoard(), silent)
+	for _, p := range prepare {
+		p(b.lineLoop)
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), span)
 	defer cancel()
 	go func() { defer close(out); b.run(ctx) }()
@@ -56,11 +64,11 @@ func (b *bench) checkCounts(t *testing.T, interval time.Duration) {
 	var want uint64
 	now := time.Now()
 	for _, c := range b.meters {
-		want += uint64(c.counted.Sub(slotAfter(b.start, interval, c.Offset)) / interval)
+		want += uint64(c.counted.time().Sub(slotAfter(b.start, interval, c.Offset)) / interval)
 		// At most the slots under way, of the read that the stop cut short and
 		// of those that waited behind it, are open.
-		if c.counted.After(slotAfter(now, interval, c.Offset)) {
-			t.Errorf("%s: slots up to %s are counted at %s", c.ID, c.counted, now)
+		if c.counted.time().After(slotAfter(now, interval, c.Offset)) {
+			t.Errorf("%s: slots up to %s are counted at %s", c.ID, c.counted.time(), now)
 		}
 	}
 	if got != want {
@@ -124,7 +132,7 @@ func TestHealthyMetersKeepTheirSlots(t *testing.T) {
 		if len(b.given) != 3600 {
 			t.Errorf("%d readings, want 3600", len(b.given))
 		}
-		if _, total := b.faults.list(); total != 4 {
+		if _, total := b.board.list(); total != 4 {
 			t.Errorf("%d meters are said to fail, want 4", total)
 		}
 	})
@@ -166,7 +174,7 @@ func TestMeterThatComesBack(t *testing.T) {
 				if want := int(slotAt(end, interval, 0).Sub(slotAt(first, interval, 0))/interval) + 1; n != want {
 					t.Errorf("%d readings after the return, want one a slot: %d", n, want)
 				}
-				if _, total := b.faults.list(); total != 0 {
+				if _, total := b.board.list(); total != 0 {
 					t.Error("a meter that answers is still said to fail")
 				}
 				b.checkCounts(t, interval)
@@ -228,13 +236,13 @@ func TestTurns(t *testing.T) {
 		{"nothing is due", []int{-3}, []int{-2}, 60, ""},
 	}
 	for _, tt := range tests {
-		l := newLineLoop(Line{}, now, nil, testMetrics(), newFaultBoard(), silent)
-		l.probed = ago(tt.probed)
+		l := newLineLoop(Line{}, now, nil, testMetrics(), newBoard(), silent)
+		l.probed = instantOf(ago(tt.probed))
 		add := func(kind string, fails int, due []int) {
 			for i, d := range due {
 				id := schemas.MeterID(fmt.Sprint(kind, i))
 				l.meters = append(l.meters, &meterState{
-					Meter: Meter{ID: id, Interval: 10 * time.Second}, fails: fails, due: ago(d), counted: ago(d),
+					Meter: Meter{ID: id, Interval: 10 * time.Second}, fails: fails, due: instantOf(ago(d)), counted: instantOf(ago(d)),
 				})
 			}
 		}
@@ -263,14 +271,14 @@ func TestPartialAnswersKeepAMeterHealthy(t *testing.T) {
 		if done, failed := counters.Count(b.metrics.done), counters.Count(b.metrics.failed(adapters.Config)); done != 0 || failed != 30 {
 			t.Errorf("done %d, failed %d, want 0 and 30", done, failed)
 		}
-		faults, total := b.faults.list()
+		faults, total := b.board.list()
 		if total != 1 || !strings.Contains(faults[0].Error, "a config fault") || !faults[0].Since.Equal(at("2000-01-01T00:00:10.001Z")) {
 			t.Errorf("faults %+v", faults)
 		}
 		b.checkCounts(t, interval)
 
 		b = runLine(interval, 10*time.Minute, s)
-		if _, total := b.faults.list(); total != 0 {
+		if _, total := b.board.list(); total != 0 {
 			t.Error("a whole answer does not clear the fault")
 		}
 	})
@@ -352,7 +360,7 @@ func TestWhatWasReadBeforeTheStopIsHandedOn(t *testing.T) {
 		asked := make(chan struct{})
 		out := make(chan []schemas.Reading)
 		line := Line{Meters: []Meter{{ID: "m", Source: handOver{asked}, Interval: time.Second}}}
-		l := newLineLoop(line, time.Now(), out, testMetrics(), newFaultBoard(), silent)
+		l := newLineLoop(line, time.Now(), out, testMetrics(), newBoard(), silent)
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan struct{})
 		go func() { defer close(ended); l.run(ctx) }()
@@ -370,7 +378,7 @@ func TestAReadCutShortByTheStopIsNoFailure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &scripted{cost: time.Minute}
 		b := runLine(10*time.Second, 30*time.Second, s)
-		if _, total := b.faults.list(); total != 0 || counters.Count(b.metrics.failed(adapters.Transient)) != 0 {
+		if _, total := b.board.list(); total != 0 || counters.Count(b.metrics.failed(adapters.Transient)) != 0 {
 			t.Error("the stop is counted as the meter's failure")
 		}
 		if len(s.began) != 1 || len(b.given) != 0 {
@@ -407,7 +415,7 @@ func TestMalformedReadingsAreLeftOut(t *testing.T) {
 			out := make(chan []schemas.Reading, 1)
 			given := len(tt.readings)
 			line := Line{Meters: []Meter{{ID: "m", Source: broken{tt.readings}, Interval: time.Second}}}
-			l := newLineLoop(line, taken, out, testMetrics(), newFaultBoard(), silent)
+			l := newLineLoop(line, taken, out, testMetrics(), newBoard(), silent)
 			l.read(t.Context(), l.meters[0], taken.Add(time.Second))
 			close(out)
 			if got := <-out; len(got) != tt.kept {
@@ -416,7 +424,7 @@ func TestMalformedReadingsAreLeftOut(t *testing.T) {
 			if n := counters.Count(l.metrics.refused); n != uint64(given-tt.kept) {
 				t.Errorf("%d are counted as refused, want %d", n, given-tt.kept)
 			}
-			faults, total := l.faults.list()
+			faults, total := l.board.list()
 			if tt.fault == "" && total != 0 || tt.fault != "" && (total != 1 || !strings.Contains(faults[0].Error, tt.fault)) {
 				t.Errorf("faults %+v, want %q", faults, tt.fault)
 			}
@@ -433,12 +441,12 @@ func TestClockIsSet(t *testing.T) {
 	start := at("2026-01-01T12:00:00Z")
 	for _, fails := range []int{0, 20} {
 		line := Line{Meters: []Meter{{ID: "m", Source: broken{}, Interval: time.Minute}}}
-		l := newLineLoop(line, start, nil, testMetrics(), newFaultBoard(), silent)
+		l := newLineLoop(line, start, nil, testMetrics(), newBoard(), silent)
 		m := l.meters[0]
 		m.fails = fails
-		m.due = start.Add(backOff(max(fails, 1), time.Minute))
-		m.counted = start.Add(time.Minute)
-		due := m.due
+		m.due = instantOf(start.Add(backOff(max(fails, 1), time.Minute)))
+		m.counted = instantOf(start.Add(time.Minute))
+		due := m.due.time()
 		if got, wake := l.next(start.Add(-5 * time.Millisecond)); got != nil || !wake.Equal(due) {
 			t.Errorf("fails %d: after a nudge of 5 ms: %v, wake %s, want %s", fails, got, wake, due)
 		}
@@ -454,7 +462,7 @@ func TestClockIsSet(t *testing.T) {
 		if got, _ = l.next(start); got != m {
 			t.Errorf("fails %d: nothing to read after the clock was set forward", fails)
 		}
-		l.pass(m, start)
+		l.pass(m, start, start)
 		if n := counters.Count(l.metrics.missed) + counters.Count(l.metrics.skipped); n != 24*60-1 {
 			t.Errorf("fails %d: %d slots counted, want %d", fails, n, 24*60-1)
 		}
@@ -469,7 +477,7 @@ func TestLineWithoutMetersEnds(t *testing.T) {
 }
 
 func TestFaultBoard(t *testing.T) {
-	b := newFaultBoard()
+	b := newBoard()
 	t0 := at("2026-01-01T00:00:00.0005Z")
 	for i := range schemas.MaxFailing + 5 {
 		b.set(schemas.MeterID(fmt.Sprintf("m%03d", i)), t0.Add(time.Duration(i)*time.Minute), errors.New("first"))
@@ -499,7 +507,7 @@ func TestTwoReadingsAreNeverOnePoint(t *testing.T) {
 		b := &bench{start: time.Now()}
 		out := make(chan []schemas.Reading)
 		line := Line{Name: "a", Meters: []Meter{{ID: "m", Source: brink{interval, offset}, Interval: interval, Offset: offset}}}
-		b.lineLoop = newLineLoop(line, b.start, out, testMetrics(), newFaultBoard(), silent)
+		b.lineLoop = newLineLoop(line, b.start, out, testMetrics(), newBoard(), silent)
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 		defer cancel()
 		go func() { defer close(out); b.run(ctx) }()

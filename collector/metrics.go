@@ -18,6 +18,9 @@ type metrics struct {
 	strayReceipts, refusedReceipts prometheus.Counter
 	sessions                       prometheus.Counter
 	full                           prometheus.Gauge
+	// Of the meters' own records: values read, reads that failed, and records
+	// that no meter keeps any more.
+	records, recordsFailed, recordsLost prometheus.Counter
 }
 
 // failureClasses are the labels of reads_failed_total.
@@ -44,6 +47,9 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		refusedReceipts: set.Counter("receipts_refused_total", "Receipts that did not open or decode."),
 		sessions:        set.Counter("broker_sessions_total", "Connections to the broker."),
 		full:            set.Gauge("spool_full", "1 while reading has stopped because the spool or the disk is full."),
+		records:         set.Counter("record_values_read_total", "Values read from the meters' own memory."),
+		recordsFailed:   set.Counter("records_failed_total", "Reads of a meter's own memory that failed in whole or in part."),
+		recordsLost:     set.Counter("records_missing_total", "Daily, monthly and load records that the meter no longer keeps."),
 		failures: set.CounterVec("reads_failed_total", "Meter reads that failed in whole or in part, by class.",
 			"class", classes...),
 	}

@@ -292,7 +292,7 @@ func TestStatusOpensAtTheHub(t *testing.T) {
 	c := mustOpen(t, w.options())
 	c.pub.statusEvery = 5 * time.Millisecond
 	put(t, c, 3)
-	c.faults.set("m7", at("2026-01-01T00:00:00Z"), errors.New("no answer"))
+	c.board.set("m7", at("2026-01-01T00:00:00Z"), errors.New("no answer"))
 	c.metrics.done.Add(4)
 	c.metrics.skipped.Add(2)
 	start(t, c)

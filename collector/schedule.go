@@ -2,6 +2,16 @@ package collector
 
 import "time"
 
+// instant is a moment in nanoseconds since the Unix epoch: the line loop looks at
+// every meter's next slot before each read, and time.Time compares slowly. Zero
+// stands for none.
+type instant int64
+
+func instantOf(t time.Time) instant           { return instant(t.UnixNano()) }
+func (i instant) time() time.Time             { return time.Unix(0, int64(i)).UTC() }
+func (i instant) add(d time.Duration) instant { return i + instant(d) }
+func (i instant) sub(j instant) time.Duration { return time.Duration(i - j) }
+
 // slotAt returns the latest slot of a schedule that is not after t. Slots lie
 // at whole multiples of interval since the Unix epoch, plus offset, so that
 // every collector of a city reads "quarter past" at quarter past, whatever the

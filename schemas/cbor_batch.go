@@ -43,6 +43,7 @@ const (
 	groupMeter = iota + 1
 	groupTakenAt
 	groupReadings
+	groupOrigin // left out for live readings
 )
 
 const (
@@ -56,7 +57,8 @@ const (
 var (
 	batchFields = fieldTable{keyVersion: "format", batchCollector: "collector", batchArea: "area",
 		batchSealedAt: "sealed_at", batchGroups: "groups"}
-	groupFields = fieldTable{groupMeter: "meter", groupTakenAt: "taken_at", groupReadings: "readings"}
+	groupFields = fieldTable{groupMeter: "meter", groupTakenAt: "taken_at", groupReadings: "readings",
+		groupOrigin: "origin"}
 	// A reading carries no meter and no moment: they are its group's.
 	readingFields = fieldTable{readingQuantity: "quantity", readingUnit: "unit", readingQuality: "quality",
 		readingReason: "reason", readingValue: "value"}
@@ -71,8 +73,8 @@ const (
 
 // EncodeBatch appends the wire form of b to dst and returns the longer slice.
 // It refuses a batch that Validate refuses and then returns dst unchanged.
-// Equal batches have equal bytes. Neighbouring readings of one meter at one
-// moment share a group, so that the meter and the moment are written once.
+// Equal batches have equal bytes. Neighbouring readings of one meter, moment
+// and origin share a group, so that these are written once.
 func EncodeBatch(dst []byte, b *Batch) ([]byte, error) {
 	if err := b.Validate(); err != nil {
 		return dst, fmt.Errorf("encode batch: %w", err)
@@ -92,7 +94,9 @@ func EncodeBatch(dst []byte, b *Batch) ([]byte, error) {
 }
 
 // sameGroup reports whether two neighbours belong to one group.
-func sameGroup(a, b *Reading) bool { return a.Meter == b.Meter && a.TakenAt.Equal(b.TakenAt) }
+func sameGroup(a, b *Reading) bool {
+	return a.Meter == b.Meter && a.TakenAt.Equal(b.TakenAt) && a.Origin == b.Origin
+}
 
 // groupLen returns how many of the first readings form one group. A group is
 // as long as it can be; otherwise one batch would have several encodings.
@@ -113,12 +117,20 @@ func countGroups(rs []Reading) int {
 }
 
 func appendGroup(dst []byte, rs []Reading) []byte {
-	dst = cbor.AppendHead(dst, cbor.Map, 3)
+	live := rs[0].Origin == Live
+	fields := uint64(4)
+	if live {
+		fields = 3
+	}
+	dst = cbor.AppendHead(dst, cbor.Map, fields)
 	dst = cbor.AppendText(appendUint(dst, groupMeter), rs[0].Meter)
 	dst = appendTime(appendUint(dst, groupTakenAt), rs[0].TakenAt)
 	dst = cbor.AppendHead(appendUint(dst, groupReadings), cbor.Array, uint64(len(rs)))
 	for i := range rs {
 		dst = appendReading(dst, &rs[i])
+	}
+	if !live {
+		dst = cbor.AppendText(appendUint(dst, groupOrigin), rs[0].Origin)
 	}
 	return dst
 }
@@ -184,23 +196,47 @@ func (b *Batch) decodeGroup(d *decoder, i int) error {
 	if m.err == nil && n == 0 {
 		m.fail(groupReadings, errors.New("empty"))
 	}
-	if k := len(b.Readings); m.err == nil && k > 0 && sameGroup(&b.Readings[k-1], &first) {
-		m.err = &FieldError{Problem: "same meter and taken_at as the group before it; they must be one group"}
-	}
 	if m.err != nil {
 		return at(fmt.Sprintf("groups[%d]", i), m.err)
 	}
+	start := len(b.Readings)
 	for range n {
-		r := first
-		if err := decodeReading(d, &r); err != nil {
-			return at(fmt.Sprintf("readings[%d]", len(b.Readings)), err)
+		k := len(b.Readings)
+		b.Readings = append(b.Readings, first)
+		if err := decodeReading(d, &b.Readings[k]); err != nil {
+			return at(fmt.Sprintf("readings[%d]", k), err)
 		}
-		b.Readings = append(b.Readings, r)
+	}
+	if m.has(groupOrigin) {
+		origin := m.origin()
+		for k := start; k < len(b.Readings); k++ {
+			b.Readings[k].Origin = origin
+		}
 	}
 	if err := m.close(); err != nil {
 		return at(fmt.Sprintf("groups[%d]", i), err)
 	}
+	if start > 0 && sameGroup(&b.Readings[start-1], &b.Readings[start]) {
+		return &FieldError{Field: fmt.Sprintf("groups[%d]", i), Problem: "same meter, taken_at and origin as the group before it; they must be one group"}
+	}
 	return nil
+}
+
+// origin reads the value of an origin's field, whose key has been read. The
+// name comes from the table.
+func (m *mapReader) origin() Origin {
+	s, err := m.d.bytes(cbor.Text, maxName)
+	if err == nil && len(s) == 0 {
+		err = errors.New("empty; leave the field out for live readings")
+	}
+	m.fail(groupOrigin, err)
+	for _, known := range originTable {
+		if string(known) == string(s) {
+			return known
+		}
+	}
+	m.fail(groupOrigin, fmt.Errorf("unknown origin %q", s))
+	return Live
 }
 
 // meter returns id as a string, the one of the last reading where they are

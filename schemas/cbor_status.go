@@ -1,7 +1,9 @@
 package schemas
 
 import (
+	"errors"
 	"fmt"
+	"time"
 
 	"citygrid/internal/cbor"
 )
@@ -26,12 +28,21 @@ const (
 	statusSpoolFull
 	statusFailingTotal
 	statusFailing
+	statusHealth // left out when there is none
 )
 
 const (
 	faultMeter = iota + 1
 	faultSince
 	faultError
+)
+
+const (
+	healthMeter = iota + 1
+	healthPlanned
+	healthRead
+	healthDrift // left out when it is not known
+	healthError // left out when there was none
 )
 
 var (
@@ -43,8 +54,11 @@ var (
 		statusEnvelopesPublished: "envelopes_published", statusEnvelopesFreed: "envelopes_freed",
 		statusSpoolRecords: "spool_records",
 		statusSpoolBytes:   "spool_bytes", statusSpoolQuota: "spool_quota",
-		statusSpoolFull: "spool_full", statusFailingTotal: "failing_total", statusFailing: "failing"}
-	faultFields = fieldTable{faultMeter: "meter", faultSince: "since", faultError: "error"}
+		statusSpoolFull: "spool_full", statusFailingTotal: "failing_total", statusFailing: "failing",
+		statusHealth: "health"}
+	faultFields  = fieldTable{faultMeter: "meter", faultSince: "since", faultError: "error"}
+	healthFields = fieldTable{healthMeter: "meter", healthPlanned: "planned", healthRead: "read",
+		healthDrift: "drift_ms", healthError: "error"}
 )
 
 // counter is one of the plain numbers of a Status with its key.
@@ -72,7 +86,11 @@ func EncodeStatus(dst []byte, s *Status) ([]byte, error) {
 	if err := s.Validate(); err != nil {
 		return dst, fmt.Errorf("encode status: %w", err)
 	}
-	dst = cbor.AppendHead(dst, cbor.Map, uint64(len(statusFields)))
+	fields := uint64(len(statusFields))
+	if len(s.Health) == 0 {
+		fields--
+	}
+	dst = cbor.AppendHead(dst, cbor.Map, fields)
 	dst = appendUint(appendUint(dst, keyVersion), formatVersion)
 	dst = cbor.AppendText(appendUint(dst, statusCollector), s.Collector)
 	dst = cbor.AppendText(appendUint(dst, statusArea), s.Area)
@@ -91,11 +109,38 @@ func EncodeStatus(dst []byte, s *Status) ([]byte, error) {
 		dst = appendTime(appendUint(dst, faultSince), f.Since)
 		dst = cbor.AppendText(appendUint(dst, faultError), f.Error)
 	}
-	return dst, nil
+	return appendHealth(dst, s.Health), nil
+}
+
+func appendHealth(dst []byte, list []MeterHealth) []byte {
+	if len(list) == 0 {
+		return dst
+	}
+	dst = cbor.AppendHead(appendUint(dst, statusHealth), cbor.Array, uint64(len(list)))
+	for _, h := range list {
+		fields := uint64(3)
+		if h.DriftKnown {
+			fields++
+		}
+		if h.Error != "" {
+			fields++
+		}
+		dst = cbor.AppendHead(dst, cbor.Map, fields)
+		dst = cbor.AppendText(appendUint(dst, healthMeter), h.Meter)
+		dst = appendUint(appendUint(dst, healthPlanned), h.Planned)
+		dst = appendUint(appendUint(dst, healthRead), h.Read)
+		if h.DriftKnown {
+			dst = appendInt(appendUint(dst, healthDrift), h.Drift.Milliseconds())
+		}
+		if h.Error != "" {
+			dst = cbor.AppendText(appendUint(dst, healthError), h.Error)
+		}
+	}
+	return dst
 }
 
 // DecodeStatus reads what EncodeStatus writes and nothing else, with the
-// promises of DecodeBatch. Failing is nil when no meter fails.
+// promises of DecodeBatch. Failing and Health are nil when they list no meter.
 func DecodeStatus(data []byte) (*Status, error) {
 	s, err := decodeStatus(&decoder{cbor.Reader{Data: data}})
 	if err == nil {
@@ -134,5 +179,60 @@ func decodeStatus(d *decoder) (*Status, error) {
 			m.err = at(fmt.Sprintf("failing[%d]", i), err)
 		}
 	}
+	if m.has(statusHealth) {
+		s.Health = m.health()
+	}
 	return s, m.finish()
+}
+
+// health reads the list whose key has been read.
+func (m *mapReader) health() []MeterHealth {
+	n, err := m.d.array(MaxHealth)
+	if err == nil && n == 0 {
+		err = errors.New("empty; leave the field out")
+	}
+	m.fail(statusHealth, err)
+	var list []MeterHealth
+	for i := 0; i < n && m.err == nil; i++ {
+		f := m.d.openMap(healthFields)
+		h := MeterHealth{
+			Meter:   MeterID(f.text(healthMeter, maxID)),
+			Planned: f.uint(healthPlanned, MaxCount),
+			Read:    f.uint(healthRead, MaxCount),
+		}
+		if f.has(healthDrift) {
+			h.Drift, h.DriftKnown = f.drift(), true
+		}
+		if f.has(healthError) {
+			h.Error = f.healthError()
+		}
+		list = append(list, h)
+		if err := f.close(); err != nil {
+			m.err = at(fmt.Sprintf("health[%d]", i), err)
+		}
+	}
+	return list
+}
+
+// drift reads milliseconds, which must fit a Duration before Validate can
+// judge them.
+func (m *mapReader) drift() time.Duration {
+	ms, err := m.d.int64()
+	if limit := MaxDrift.Milliseconds(); err == nil && (ms > limit || ms < -limit) {
+		err = fmt.Errorf("%d ms, want at most %d either way", ms, limit)
+	}
+	m.fail(healthDrift, err)
+	if m.err != nil {
+		return 0
+	}
+	return time.Duration(ms) * time.Millisecond
+}
+
+func (m *mapReader) healthError() string {
+	s, err := m.d.bytes(cbor.Text, MaxFaultText)
+	if err == nil && len(s) == 0 {
+		err = errors.New("empty; leave the field out")
+	}
+	m.fail(healthError, err)
+	return string(s)
 }

@@ -156,7 +156,9 @@ func mustMarshal(t testing.TB, v any) []byte {
 func TestDeterministicByAnotherLibrary(t *testing.T) {
 	for name, data := range map[string][]byte{
 		"batch":   mustEncode(t, EncodeBatch, sampleBatch()),
+		"origins": mustEncode(t, EncodeBatch, sampleOrigins()),
 		"status":  mustEncode(t, EncodeStatus, sampleStatus()),
+		"health":  mustEncode(t, EncodeStatus, sampleHealth()),
 		"receipt": mustEncode(t, EncodeReceipt, sampleReceipt()),
 	} {
 		if got := independent(t, data); !bytes.Equal(got, data) {
@@ -169,8 +171,14 @@ func TestDeterministicByAnotherLibrary(t *testing.T) {
 // encoding of the same value.
 func TestEveryCutAndEveryByte(t *testing.T) {
 	data := mustEncode(t, EncodeBatch, sampleBatch())
+	everyCutAndEveryByte(t, data, DecodeBatch, EncodeBatch)
+	everyCutAndEveryByte(t, mustEncode(t, EncodeBatch, sampleOrigins()), DecodeBatch, EncodeBatch)
+	everyCutAndEveryByte(t, mustEncode(t, EncodeStatus, sampleHealth()), DecodeStatus, EncodeStatus)
+}
+
+func everyCutAndEveryByte[T any](t *testing.T, data []byte, decode func([]byte) (*T, error), encode func([]byte, *T) ([]byte, error)) {
 	for n := range data {
-		if _, err := DecodeBatch(data[:n]); err == nil {
+		if _, err := decode(data[:n]); err == nil {
 			t.Fatalf("accepted the first %d of %d bytes", n, len(data))
 		}
 	}
@@ -178,7 +186,7 @@ func TestEveryCutAndEveryByte(t *testing.T) {
 		for _, flip := range []byte{1, 0x10, 0x20, 0x80, 0xff} {
 			changed := bytes.Clone(data)
 			changed[i] ^= flip
-			checkAccepted(t, changed, DecodeBatch, EncodeBatch)
+			checkAccepted(t, changed, decode, encode)
 		}
 	}
 }
@@ -207,12 +215,14 @@ func checkAccepted[T any](t testing.TB, data []byte, decode func([]byte) (*T, er
 func FuzzDecodeBatch(f *testing.F) {
 	f.Add(mustEncode(f, EncodeBatch, sampleBatch()))
 	f.Add(mustEncode(f, EncodeBatch, batchOf(12)))
+	f.Add(mustEncode(f, EncodeBatch, sampleOrigins()))
 	addNegatives(f, "batch")
 	f.Fuzz(func(t *testing.T, data []byte) { checkAccepted(t, data, DecodeBatch, EncodeBatch) })
 }
 
 func FuzzDecodeStatus(f *testing.F) {
 	f.Add(mustEncode(f, EncodeStatus, sampleStatus()))
+	f.Add(mustEncode(f, EncodeStatus, sampleHealth()))
 	addNegatives(f, "status")
 	f.Fuzz(func(t *testing.T, data []byte) { checkAccepted(t, data, DecodeStatus, EncodeStatus) })
 }

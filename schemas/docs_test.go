@@ -23,7 +23,7 @@ func readDoc(t *testing.T, name string) string {
 
 var (
 	cddlRule = regexp.MustCompile(`(?m)^([a-z-]+) = \{\n((?:  .*\n)+)\}`)
-	cddlKey  = regexp.MustCompile(`^  ([0-9]+) => .*; ([a-z_]+)(:.*)?$`)
+	cddlKey  = regexp.MustCompile(`^  (?:\? )?([0-9]+) => .*; ([a-z_]+)(:.*)?$`)
 	cddlText = regexp.MustCompile(`"([^"]+)"`)
 )
 
@@ -56,6 +56,7 @@ func TestCDDLKeys(t *testing.T) {
 	without := func(key int, t fieldTable) fieldTable { t = slices.Clone(t); t[key] = ""; return t }
 	want := map[string]fieldTable{
 		"batch": batchFields, "group": groupFields, "status": statusFields, "fault": faultFields,
+		"health":  healthFields,
 		"receipt": receiptFields, "suspect-reading": readingFields,
 		"good-reading":    without(readingReason, readingFields),
 		"missing-reading": readingFields[:readingValue],
@@ -115,10 +116,22 @@ func reasonsOf(q Quality) []string {
 	return names
 }
 
+// recordedOrigins are those that have a name on the wire.
+func recordedOrigins() []string {
+	var names []string
+	for _, o := range Origins() {
+		if o != Live {
+			names = append(names, string(o))
+		}
+	}
+	return names
+}
+
 func TestCDDLNamesAndLimits(t *testing.T) {
 	doc := readDoc(t, "citygrid.cddl")
 	for rule, want := range map[string][]string{
 		"quantity": allQuantities(), "unit": allUnits(),
+		"origin":         recordedOrigins(),
 		"suspect-reason": reasonsOf(Suspect), "missing-reason": reasonsOf(Missing),
 	} {
 		if got := cddlNames(t, doc, rule); !slices.Equal(got, want) {
@@ -133,7 +146,8 @@ func TestCDDLNamesAndLimits(t *testing.T) {
 		fmt.Sprintf("mantissa = %d..%d\n", int64(math.MinInt64), int64(math.MaxInt64)),
 		fmt.Sprintf("{1,%d}\"\n", maxID),
 		fmt.Sprintf("[1*%d group]", MaxReadings), fmt.Sprintf("[1*%d reading]", MaxReadings),
-		fmt.Sprintf("[0*%d fault]", MaxFailing), fmt.Sprintf("[1*%d seq-range]", MaxSeqRanges),
+		fmt.Sprintf("[0*%d fault]", MaxFailing), fmt.Sprintf("[1*%d health]", MaxHealth),
+		fmt.Sprintf("drift = -%d..%d\n", MaxDrift.Milliseconds(), MaxDrift.Milliseconds()), fmt.Sprintf("[1*%d seq-range]", MaxSeqRanges),
 		fmt.Sprintf("text .size (1..%d),  ; version", MaxVersion),
 		fmt.Sprintf("text .size (1..%d),  ; error", MaxFaultText),
 		fmt.Sprintf("3 => %d,         ; quality", Good), fmt.Sprintf("3 => %d,               ; quality\n  4 => suspect", Suspect),

@@ -89,11 +89,12 @@ type readingJSON struct {
 	TakenAt  moment   `json:"taken_at"`
 	Quality  Quality  `json:"quality"`
 	Reason   *Reason  `json:"reason,omitempty"`
+	Origin   *Origin  `json:"origin,omitempty"`
 }
 
 // MarshalJSON writes the JSON form [reading.schema.json]. A missing reading
-// has no "value", a good one no "reason". A reading that Validate refuses is
-// an error.
+// has no "value", a good one no "reason", a live one no "origin". A reading
+// that Validate refuses is an error.
 func (r Reading) MarshalJSON() ([]byte, error) {
 	if err := r.Validate(); err != nil {
 		return nil, err
@@ -104,6 +105,9 @@ func (r Reading) MarshalJSON() ([]byte, error) {
 	}
 	if r.Quality != Good {
 		j.Reason = &r.Reason
+	}
+	if r.Origin != Live {
+		j.Origin = &r.Origin
 	}
 	return json.Marshal(j)
 }
@@ -123,6 +127,9 @@ func (r *Reading) UnmarshalJSON(data []byte) error {
 	}
 	if v.HasValue() {
 		v.Value = member[Decimal](o, "value")
+	}
+	if o.has("origin") {
+		v.Origin = Origin(memberText(o, "origin"))
 	}
 	return o.finish(v.Validate, func() { *r = v })
 }
@@ -249,6 +256,21 @@ func member[T any](o *object, name string) (v T) {
 		o.err = unmarshalAt(name, raw, &v)
 	}
 	return v
+}
+
+// has reports whether the object has a member that may be absent.
+func (o *object) has(name string) bool {
+	_, ok := o.members[name]
+	return ok && o.err == nil
+}
+
+// memberText takes a member that is left out rather than empty.
+func memberText(o *object, name string) string {
+	s := member[string](o, name)
+	if o.err == nil && s == "" {
+		o.err = &FieldError{Field: name, Problem: "empty; leave the field out"}
+	}
+	return s
 }
 
 // members takes an array of at most limit elements.

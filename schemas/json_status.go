@@ -2,6 +2,7 @@ package schemas
 
 import (
 	"encoding/json"
+	"fmt"
 	"time"
 )
 
@@ -27,6 +28,58 @@ func (f *MeterFault) UnmarshalJSON(data []byte) error {
 	return o.finish(v.validate, func() { *f = v })
 }
 
+type healthJSON struct {
+	Meter   MeterID `json:"meter"`
+	Planned uint64  `json:"planned"`
+	Read    uint64  `json:"read"`
+	DriftMS *int64  `json:"drift_ms,omitempty"`
+	Error   *string `json:"error,omitempty"`
+}
+
+// MarshalJSON writes {"meter", "planned", "read", "drift_ms", "error"}; the
+// drift is left out when it is not known, the error when there was none.
+func (h MeterHealth) MarshalJSON() ([]byte, error) {
+	j := healthJSON{Meter: h.Meter, Planned: h.Planned, Read: h.Read}
+	if h.DriftKnown {
+		ms := h.Drift.Milliseconds()
+		j.DriftMS = &ms
+	}
+	if h.Error != "" {
+		j.Error = &h.Error
+	}
+	return json.Marshal(j)
+}
+
+// UnmarshalJSON reads what MarshalJSON writes, strictly.
+func (h *MeterHealth) UnmarshalJSON(data []byte) error {
+	o := openObject(data)
+	v := MeterHealth{
+		Meter:   member[MeterID](o, "meter"),
+		Planned: member[uint64](o, "planned"),
+		Read:    member[uint64](o, "read"),
+	}
+	if o.has("drift_ms") {
+		v.Drift, v.DriftKnown = memberDrift(o), true
+	}
+	if o.has("error") {
+		v.Error = memberText(o, "error")
+	}
+	return o.finish(v.validate, func() { *h = v })
+}
+
+// memberDrift takes drift_ms, which must fit a Duration before Validate can
+// judge it.
+func memberDrift(o *object) time.Duration {
+	ms := member[int64](o, "drift_ms")
+	if limit := MaxDrift.Milliseconds(); o.err == nil && (ms > limit || ms < -limit) {
+		o.err = &FieldError{Field: "drift_ms", Problem: fmt.Sprintf("%d, want at most %d either way", ms, limit)}
+	}
+	if o.err != nil {
+		return 0
+	}
+	return time.Duration(ms) * time.Millisecond
+}
+
 type statusJSON struct {
 	Collector    CollectorID  `json:"collector"`
 	Area         AreaCode     `json:"area"`
@@ -47,10 +100,12 @@ type statusJSON struct {
 	SpoolFull    bool         `json:"spool_full"`
 	FailingTotal uint32       `json:"failing_total"`
 	Failing      []MeterFault `json:"failing"`
+
+	Health []MeterHealth `json:"health,omitempty"`
 }
 
 // MarshalJSON writes the JSON form [status.schema.json]. "failing" is always
-// an array.
+// an array, "health" is left out when it is empty.
 func (s Status) MarshalJSON() ([]byte, error) {
 	if err := s.Validate(); err != nil {
 		return nil, err
@@ -62,7 +117,7 @@ func (s Status) MarshalJSON() ([]byte, error) {
 	return json.Marshal(statusJSON{s.Collector, s.Area, moment(s.At), moment(s.StartedAt), s.Version,
 		s.ReadsPlanned, s.ReadsDone, s.ReadsFailed, s.ReadsMissed, s.ValuesRead,
 		s.EnvelopesSealed, s.EnvelopesPublished, s.EnvelopesFreed,
-		s.SpoolRecords, s.SpoolBytes, s.SpoolQuota, s.SpoolFull, s.FailingTotal, failing})
+		s.SpoolRecords, s.SpoolBytes, s.SpoolQuota, s.SpoolFull, s.FailingTotal, failing, s.Health})
 }
 
 // UnmarshalJSON reads the JSON form, strictly. An error names the field.
@@ -81,5 +136,11 @@ func (s *Status) UnmarshalJSON(data []byte) error {
 	v.SpoolFull = member[bool](o, "spool_full")
 	v.FailingTotal = member[uint32](o, "failing_total")
 	v.Failing = members[MeterFault](o, "failing", MaxFailing)
+	if o.has("health") {
+		v.Health = members[MeterHealth](o, "health", MaxHealth)
+		if o.err == nil && len(v.Health) == 0 {
+			o.err = &FieldError{Field: "health", Problem: "empty; leave the field out"}
+		}
+	}
 	return o.finish(v.Validate, func() { *s = v })
 }

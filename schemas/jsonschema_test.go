@@ -43,6 +43,8 @@ func typeNodes() map[reflect.Type]node {
 		reflect.TypeFor[Unit]():        {"enum": allUnits()},
 		reflect.TypeFor[Quality]():     {"enum": []string{Good.String(), Suspect.String(), Missing.String()}},
 		reflect.TypeFor[*Reason]():     {"enum": append(reasonsOf(Suspect), reasonsOf(Missing)...)},
+		reflect.TypeFor[*Origin]():     {"enum": recordedOrigins()},
+		reflect.TypeFor[*int64]():      {"type": "integer", "minimum": -MaxDrift.Milliseconds(), "maximum": MaxDrift.Milliseconds()},
 		reflect.TypeFor[uint64]():      {"type": "integer", "minimum": 0, "maximum": uint64(MaxCount)},
 		reflect.TypeFor[uint32]():      {"type": "integer", "minimum": 0, "maximum": uint32(math.MaxUint32)},
 		reflect.TypeFor[bool]():        {"type": "boolean"},
@@ -102,19 +104,21 @@ func schemaDocs(t *testing.T) map[string]node {
 	reading := objectNode(t, reflect.TypeFor[readingJSON](), nil)
 	reading["allOf"] = readingRules()
 	fault := objectNode(t, reflect.TypeFor[faultJSON](), node{"error": lineNode(MaxFaultText)})
+	health := objectNode(t, reflect.TypeFor[healthJSON](), node{"error": lineNode(MaxFaultText)})
 	seqRange := objectNode(t, reflect.TypeFor[rangeJSON](), nil)
 	docs := map[string]node{
 		"reading": reading,
 		"batch":   objectNode(t, reflect.TypeFor[batchJSON](), nil),
 		"status": objectNode(t, reflect.TypeFor[statusJSON](), node{"version": lineNode(MaxVersion),
-			"failing": node{"type": "array", "maxItems": MaxFailing, "items": fault}}),
+			"failing": node{"type": "array", "maxItems": MaxFailing, "items": fault},
+			"health":  node{"type": "array", "minItems": 1, "maxItems": MaxHealth, "items": health}}),
 		"receipt": objectNode(t, reflect.TypeFor[receiptJSON](), node{
 			"stored": node{"type": "array", "minItems": 1, "maxItems": MaxSeqRanges, "items": seqRange}}),
 	}
 	for name, comment := range map[string]string{
-		"reading": "One value of one quantity of one meter at one moment. Exact numbers are strings. A missing reading has no value.",
+		"reading": "One value of one quantity of one meter at one moment. Exact numbers are strings. A missing reading has no value, a live one no origin.",
 		"batch":   "What a collector seals at once, in the order in which it was read. The code also refuses what does not fit a 64-bit mantissa.",
-		"status":  "A collector's account of itself. The code also refuses a meter listed twice, a failing_total below the list, texts that do not print, and texts longer than the limit in bytes of UTF-8.",
+		"status":  "A collector's account of itself. The code also refuses a meter listed twice, a failing_total below the list, more read than planned, texts that do not print, and texts longer than the limit in bytes of UTF-8.",
 		"receipt": "The envelopes that the hub has stored. The code also refuses ranges that do not ascend, overlap or touch.",
 	} {
 		docs[name]["$schema"] = draft
@@ -173,9 +177,11 @@ const (
 	suspectJSON = `{"meter":"m1","quantity":"water.flow","value":"-9","unit":"m3/h","taken_at":"2026-03-01T08:00:01.250Z","quality":"suspect","reason":"range"}`
 	missingJSON = `{"meter":"m1","quantity":"water.flow","unit":"m3/h","taken_at":"2026-03-01T08:00:01.250Z","quality":"missing","reason":"nan"}`
 	receiptText = `{"collector":"c-1","boot":7,"random":"0001020304fdfeff","stored":[{"from":1,"to":2}]}`
+	freezeJSON  = `{"meter":"m1","quantity":"power.energy.import","value":"9.99","unit":"kW.h","taken_at":"2026-03-01T00:00:00.000Z","quality":"good","origin":"daily_freeze"}`
 	statusText  = `{"collector":"c-1","area":"110101","at":"2026-03-01T08:00:01.250Z","started_at":"2026-03-01T08:00:00.000Z","version":"v1",` +
 		`"reads_planned":1,"reads_done":1,"reads_failed":0,"reads_missed":0,"values_read":9,"envelopes_sealed":3,"envelopes_published":4,"envelopes_freed":3,"spool_records":0,"spool_bytes":0,"spool_quota":5,` +
-		`"spool_full":false,"failing_total":1,"failing":[{"meter":"m1","since":"2026-03-01T08:00:01.250Z","error":"no answer"}]}`
+		`"spool_full":false,"failing_total":1,"failing":[{"meter":"m1","since":"2026-03-01T08:00:01.250Z","error":"no answer"}],` +
+		`"health":[{"meter":"m1","planned":96,"read":90,"drift_ms":-1500,"error":"no answer in 1 s"},{"meter":"m2","planned":1,"read":0}]}`
 )
 
 // jsonRefusals changes one place of a sound document. codeOnly marks what JSON
@@ -217,6 +223,10 @@ var jsonRefusals = []struct {
 	{"reading", suspectJSON, `"range"`, `"nan"`, "reason", false},
 	{"reading", missingJSON, `"nan"`, `"clock"`, "reason", false},
 	{"reading", missingJSON, `"unit"`, `"value":"0","unit"`, "value", false},
+	{"reading", freezeJSON, `daily_freeze`, `weekly_freeze`, "origin", false},
+	{"reading", freezeJSON, `"daily_freeze"`, `""`, "origin", false},
+	{"reading", freezeJSON, `"daily_freeze"`, `null`, "origin", false},
+	{"reading", freezeJSON, `"daily_freeze"`, `1`, "origin", false},
 	{"reading", goodJSON, goodJSON, `[]`, "", false},
 	{"reading", goodJSON, goodJSON, `null`, "", false},
 	{"receipt", receiptText, `"boot":7`, `"boot":4294967296`, "boot", false},
@@ -234,6 +244,16 @@ var jsonRefusals = []struct {
 	{"status", statusText, `"v1"`, `""`, "version", false},
 	{"status", statusText, `"no answer"`, `"no\nanswer"`, "failing[0].error", true},
 	{"status", statusText, `"failing_total":1`, `"failing_total":0`, "failing_total", true},
+	{"status", statusText, `"read":90`, `"read":97`, "health[0].read", true},
+	{"status", statusText, `"planned":96,`, ``, "health[0].planned", false},
+	{"status", statusText, `-1500`, `-1500.5`, "health[0].drift_ms", false},
+	{"status", statusText, `-1500`, `3155760000001`, "health[0].drift_ms", false},
+	{"status", statusText, `-1500`, `-9223372036854775808`, "health[0].drift_ms", false},
+	{"status", statusText, `-1500`, `null`, "health[0].drift_ms", false},
+	{"status", statusText, `"no answer in 1 s"`, `""`, "health[0].error", false},
+	{"status", statusText, `"no answer in 1 s"`, `"no\u0000"`, "health[0].error", true},
+	{"status", statusText, `{"meter":"m2"`, `{"meter":"m1"`, "health[1].meter", true},
+	{"status", statusText, `{"meter":"m2","planned":1,"read":0}`, `null`, "health[1]", false},
 }
 
 func TestSchemasAgree(t *testing.T) {
@@ -277,7 +297,7 @@ func TestVectorsObeySchemas(t *testing.T) {
 }
 
 func TestReadingJSONForms(t *testing.T) {
-	for _, doc := range []string{goodJSON, suspectJSON, missingJSON} {
+	for _, doc := range []string{goodJSON, suspectJSON, missingJSON, freezeJSON} {
 		var r Reading
 		if err := json.Unmarshal([]byte(doc), &r); err != nil {
 			t.Fatal(err)
@@ -311,7 +331,7 @@ func TestUnmarshalersReadOneObject(t *testing.T) {
 }
 
 func FuzzReadingJSON(f *testing.F) {
-	for _, doc := range []string{goodJSON, suspectJSON, missingJSON} {
+	for _, doc := range []string{goodJSON, suspectJSON, missingJSON, freezeJSON} {
 		f.Add([]byte(doc))
 	}
 	for _, c := range jsonRefusals {

@@ -82,6 +82,14 @@ func Quantities() []QuantityInfo { return slices.Clone(quantityTable) }
 // the two in different bits).
 var valveStates = []string{"closed", "open", "abnormal", "moving"}
 
+// switchStates are the codes of a relay: of the contacts, or of the order that
+// they were given. A standard keeps the two in different bits
+// [DL/T 645-2007, status word 3].
+var switchStates = []string{"closed", "open"}
+
+// yesNo are the codes of a plain condition.
+var yesNo = []string{"no", "yes"}
+
 var quantityTable = []QuantityInfo{
 	{"water.volume.forward", Water, "m3", Counter, 0, 1e12, nil, "正向累计水量", "Forward volume"},
 	{"water.volume.reverse", Water, "m3", Counter, 0, 1e12, nil, "反向累计水量", "Reverse volume"},
@@ -91,6 +99,10 @@ var quantityTable = []QuantityInfo{
 	{"water.pressure", Water, "kPa", Gauge, -101, 1e5, nil, "水压", "Pressure"},
 	{"water.temperature", Water, "Cel", Gauge, -50, 200, nil, "水温", "Temperature"},
 	{"water.credit.volume", Water, "m3", Gauge, -1e6, 1e9, nil, "剩余水量", "Remaining volume"},
+	{"water.credit.money", Water, "CNY", Gauge, -1e9, 1e9, nil, "剩余金额", "Remaining money"},
+	{"water.purchase.count", Water, "1", Gauge, 0, 65535, nil, "购水次数", "Purchases"},
+	{"water.purchase.last", Water, "CNY", Gauge, 0, 1e9, nil, "上次购水金额", "Last purchase"},
+	{"water.purchase.total", Water, "CNY", Counter, 0, 1e12, nil, "累计购水金额", "Money bought"},
 	{"water.valve.state", Water, "1", State, 0, 3, valveStates, "阀门状态", "Valve"},
 	{"water.pipe.state", Water, "1", State, 0, 1, []string{"full", "empty"}, "管道状态", "Pipe"},
 	{"water.signal.quality", Water, "1", Gauge, 0, 100, nil, "信号质量", "Signal quality"},
@@ -118,7 +130,22 @@ var quantityTable = []QuantityInfo{
 	{"power.current.l1", Power, "A", Gauge, -1e6, 1e6, nil, "A相电流", "Current L1"},
 	{"power.current.l2", Power, "A", Gauge, -1e6, 1e6, nil, "B相电流", "Current L2"},
 	{"power.current.l3", Power, "A", Gauge, -1e6, 1e6, nil, "C相电流", "Current L3"},
+	{"power.energy.import.t1", Power, "kW.h", Counter, 0, 1e12, nil, "正向有功电能 费率1", "Imported energy, tariff 1"},
+	{"power.energy.import.t2", Power, "kW.h", Counter, 0, 1e12, nil, "正向有功电能 费率2", "Imported energy, tariff 2"},
+	{"power.energy.import.t3", Power, "kW.h", Counter, 0, 1e12, nil, "正向有功电能 费率3", "Imported energy, tariff 3"},
+	{"power.energy.import.t4", Power, "kW.h", Counter, 0, 1e12, nil, "正向有功电能 费率4", "Imported energy, tariff 4"},
 	{"power.credit.energy", Power, "kW.h", Gauge, -1e6, 1e9, nil, "剩余电量", "Remaining energy"},
+	{"power.overdraft.energy", Power, "kW.h", Gauge, 0, 1e9, nil, "透支电量", "Overdrawn energy"},
+	{"power.credit.money", Power, "CNY", Gauge, -1e9, 1e9, nil, "剩余金额", "Remaining money"},
+	{"power.overdraft.money", Power, "CNY", Gauge, 0, 1e9, nil, "透支金额", "Overdrawn money"},
+	{"power.purchase.count", Power, "1", Gauge, 0, 65535, nil, "购电次数", "Purchases"},
+	{"power.purchase.last", Power, "CNY", Gauge, 0, 1e9, nil, "上次购电金额", "Last purchase"},
+	{"power.purchase.total", Power, "CNY", Counter, 0, 1e12, nil, "累计购电金额", "Money bought"},
+	{"power.relay.state", Power, "1", State, 0, 1, switchStates, "继电器状态", "Relay"},
+	{"power.relay.command", Power, "1", State, 0, 1, switchStates, "继电器命令状态", "Relay command"},
+	{"power.relay.alarm", Power, "1", State, 0, 1, yesNo, "预跳闸报警", "Alarm before tripping"},
+	{"power.ratio.current", Power, "1", Gauge, 0, 1e6, nil, "电流互感器变比", "Current transformer ratio"},
+	{"power.ratio.voltage", Power, "1", Gauge, 0, 1e6, nil, "电压互感器变比", "Voltage transformer ratio"},
 
 	{"gas.volume.standard", Gas, "m3", Counter, 0, 1e12, nil, "标况累计气量", "Standard volume"},
 	{"gas.volume.working", Gas, "m3", Counter, 0, 1e12, nil, "工况累计气量", "Working volume"},
@@ -127,10 +154,23 @@ var quantityTable = []QuantityInfo{
 	{"gas.temperature", Gas, "Cel", Gauge, -60, 200, nil, "气体温度", "Gas temperature"},
 	{"gas.pressure", Gas, "kPa", Gauge, -101, 1e5, nil, "气体压力", "Gas pressure"},
 	{"gas.credit.volume", Gas, "m3", Gauge, -1e6, 1e9, nil, "剩余气量", "Remaining volume"},
+	{"gas.credit.money", Gas, "CNY", Gauge, -1e9, 1e9, nil, "剩余金额", "Remaining money"},
+	{"gas.purchase.count", Gas, "1", Gauge, 0, 65535, nil, "购气次数", "Purchases"},
+	{"gas.purchase.last", Gas, "CNY", Gauge, 0, 1e9, nil, "上次购气金额", "Last purchase"},
+	{"gas.purchase.total", Gas, "CNY", Counter, 0, 1e12, nil, "累计购气金额", "Money bought"},
+	{"gas.volume.total", Gas, "m3", Counter, 0, 1e12, nil, "累计气量", "Volume"},
 	{"gas.valve.state", Gas, "1", State, 0, 3, valveStates, "阀门状态", "Valve"},
 
 	{"device.battery.voltage", Device, "V", Gauge, 0, 60, nil, "电池电压", "Battery voltage"},
 	{"device.battery.state", Device, "1", State, 0, 1, []string{"ok", "low"}, "电池状态", "Battery"},
+	{"device.status.word1", Device, "1", Gauge, 0, 65535, nil, "状态字1", "Status word 1"},
+	{"device.status.word2", Device, "1", Gauge, 0, 65535, nil, "状态字2", "Status word 2"},
+	{"device.status.word3", Device, "1", Gauge, 0, 65535, nil, "状态字3", "Status word 3"},
+	{"device.status.word4", Device, "1", Gauge, 0, 65535, nil, "状态字4", "Status word 4"},
+	{"device.status.word5", Device, "1", Gauge, 0, 65535, nil, "状态字5", "Status word 5"},
+	{"device.status.word6", Device, "1", Gauge, 0, 65535, nil, "状态字6", "Status word 6"},
+	{"device.status.word7", Device, "1", Gauge, 0, 65535, nil, "状态字7", "Status word 7"},
+	{"device.card.status", Device, "1", Gauge, 0, 65535, nil, "插卡状态字", "Card status word"},
 }
 
 var quantityIndex = func() map[Quantity]int {

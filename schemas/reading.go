@@ -2,6 +2,7 @@ package schemas
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -73,9 +74,61 @@ const (
 	// ReasonRollback: a cumulative register is lower than the last good value
 	// and the fall is no rollover at the register's width.
 	ReasonRollback Reason = "rollback"
-	// ReasonClock: the collector's clock was not trusted when it read.
+	// ReasonClock: the collector's clock was not trusted when it read, or the
+	// meter's own clock, for a value that the meter dated itself.
 	ReasonClock Reason = "clock"
+	// ReasonReset: a cumulative register began again near zero and goes on from
+	// there, and that is no rollover. It stays suspect until an installation
+	// record says from when the register counts anew.
+	ReasonReset Reason = "reset"
+	// ReasonSwap: the meter that answers is not the one installed: its own
+	// serial number differs from the installation record, or its registers went
+	// to another level and go on from there.
+	ReasonSwap Reason = "swap"
+	// ReasonJump: a cumulative register rose faster than the meter's
+	// installation can draw.
+	ReasonJump Reason = "jump"
+	// ReasonStuck: a cumulative register stands still although the meter itself
+	// shows flow or power.
+	ReasonStuck Reason = "stuck"
+	// ReasonReverse: flow or power runs against the direction that the
+	// installation allows.
+	ReasonReverse Reason = "reverse"
 )
+
+// Origin says where a reading comes from. The empty Origin, Live, is by far the
+// most common and is not written on the wire.
+type Origin string
+
+// The origins. They are a closed list: a decoder refuses any other.
+const (
+	// Live: the meter's registers at TakenAt.
+	Live Origin = ""
+	// DailyFreeze: the meter's own record of its registers at the end of a day;
+	// TakenAt is the moment at which the meter froze it, by the meter's clock.
+	DailyFreeze Origin = "daily_freeze"
+	// MonthlyFreeze: the same at the settlement day of a month.
+	MonthlyFreeze Origin = "monthly_freeze"
+	// LoadRecord: a point of the meter's load profile, read later to fill a hole
+	// in the live readings.
+	LoadRecord Origin = "load_record"
+)
+
+// Origins returns every origin, Live first.
+func Origins() []Origin { return slices.Clone(originTable) }
+
+var originTable = []Origin{Live, DailyFreeze, MonthlyFreeze, LoadRecord}
+
+// Validate reports an origin that is not in the list.
+func (o Origin) Validate() error {
+	if o == Live { // nearly all of them
+		return nil
+	}
+	if !slices.Contains(originTable, o) {
+		return &FieldError{Field: "origin", Problem: fmt.Sprintf("unknown origin %q", string(o))}
+	}
+	return nil
+}
 
 // reasonTable gives each known reason the quality that it goes with. It is
 // short enough to be searched from the top.
@@ -86,6 +139,8 @@ var reasonTable = []struct {
 	{ReasonSentinel, Missing}, {ReasonNaN, Missing}, {ReasonBadBCD, Missing},
 	{ReasonUnknownState, Missing}, {ReasonOverflow, Missing},
 	{ReasonRange, Suspect}, {ReasonRollback, Suspect}, {ReasonClock, Suspect},
+	{ReasonReset, Suspect}, {ReasonSwap, Suspect}, {ReasonJump, Suspect},
+	{ReasonStuck, Suspect}, {ReasonReverse, Suspect},
 }
 
 // Quality returns the quality that a reading with this reason has, or ok=false
@@ -110,10 +165,15 @@ type Reading struct {
 	// quantities gives for Quantity.
 	Unit Unit
 	// TakenAt is the moment at which the collector had the meter's answer, in
-	// UTC, whole milliseconds. It is never the time of sending or storing.
+	// UTC, whole milliseconds; for an Origin other than Live, the moment of the
+	// meter's own record. It is never the time of sending or storing.
 	TakenAt time.Time
 	Quality Quality
 	Reason  Reason
+	// Origin is Live, or names the meter's memory that the reading came from.
+	// Readings of one meter, quantity and moment but different origins are
+	// different readings.
+	Origin Origin
 }
 
 // HasValue reports whether Value means something.
@@ -122,7 +182,10 @@ func (r Reading) HasValue() bool { return r.Quality != Missing }
 // Validate reports the first thing that keeps r from being a well-formed
 // reading, naming the field. It says nothing about whether the value is
 // plausible: that is Quality.
-func (r Reading) Validate() error {
+func (r Reading) Validate() error { return r.validate() }
+
+// validate does not copy the reading: it runs for each of millions.
+func (r *Reading) validate() error {
 	if err := r.Meter.Validate(); err != nil {
 		return err
 	}
@@ -134,6 +197,9 @@ func (r Reading) Validate() error {
 		return &FieldError{Field: "unit", Problem: unitProblem(r.Unit, r.Quantity, want).Error()}
 	}
 	if err := validTime("taken_at", r.TakenAt); err != nil {
+		return err
+	}
+	if err := r.Origin.Validate(); err != nil {
 		return err
 	}
 	if err := r.validReason(); err != nil {
@@ -149,7 +215,7 @@ func (r Reading) Validate() error {
 }
 
 // validReason reports a quality and a reason that do not go together.
-func (r Reading) validReason() error {
+func (r *Reading) validReason() error {
 	if r.Quality > Missing {
 		return &FieldError{Field: "quality", Problem: fmt.Sprintf("unknown quality %d", uint8(r.Quality))}
 	}
@@ -199,7 +265,7 @@ func (b Batch) Validate() error {
 		return &FieldError{Field: "readings", Problem: fmt.Sprintf("%d readings, want 1 to %d", n, MaxReadings)}
 	}
 	for i := range b.Readings {
-		if err := b.Readings[i].Validate(); err != nil {
+		if err := b.Readings[i].validate(); err != nil {
 			return at(fmt.Sprintf("readings[%d]", i), err)
 		}
 	}

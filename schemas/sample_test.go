@@ -79,6 +79,25 @@ func sampleBatch() *Batch {
 	}
 }
 
+// sampleOrigins has live readings, and records of the meter's own memory, of one
+// meter and partly of one moment.
+func sampleOrigins() *Batch {
+	from := func(o Origin, r Reading) Reading { r.Origin = o; return r }
+	energy := good("P_42", "power.energy.import", 123456, -2, 0)
+	return &Batch{
+		Collector: "col-0001", Area: "110101001", SealedAt: at2026(30),
+		Readings: []Reading{
+			energy,
+			from(DailyFreeze, energy),
+			from(DailyFreeze, good("P_42", "power.energy.import.t1", 23456, -2, 0)),
+			from(MonthlyFreeze, energy),
+			flawed(from(LoadRecord, energy), ReasonClock),
+			flawed(from(LoadRecord, good("P_42", "power.active", 0, 0, 0)), ReasonBadBCD),
+			flawed(good("P_42", "power.energy.import", 0, 0, 1), ReasonReset),
+		},
+	}
+}
+
 // batchOf returns a batch as an ordinary cabinet makes it: n readings, ten of
 // each meter at one moment, ids of 17 digits.
 func batchOf(n int) *Batch {
@@ -104,6 +123,16 @@ func sampleStatus() *Status {
 			{Meter: "G7", Since: at2026(4), Error: "表 7: 异常码 2"},
 		},
 	}
+}
+
+func sampleHealth() *Status {
+	s := sampleStatus()
+	s.Health = []MeterHealth{
+		{Meter: "P_42", Planned: 96, Error: "no answer in 1s"},
+		{Meter: "G7", Planned: 96, Read: 95, Drift: -MaxDrift, DriftKnown: true, Error: "表 7: 异常码 2"},
+		{Meter: "11010100100000017", Planned: MaxCount, Read: MaxCount, DriftKnown: true},
+	}
+	return s
 }
 
 func sampleReceipt() *Receipt {

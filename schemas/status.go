@@ -52,12 +52,37 @@ type Status struct {
 	// them and none twice, and FailingTotal counts all.
 	FailingTotal uint32
 	Failing      []MeterFault
+	// Health is an account of the meters that need a look, those with the
+	// lowest success rate first, at most MaxHealth of them and none twice.
+	Health []MeterHealth
+}
+
+// MeterHealth is how well one meter was read since midnight UTC.
+type MeterHealth struct {
+	Meter MeterID
+	// Planned counts the slots of the meter's schedule since then, Read those in
+	// which it gave its readings: Read <= Planned <= MaxCount. Their ratio is
+	// the meter's success rate (抄表成功率).
+	Planned, Read uint64
+	// Drift is how far the meter's clock is ahead of the collector's, in whole
+	// milliseconds, at most MaxDrift either way; DriftKnown is false for a meter without a clock or not yet
+	// asked, and Drift is then 0.
+	Drift      time.Duration
+	DriftKnown bool
+	// Error is the meter's last failure, one line for the operator as in
+	// MeterFault; empty when there was none.
+	Error string
 }
 
 // Bounds of a Status.
 const (
 	// MaxFailing bounds the list Failing.
 	MaxFailing = 100
+	// MaxHealth bounds the list Health.
+	MaxHealth = 100
+	// MaxDrift bounds MeterHealth.Drift either way: 36,525 days, a hundred
+	// years. A clock that is farther off is told as that far off.
+	MaxDrift = 36525 * 24 * time.Hour
 	// MaxVersion bounds Version, in bytes.
 	MaxVersion = 64
 	// MaxFaultText bounds MeterFault.Error, in bytes.
@@ -120,7 +145,10 @@ func (s Status) Validate() error {
 			return &FieldError{Field: statusFields[c.key], Problem: fmt.Sprintf("%d, want at most %d", *c.value, uint64(MaxCount))}
 		}
 	}
-	return s.validFailing()
+	if err := s.validFailing(); err != nil {
+		return err
+	}
+	return s.validHealth()
 }
 
 func (s Status) validFailing() error {
@@ -142,6 +170,61 @@ func (s Status) validFailing() error {
 		seen[f.Meter] = true
 	}
 	return nil
+}
+
+func (s Status) validHealth() error {
+	n := len(s.Health)
+	if n > MaxHealth {
+		return &FieldError{Field: "health", Problem: fmt.Sprintf("%d meters, want at most %d", n, MaxHealth)}
+	}
+	seen := make(map[MeterID]bool, n)
+	for i, h := range s.Health {
+		if err := h.validate(); err != nil {
+			return at(fmt.Sprintf("health[%d]", i), err)
+		}
+		if seen[h.Meter] {
+			return &FieldError{Field: fmt.Sprintf("health[%d].meter", i), Problem: fmt.Sprintf("%q is listed twice", h.Meter)}
+		}
+		seen[h.Meter] = true
+	}
+	return nil
+}
+
+func (h MeterHealth) validate() error {
+	if err := h.Meter.Validate(); err != nil {
+		return err
+	}
+	if h.Planned > MaxCount {
+		return &FieldError{Field: "planned", Problem: fmt.Sprintf("%d, want at most %d", h.Planned, uint64(MaxCount))}
+	}
+	if h.Read > h.Planned {
+		return &FieldError{Field: "read", Problem: fmt.Sprintf("%d, more than the %d planned", h.Read, h.Planned)}
+	}
+	if err := h.validDrift(); err != nil || h.Error == "" {
+		return err
+	}
+	return validLine("error", h.Error, MaxFaultText)
+}
+
+func (h MeterHealth) validDrift() error {
+	switch {
+	case !h.DriftKnown && h.Drift != 0:
+		return &FieldError{Field: "drift_ms", Problem: "given although it is not known"}
+	case h.Drift%time.Millisecond != 0:
+		return &FieldError{Field: "drift_ms", Problem: "finer than a millisecond"}
+	case h.Drift > MaxDrift || h.Drift < -MaxDrift:
+		return &FieldError{Field: "drift_ms", Problem: fmt.Sprintf("%s, want at most %s either way", h.Drift, MaxDrift)}
+	}
+	return nil
+}
+
+// SuccessRate is the part of the planned slots in which the meter gave its
+// readings, 0 to 1, for people; ok is false while none was planned.
+func (h MeterHealth) SuccessRate() (rate float64, ok bool) {
+	if h.Planned == 0 {
+		return 0, false
+	}
+	return float64(h.Read) / float64(h.Planned), true
 }
 
 func (f MeterFault) validate() error {

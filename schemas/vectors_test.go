@@ -62,9 +62,11 @@ func TestVectors(t *testing.T) {
 	single := sampleReceipt()
 	single.Stored = []SeqRange{{5, 5}}
 	checkVectors(t, "batch", DecodeBatch, EncodeBatch, map[string]*Batch{
-		"one reading": one, "all qualities, groups and extremes": sampleBatch(), "a cabinet of 30": batchOf(30)})
+		"one reading": one, "all qualities, groups and extremes": sampleBatch(), "a cabinet of 30": batchOf(30),
+		"live readings, freezes and load records": sampleOrigins()})
 	checkVectors(t, "status", DecodeStatus, EncodeStatus, map[string]*Status{
-		"no meter fails": calm, "spool full, two of five failing": sampleStatus()})
+		"no meter fails": calm, "spool full, two of five failing": sampleStatus(),
+		"the health of three meters": sampleHealth()})
 	checkVectors(t, "receipt", DecodeReceipt, EncodeReceipt, map[string]*Receipt{
 		"one envelope": single, "three ranges up to the last number": sampleReceipt()})
 }
@@ -171,7 +173,14 @@ var spoiltBatches = []spoiltBatch{
 	{"taken_at beyond int64", "groups[1].taken_at", func(b, g, r body) { g[2] = uint64(1 << 63) }},
 	{"group empty", "groups[1].readings", func(b, g, r body) { g[3] = []any{} }},
 	{"group that should join the one before", "groups[1]", func(b, g, r body) { g[1] = "m0" }},
-	{"group with an unknown field", "groups[1].key 4", func(b, g, r body) { g[4] = 1 }},
+	{"group with an unknown field", "groups[1].key 5", func(b, g, r body) { g[5] = 1 }},
+	{"origin that is not known", "groups[1].origin", func(b, g, r body) { g[4] = "weekly_freeze" }},
+	{"origin empty", "groups[1].origin", func(b, g, r body) { g[4] = "" }},
+	{"origin as number", "groups[1].origin", func(b, g, r body) { g[4] = 1 }},
+	{"group of the same origin that should join", "groups[1]", func(b, g, r body) {
+		g[1], g[4] = "m0", "load_record"
+		b[4].([]any)[0].(body)[4] = "load_record"
+	}},
 	{"group is no map", "groups[1]", func(b, g, r body) { b[4].([]any)[1] = 1 }},
 	{"reading is no map", "readings[2]", func(b, g, r body) { g[3].([]any)[1] = "x" }},
 	{"no quantity", "readings[2].quantity", func(b, g, r body) { delete(r, 1) }},
@@ -277,7 +286,31 @@ var spoiltStatuses = []struct {
 	{"fault with an escape", "failing[1].error", func(s, f body) { f[3] = "\x1b[2J" }},
 	{"fault with an unknown field", "failing[1].key 4", func(s, f body) { f[4] = 1 }},
 	{"101 faults", "failing", func(s, f body) { s[19] = make([]int, 101) }},
-	{"unknown field", "key 20", func(s, f body) { s[20] = 1 }},
+	{"unknown field", "key 21", func(s, f body) { s[21] = 1 }},
+	{"health empty", "health", func(s, f body) { s[20] = []any{} }},
+	{"health as a map", "health", func(s, f body) { s[20] = body{} }},
+	{"101 healths", "health", func(s, f body) { s[20] = make([]int, 101) }},
+	{"health without a meter", "health[0].meter", withHealth(func(h body) { delete(h, 1) })},
+	{"health listed twice", "health[1].meter", withHealth(func(h body) { h[1] = "m2" })},
+	{"health without planned", "health[0].planned", withHealth(func(h body) { delete(h, 2) })},
+	{"planned above 2^53-1", "health[0].planned", withHealth(func(h body) { h[2] = uint64(1 << 53) })},
+	{"read above planned", "health[0].read", withHealth(func(h body) { h[3] = 97 })},
+	{"drift of a hundred years and a millisecond", "health[0].drift_ms", withHealth(func(h body) { h[4] = int64(3155760000001) })},
+	{"drift that overflows when it becomes nanoseconds", "health[0].drift_ms", withHealth(func(h body) { h[4] = int64(-9223372036854775808) })},
+	{"drift as float", "health[0].drift_ms", withHealth(func(h body) { h[4] = 1.5 })},
+	{"health with an empty error", "health[0].error", withHealth(func(h body) { h[5] = "" })},
+	{"health with an error of two lines", "health[0].error", withHealth(func(h body) { h[5] = "a\nb" })},
+	{"health with an unknown field", "health[0].key 6", withHealth(func(h body) { h[6] = 1 })},
+}
+
+// withHealth gives the status a sound list of two meters and lets the case
+// spoil the first.
+func withHealth(spoil func(first body)) func(s, fault body) {
+	return func(s, _ body) {
+		first := body{1: "m1", 2: 96, 3: 90, 4: -1500, 5: "no answer"}
+		spoil(first)
+		s[20] = []any{first, body{1: "m2", 2: 1, 3: 0}}
+	}
 }
 
 func statusRefusals(t testing.TB) []refusal {
@@ -344,7 +377,14 @@ func TestRefusals(t *testing.T) {
 	if _, err := DecodeBatch(mustMarshal(t, wireBatch(func(b, g, r body) {}))); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := DecodeStatus(mustMarshal(t, wireStatus())); err != nil {
+	healthy := wireStatus()
+	withHealth(func(body) {})(healthy, nil)
+	for _, s := range []body{wireStatus(), healthy} {
+		if _, err := DecodeStatus(mustMarshal(t, s)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := DecodeBatch(mustMarshal(t, wireBatch(func(b, g, r body) { g[1], g[4] = "m0", "daily_freeze" }))); err != nil {
 		t.Fatal(err)
 	}
 	for kind, decode := range map[string]func([]byte) error{

@@ -49,4 +49,16 @@ const (
 	saltCut
 	saltMeter
 	saltGateway
+	saltPrice
+	saltPurchases
+	saltSwap
+	saltSerial
+	saltSettlement
+	saltGlitch
+	saltGlitchBy
+	saltRelay
+	saltStatus
+	saltCurrentRatio
+	saltVoltageRatio
+	saltEdition
 )

@@ -28,23 +28,6 @@ type part struct {
 	last bool
 }
 
-// field is a quantity of a profile with the signal that feeds it.
-type field struct {
-	quantity schemas.Quantity
-	signal   signal
-	parts    []part
-	// wraps is where the counter goes back to zero, in millionths; 0: nowhere.
-	wraps int64
-	// stateRaw gives the raw value of each code, -1 where there is none; nil
-	// for quantities that are no state.
-	stateRaw []int32
-	// reason is why the quantity has no value when it has none; empty when its
-	// registers cannot say so.
-	reason schemas.Reason
-	// absentBits is what part 0 then holds.
-	absentBits uint64
-}
-
 // microDigits is log10 of micro.
 const microDigits = 6
 
@@ -77,23 +60,22 @@ func (f *field) number(i int, truth int64) number {
 		truth %= f.wraps
 	}
 	for k := range i {
-		truth %= f.parts[k].scale
+		if p := &f.parts[k]; !p.cannotShow(truth) {
+			truth %= p.scale
+		}
 	}
 	return f.parts[i].number(truth)
 }
 
-// stateNumber returns the raw value of a code, or of the first code that the
-// profile can express.
-func (f *field) stateNumber(code int64) int64 {
-	if code < int64(len(f.stateRaw)) && f.stateRaw[code] >= 0 {
-		return int64(f.stateRaw[code])
+// cannotShow reports whether truth has the sign that an unsigned part has not.
+// It then shows zero and leaves the whole to the part after it: drawn and fed-in
+// power are two registers, of which one is zero.
+func (p *part) cannotShow(truth int64) bool {
+	switch p.Type {
+	case profiles.U16, profiles.U32, profiles.U64, profiles.BCD:
+		return truth/p.scale < 0
 	}
-	for _, raw := range f.stateRaw {
-		if raw >= 0 {
-			return int64(raw)
-		}
-	}
-	return 0
+	return false
 }
 
 // number is truth at the resolution of the register, cut towards zero as

@@ -207,7 +207,7 @@ func TestCheckKeepsSuspectValues(t *testing.T) {
 // every meter and quantity of a fleet, and how many of them it must notice.
 // States and registers of few digits can be equal by chance.
 func TestCheckCatches(t *testing.T) {
-	f := mustFleet(t, FleetConfig{Meters: 60, Seed: 7})
+	f := mustFleet(t, FleetConfig{Meters: 100, Seed: 7})
 	at, window := start.Add(30*time.Hour), 2*time.Second
 	gauge := func(q schemas.Quantity) bool {
 		info, _ := q.Info()
@@ -245,9 +245,11 @@ func TestCheckCatches(t *testing.T) {
 					break
 				}
 			}
-			stale := r
-			stale.Value, _, _ = m.Expected(pf.Quantity, at.Add(-20*time.Minute))
-			try("twenty minutes old", stale)
+			if !strings.HasPrefix(string(pf.Quantity), "power.ratio.") { // set by the installer, for good
+				stale := r
+				stale.Value, _, _ = m.Expected(pf.Quantity, at.Add(-20*time.Minute))
+				try("twenty minutes old", stale)
+			}
 			missing := r
 			missing.Value, missing.Quality, missing.Reason = schemas.Decimal{}, schemas.Missing, schemas.ReasonNaN
 			try("no value", missing)
@@ -257,7 +259,7 @@ func TestCheckCatches(t *testing.T) {
 		}
 	}
 	for kind, share := range map[string]float64{
-		"off by one in the last digit": 0.98, "the next register": 1, "another meter": 0.98,
+		"off by one in the last digit": 0.98, "the next register": 0.99, "another meter": 0.98,
 		"twenty minutes old": 0.97, "no value": 1, "ten times": 1,
 	} {
 		if got := float64(caught[kind]) / float64(tries[kind]); got < share || tries[kind] < 500 {

@@ -36,11 +36,17 @@ func NewGateway(c GatewayConfig) (*Gateway, error) {
 	if err := c.Faults.Validate(); err != nil {
 		return nil, fmt.Errorf("gateway %s: %w", c.Name, err)
 	}
+	if err := c.Faults.refuse(onGateway, "a Modbus TCP gateway"); err != nil {
+		return nil, fmt.Errorf("gateway %s: %w", c.Name, err)
+	}
 	if c.Now == nil {
 		c.Now = time.Now
 	}
 	g := &Gateway{GatewayConfig: c}
 	for _, m := range c.Meters {
+		if m.Profile == nil {
+			return nil, fmt.Errorf("gateway %s: meter %s speaks no Modbus", c.Name, m.ID)
+		}
 		if other := g.byUnit[m.Unit]; other != nil {
 			return nil, fmt.Errorf("gateway %s: unit %d is both %s and %s", c.Name, m.Unit, other.ID, m.ID)
 		}
@@ -52,8 +58,9 @@ func NewGateway(c GatewayConfig) (*Gateway, error) {
 // Stats counts what a gateway has done since it was made.
 type Stats struct {
 	Requests uint64
-	// Silent counts requests to dead meters; the others, faults made.
-	Silent, Late, Split, Duplicate, WrongUnit, Busy, Failure, GatewayTimeout uint64
+	// Silent counts requests to meters that are dead or reboot; the others,
+	// faults made.
+	Silent, Late, Slow, Split, Duplicate, WrongUnit, Busy, Failure, GatewayTimeout uint64
 }
 
 // Stats returns the counts so far.
@@ -61,7 +68,7 @@ func (g *Gateway) Stats() Stats {
 	n := func(f fault) uint64 { return g.faults[f].Load() }
 	return Stats{
 		Requests: g.requests.Load(), Silent: g.silences.Load(), Late: n(lateOvertaken) + n(lateHolding),
-		Split: n(split), Duplicate: n(duplicate), WrongUnit: n(wrongUnit),
+		Slow: n(slow), Split: n(split), Duplicate: n(duplicate), WrongUnit: n(wrongUnit),
 		Busy: n(busy), Failure: n(failure), GatewayTimeout: n(gatewayTimeout),
 	}
 }
@@ -156,7 +163,7 @@ func (o *outbox) flush() error {
 func (g *Gateway) answer(ctx context.Context, q request, out *outbox) {
 	number := g.requests.Add(1)
 	m := g.byUnit[q.unit]
-	if m != nil && m.Dead {
+	if m != nil && m.Silent(g.Now()) {
 		g.silences.Add(1)
 		return
 	}
@@ -177,6 +184,8 @@ func (g *Gateway) answer(ctx context.Context, q request, out *outbox) {
 		out.sendLater(ctx, reply, g.Faults.lateBy())
 	case lateHolding:
 		out.sendInPieces(ctx, from, from, g.Faults.lateBy())
+	case slow:
+		out.sendInPieces(ctx, from, from, g.Faults.slowBy())
 	case split:
 		size := len(out.buf) - from
 		cut := from + 1 + int(mix(h, saltCut)%uint64(size-1))

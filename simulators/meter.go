@@ -1,11 +1,13 @@
 package simulators
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
+	cjt188 "citygrid/adapters/cjt188/profiles"
+	dlt645 "citygrid/adapters/dlt645/profiles"
 	"citygrid/adapters/modbus/profiles"
 	"citygrid/schemas"
 )
@@ -13,9 +15,15 @@ import (
 // MeterConfig is what a meter is a function of.
 type MeterConfig struct {
 	ID schemas.MeterID
-	// Unit is the Modbus unit id, 1 to 247.
-	Unit    uint8
+	// Exactly one of the three profiles says which protocol the meter speaks.
 	Profile *profiles.Profile
+	DLT645  *dlt645.Profile
+	CJT188  *cjt188.Profile
+	// Unit is the Modbus unit id, 1 to 247.
+	Unit uint8
+	// Address is the number on the plate of the others, most significant digit
+	// first: 12 digits for DL/T 645, 14 (A6 to A0) for CJ/T 188.
+	Address string
 	Seed    uint64
 	// Step is how long values stay the same; 0 means one second. Steps are
 	// counted from the Unix epoch.
@@ -26,40 +34,61 @@ type MeterConfig struct {
 	// Dead meters never answer.
 	Dead bool
 	// ResetAt, when set, is when every counter goes to zero and begins again.
+	// Records in the meter's memory stay as they were.
 	ResetAt time.Time
+	// SwapAt, when set, is when another meter takes the place: another serial
+	// number, other counter values, no records of the time before. The bus
+	// address is the same: the fitter copied it.
+	SwapAt time.Time
+	// RebootAt and RebootFor: from the one, for as long as the other, the meter
+	// is silent. It goes on counting.
+	RebootAt  time.Time
+	RebootFor time.Duration
+	// ClockOffset is how far the meter's clock is ahead of the true time. From
+	// ClockJumpAt on (when set), ClockJumpBy is added to it.
+	ClockOffset, ClockJumpBy time.Duration
+	ClockJumpAt              time.Time
 	// NoValue is the share of (gauge, minute) pairs for which the meter says
 	// that it has no value, by sentinel, NaN or a bad digit.
 	NoValue float64
+	// Glitch is the share of (counter, step) pairs for which the meter shows a
+	// well-formed but wrong number, far from the right one (Meter.Glitched).
+	Glitch float64
+	// Preamble is how many bytes FE go before each answer, 0 to 4 [DL/T
+	// 645-2007 5.2.5, CJ/T 188].
+	Preamble int
+	// MaxData is the longest data field of a DL/T 645 answer; what is longer
+	// comes in several frames. 0 means 200, the most that the standard allows.
+	MaxData int
+	// Edition decides the order of a CJ/T 188 identifier where the profile
+	// leaves it open: 2004 or 2018; 0: by Seed.
+	Edition int
+	// RefuseOrder makes a CJ/T 188 meter answer an identifier in the order of the
+	// other edition with an error; without, it stays silent.
+	RefuseOrder bool
+	// UnitByte is the unit in which a CJ/T 188 meter shows volumes, energies or
+	// flows [CJ/T 188-2004 table 13]; 0 means m3, kWh and m3/h (2C, 05, 35).
+	UnitByte uint8
 }
 
 // Meter is a simulated meter. What it shows is a pure function of its
 // configuration and the time; it is safe for concurrent use.
 type Meter struct {
 	MeterConfig
+	medium schemas.Medium
+	model  string // the profile's id
 	traits traits
+	// fields are what a read of the meter gives.
 	fields []field
-	// cells are the parts of all fields in the order of their registers.
-	cells    []cell
-	readable []profiles.Span
-	// usedAtReset is the relative consumption from Start to ResetAt.
-	usedAtReset float64
+	// registers are its Modbus face, items its face of the other two.
+	registers
+	items
+	// epochs are the meter's lives between swaps and resets, the first from the
+	// start.
+	epochs []epoch
+	// daily and monthly are its dated records; nil without.
+	daily, monthly *series
 }
-
-// cell is a part of a field at its registers.
-type cell struct{ field, part int }
-
-// Exception is a Modbus exception code; 0 is none [Modbus V1.1b3 7].
-type Exception uint8
-
-// The exceptions that the simulator answers with.
-const (
-	IllegalFunction Exception = 0x01
-	IllegalAddress  Exception = 0x02
-	IllegalValue    Exception = 0x03
-	DeviceFailure   Exception = 0x04
-	DeviceBusy      Exception = 0x06
-	GatewayTimeout  Exception = 0x0B
-)
 
 // NewMeter returns the meter of a configuration. A quantity that the simulator
 // cannot show is an error that names it.
@@ -67,118 +96,90 @@ func NewMeter(c MeterConfig) (*Meter, error) {
 	if c.Step == 0 {
 		c.Step = time.Second
 	}
-	switch {
-	case c.Profile == nil:
-		return nil, fmt.Errorf("simulated meter %s: no profile", c.ID)
-	case c.Unit < 1 || c.Unit > 247:
-		return nil, fmt.Errorf("simulated meter %s: unit %d is not in 1 to 247", c.ID, c.Unit)
-	case c.Step < 0:
-		return nil, fmt.Errorf("simulated meter %s: step %s is negative", c.ID, c.Step)
+	if err := c.validate(); err != nil {
+		return nil, fmt.Errorf("simulated meter %s: %w", c.ID, err)
 	}
 	m := &Meter{MeterConfig: c}
-	singlePhase := true
-	for _, f := range c.Profile.Fields {
-		compiled, err := newField(f)
-		if err != nil {
-			return nil, fmt.Errorf("simulated meter %s: profile %s: %s: %w", c.ID, c.Profile.ID, f.Quantity, err)
-		}
-		m.fields = append(m.fields, compiled)
-		singlePhase = singlePhase && f.Quantity != "power.voltage.l2"
+	if err := m.face(); err != nil {
+		return nil, fmt.Errorf("simulated meter %s: profile %s: %w", c.ID, m.model, err)
 	}
-	m.traits = newTraits(c.Profile.Medium, c.Seed, c.Start, singlePhase)
+	singlePhase := !slices.ContainsFunc(m.fields, func(f field) bool { return strings.HasSuffix(string(f.quantity), ".l2") })
+	m.traits = newTraits(m.medium, c.Seed, c.Start, singlePhase)
+	if slices.ContainsFunc(m.fields, func(f field) bool { return f.directed() && !f.showsSign() }) {
+		m.traits.sign = 1 // it could only show that nothing flows
+	}
 	m.nearWrap()
-	m.layCells()
-	if !c.ResetAt.IsZero() {
-		_, m.usedAtReset = m.traits.curve.at(m.seconds(m.stepOf(c.ResetAt)))
-	}
+	m.live()
 	return m, nil
 }
 
-func newField(f profiles.Field) (field, error) {
-	out := field{quantity: f.Quantity, signal: signalOf(f.Quantity)}
-	if out.signal == nil {
-		return out, fmt.Errorf("the simulator has no such signal")
-	}
-	for i, p := range f.Parts {
-		compiled, err := newPart(p, i == len(f.Parts)-1)
-		if err != nil {
-			return out, err
+// validate reports what no profile could mend.
+func (c *MeterConfig) validate() error {
+	faces := 0
+	for _, given := range []bool{c.Profile != nil, c.DLT645 != nil, c.CJT188 != nil} {
+		if given {
+			faces++
 		}
-		out.parts = append(out.parts, compiled)
 	}
-	if f.WrapsAt != nil {
-		out.wraps = int64(f.WrapsAt.Float64() * micro)
+	switch {
+	case faces == 0:
+		return fmt.Errorf("no profile")
+	case faces > 1:
+		return fmt.Errorf("%d profiles; a meter speaks one protocol", faces)
+	case c.Step < 0:
+		return fmt.Errorf("step %s is negative", c.Step)
+	case c.Preamble < 0 || c.Preamble > maxPreamble:
+		return fmt.Errorf("%d bytes FE before an answer; want 0 to %d", c.Preamble, maxPreamble)
+	case c.NoValue < 0 || c.NoValue > 1 || c.Glitch < 0 || c.Glitch > 1:
+		return fmt.Errorf("share without value %v, of glitches %v; want 0 to 1", c.NoValue, c.Glitch)
+	case c.RebootFor < 0:
+		return fmt.Errorf("a reboot of %s", c.RebootFor)
 	}
-	info, _ := f.Quantity.Info()
-	if info.Kind == schemas.State {
-		out.stateRaw = stateRaws(f.States, len(info.States))
-	}
-	out.noValue(info)
-	return out, nil
+	return nil
 }
 
-// stateRaws turns raw-to-code into code-to-raw, the lowest raw value where
-// several mean the same.
-func stateRaws(states map[uint16]uint8, codes int) []int32 {
-	raws := make([]int32, codes)
-	for i := range raws {
-		raws[i] = -1
+// face makes the meter ready for the one protocol that it speaks.
+func (m *Meter) face() error {
+	switch {
+	case m.DLT645 != nil:
+		return m.faceDLT645()
+	case m.CJT188 != nil:
+		return m.faceCJT188()
 	}
-	for raw, code := range states {
-		if known := raws[code]; known < 0 || int32(raw) < known {
-			raws[code] = int32(raw)
-		}
+	return m.faceModbus()
+}
+
+// Medium returns what the meter meters.
+func (m *Meter) Medium() schemas.Medium { return m.medium }
+
+// ProfileID returns the id of the meter's profile, of whatever protocol.
+func (m *Meter) ProfileID() string { return m.model }
+
+// Quantities returns what a read of the meter gives, in the profile's order.
+func (m *Meter) Quantities() []schemas.Quantity {
+	out := make([]schemas.Quantity, len(m.fields))
+	for i := range m.fields {
+		out[i] = m.fields[i].quantity
 	}
-	return raws
+	return out
 }
 
 // nearWrap puts every fourth meter whose counter goes round so near to the end
 // that it does so between 2 and 30 minutes after the start.
 func (m *Meter) nearWrap() {
-	if h := mix(m.Seed, saltWrap); h%4 == 0 {
-		for _, f := range m.fields {
-			if f.wraps > 0 {
-				hours := between(h, 2, 30) / 60
-				m.traits.main = f.wraps - int64(hours*m.traits.perHour(m.Profile.Medium)*micro)
-				return
-			}
+	h := mix(m.Seed, saltWrap)
+	if h%4 != 0 {
+		return
+	}
+	for _, f := range m.fields {
+		info, _ := f.quantity.Info()
+		if f.wraps > 0 && info.Unit != "CNY" {
+			hours := between(h, 2, 30) / 60
+			m.traits.main = f.wraps - int64(hours*m.traits.perHour(m.medium)*micro)
+			return
 		}
 	}
 }
-
-// layCells sorts the parts by register and finds the readable ranges: wanted
-// registers, and the gaps between them that the profile lets be read across.
-func (m *Meter) layCells() {
-	for i, f := range m.fields {
-		for j := range f.parts {
-			m.cells = append(m.cells, cell{i, j})
-		}
-	}
-	slices.SortFunc(m.cells, func(a, b cell) int {
-		pa, pb := m.part(a), m.part(b)
-		return cmp.Or(cmp.Compare(pa.Function, pb.Function), cmp.Compare(pa.At, pb.At))
-	})
-	for _, c := range m.cells {
-		p := m.part(c)
-		if n := len(m.readable); n > 0 {
-			last := &m.readable[n-1]
-			gap := int(p.At) - int(last.To) - 1
-			if last.Function == p.Function && gap <= m.Profile.MaxGap && !m.holeBetween(last.To, p.Part) {
-				last.To = max(last.To, p.Last())
-				continue
-			}
-		}
-		m.readable = append(m.readable, profiles.Span{Function: p.Function, From: p.At, To: p.Last()})
-	}
-}
-
-func (m *Meter) holeBetween(to uint16, p profiles.Part) bool {
-	return slices.ContainsFunc(m.Profile.Holes, func(h profiles.Span) bool {
-		return h.Function == p.Function && h.From < p.At && h.To > to
-	})
-}
-
-func (m *Meter) part(c cell) *part { return &m.fields[c.field].parts[c.part] }
 
 // stepOf returns the number of the step that t lies in.
 func (m *Meter) stepOf(t time.Time) uint64 { return uint64(t.UnixNano() / int64(m.Step)) }
@@ -188,16 +189,20 @@ func (m *Meter) seconds(step uint64) float64 {
 	return max(0, time.Duration(int64(step)*int64(m.Step)-m.Start.UnixNano()).Seconds())
 }
 
+// instant returns what all values of the meter have in common at a step.
 func (m *Meter) instant(step uint64) instant {
 	rate, integral := m.traits.curve.at(m.seconds(step))
-	perSecond := m.traits.perHour(m.Profile.Medium) / 3600
-	in := instant{step: step, rate: rate, used: integral * perSecond, usedCredit: integral * perSecond}
-	if !m.ResetAt.IsZero() && step >= m.stepOf(m.ResetAt) {
-		in.used = (integral - m.usedAtReset) * perSecond
-		return in
+	perSecond := m.traits.perHour(m.medium) / 3600
+	life := m.epochs[0]
+	for _, e := range m.epochs[1:] {
+		if step >= e.from {
+			life = e
+		}
 	}
-	in.main, in.minor, in.reactive, in.other = m.traits.main, m.traits.minor, m.traits.reactive, m.traits.other
-	return in
+	return instant{
+		step: step, rate: rate, levels: life.levels, bought: life.bought,
+		used: (integral - life.integral) * perSecond, usedCredit: integral * perSecond,
+	}
 }
 
 // hasNoValue reports whether field i has no value in this minute.
@@ -209,77 +214,35 @@ func (m *Meter) hasNoValue(i int, in instant) bool {
 	return unit(mix(mix(m.Seed, saltNoValue+uint64(i)<<8), minute)) < m.NoValue
 }
 
-// bits returns the content of a cell's registers.
-func (m *Meter) bits(c cell, in instant) uint64 {
-	f := &m.fields[c.field]
-	if c.part == 0 && m.hasNoValue(c.field, in) {
-		return f.absentBits
-	}
-	p := &f.parts[c.part]
-	return p.bits(f.number(c.part, f.signal(m, in)))
+// glitches reports whether field i shows a wrong number at this step.
+func (m *Meter) glitches(i int, in instant) bool {
+	return m.Glitch > 0 && m.fields[i].counts && unit(mix(mix(m.Seed, saltGlitch+uint64(i)<<8), in.step)) < m.Glitch
 }
 
-// Registers returns the registers [at, at+count) of function fn as they are at
-// t, or the exception that the meter answers instead. Registers that the
-// profile does not name but lets be read across are 0.
-func (m *Meter) Registers(fn uint8, at, count uint16, t time.Time) ([]uint16, Exception) {
-	raw, exception := m.AppendRegisters(nil, fn, at, count, t)
-	if exception != 0 {
-		return nil, exception
+// A wrong number is so far from the right one, in units of the counter.
+const glitchFrom, glitchTo = 1000, 4000
+
+// shown is the truth of field i as the meter believes it: with its glitches.
+func (m *Meter) shown(i int, in instant) int64 {
+	truth := m.truth(&m.fields[i], in)
+	if !m.glitches(i, in) {
+		return truth
 	}
-	words := make([]uint16, count)
-	for i := range words {
-		words[i] = uint16(raw[2*i])<<8 | uint16(raw[2*i+1])
+	h := mix(mix(m.Seed, saltGlitchBy+uint64(i)<<8), in.step)
+	by := int64(between(h, glitchFrom, glitchTo)) * micro
+	if h%2 == 0 && truth >= by {
+		return truth - by
 	}
-	return words, 0
+	return truth + by
 }
 
-// AppendRegisters is Registers in the form of the wire: big-endian words
-// appended to dst. It allocates nothing when dst has room.
-func (m *Meter) AppendRegisters(dst []byte, fn uint8, at, count uint16, t time.Time) ([]byte, Exception) {
-	if exception := m.refuses(fn, at, count); exception != 0 {
-		return dst, exception
+// truth is what is true of a field at an instant. A status word is the bits of
+// its signal with those of the states that stand in the same word.
+func (m *Meter) truth(f *field, in instant) int64 {
+	v := f.signal(m, in)
+	for _, s := range f.within {
+		word := v / micro &^ s.mask
+		v = (word | s.state.stateNumber(s.state.signal(m, in))<<s.shift) * micro
 	}
-	from := len(dst)
-	for range count {
-		dst = append(dst, 0, 0)
-	}
-	out := dst[from:]
-	in := m.instant(m.stepOf(t))
-	first, _ := slices.BinarySearchFunc(m.cells, int(fn)<<16|int(at), func(c cell, want int) int {
-		p := m.part(c)
-		return cmp.Compare(int(p.Function)<<16|int(p.Last()), want)
-	})
-	for _, c := range m.cells[first:] {
-		p := m.part(c)
-		if p.Function != fn || int(p.At) >= int(at)+int(count) {
-			break
-		}
-		b := m.bits(c, in)
-		for i := range p.Words {
-			if k := int(p.At) + i - int(at); k >= 0 && k < int(count) {
-				// Two states may share a word: each adds its own bits.
-				w := p.word(b, i)
-				out[2*k] |= byte(w >> 8)
-				out[2*k+1] |= byte(w)
-			}
-		}
-	}
-	return dst, 0
-}
-
-// refuses returns the exception for a request that the meter cannot serve.
-func (m *Meter) refuses(fn uint8, at, count uint16) Exception {
-	if fn != 3 && fn != 4 {
-		return IllegalFunction
-	}
-	if count < 1 || int(count) > m.Profile.MaxRegisters {
-		return IllegalValue
-	}
-	for _, r := range m.readable {
-		if r.Function == fn && at >= r.From && int(at)+int(count)-1 <= int(r.To) {
-			return 0
-		}
-	}
-	return IllegalAddress
+	return v
 }

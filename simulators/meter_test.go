@@ -341,6 +341,9 @@ func TestValuesDiffer(t *testing.T) {
 				continue
 			}
 			v, _, _ := m.Expected(pf.Quantity, at)
+			if v.Mantissa == 0 {
+				continue // what an unsigned register shows of a meter that feeds in
+			}
 			value := rat(v).RatString()
 			if other, taken := own[value]; taken {
 				t.Errorf("%s (%s): %s and %s are both %s", m.ID, m.Profile.ID, other, pf.Quantity, v)

@@ -1,7 +1,6 @@
 package simulators
 
 import (
-	"fmt"
 	"slices"
 	"time"
 
@@ -13,11 +12,11 @@ import (
 // the meter at t: the exact value, or the reason why there is none. ok is
 // false when the meter has no such quantity.
 //
-// It never looks at registers: it takes the same truth, rounds it to what the
-// register's format can hold, and scales that number exactly, to the decimals
-// that the profile keeps of a float.
+// It never looks at registers or frames: it takes the same truth, rounds it to
+// what the format can hold, and scales that number exactly, to the decimals that
+// the profile keeps of a float.
 func (m *Meter) Expected(q schemas.Quantity, t time.Time) (value schemas.Decimal, missing schemas.Reason, ok bool) {
-	i := slices.IndexFunc(m.fields, func(f field) bool { return f.quantity == q })
+	i := fieldIndex(m.fields, q)
 	if i < 0 {
 		return schemas.Decimal{}, "", false
 	}
@@ -25,17 +24,70 @@ func (m *Meter) Expected(q schemas.Quantity, t time.Time) (value schemas.Decimal
 	return value, missing, true
 }
 
+// ExpectedKept is Expected for the dated record that the meter stamps with
+// takenAt by its own clock. ok is false when it keeps no such quantity, or makes
+// no record of that moment. A meter whose clock was set back over the moment has
+// two such records: this is the newer.
+func (m *Meter) ExpectedKept(origin schemas.Origin, q schemas.Quantity, takenAt time.Time) (value schemas.Decimal, missing schemas.Reason, ok bool) {
+	s := m.seriesOf(origin)
+	if s == nil {
+		return schemas.Decimal{}, "", false
+	}
+	i, made := fieldIndex(s.fields, q), m.madeAt(s, takenAt)
+	if i < 0 || len(made) == 0 {
+		return schemas.Decimal{}, "", false
+	}
+	value, missing = m.kept(&s.fields[i], made[0])
+	return value, missing, true
+}
+
+// KeptAt returns by which moment of its own clock the meter knows record n of an
+// origin at t, counted back from the newest, which is 1; ok is false when it
+// does not hold that record.
+func (m *Meter) KeptAt(origin schemas.Origin, n int, t time.Time) (takenAt time.Time, ok bool) {
+	r, ok := m.record(m.seriesOf(origin), n, t)
+	return r.stamp, ok
+}
+
+// Glitched reports whether the meter shows a wrong number for q at t, which
+// Expected then returns: what the meter says is what a collector must report,
+// and doubt.
+func (m *Meter) Glitched(q schemas.Quantity, t time.Time) bool {
+	i := fieldIndex(m.fields, q)
+	return i >= 0 && m.glitches(i, m.instant(m.stepOf(t)))
+}
+
+func fieldIndex(fields []field, q schemas.Quantity) int {
+	for i := range fields {
+		if fields[i].quantity == q {
+			return i
+		}
+	}
+	return -1
+}
+
 // expected is Expected of field i at a step.
 func (m *Meter) expected(i int, step uint64) (schemas.Decimal, schemas.Reason) {
 	in := m.instant(step)
-	f := &m.fields[i]
 	if m.hasNoValue(i, in) {
-		return schemas.Decimal{}, f.reason
+		return schemas.Decimal{}, m.fields[i].reason
 	}
-	truth := f.signal(m, in)
+	return m.fields[i].value(m.shown(i, in))
+}
+
+// kept is what the record made at that moment holds of a field.
+func (m *Meter) kept(f *field, made time.Time) (schemas.Decimal, schemas.Reason) {
+	return f.value(f.signal(m, m.instant(m.stepOf(made))))
+}
+
+// value is truth at the resolution of the field's format.
+func (f *field) value(truth int64) (schemas.Decimal, schemas.Reason) {
 	if f.stateRaw != nil {
 		raw := f.stateNumber(truth)
 		return schemas.Decimal{Mantissa: int64(slices.Index(f.stateRaw, int32(raw)))}, ""
+	}
+	if len(f.parts) == 0 {
+		return schemas.Decimal{Mantissa: f.raw(truth), Exponent: int8(f.octets.shift)}, ""
 	}
 	var sum schemas.Decimal
 	for k := range f.parts {
@@ -91,94 +143,4 @@ func toPlaces(d schemas.Decimal, places int) schemas.Decimal {
 		d.Mantissa += step
 	}
 	return d
-}
-
-// clockGrain is the resolution of Reading.TakenAt: the moment itself may be
-// that much later.
-const clockGrain = time.Millisecond
-
-// Check returns nil when r is what the fleet's meter showed at some step in
-// [r.TakenAt-window, r.TakenAt]. Otherwise the error says what was expected
-// and, where it can be told, whose value r carries: another quantity's,
-// another meter's, or an older one. A value that the collector kept but marked
-// as suspect is right when the value is.
-func (f *Fleet) Check(r schemas.Reading, window time.Duration) error {
-	m, ok := f.Meter(r.Meter)
-	if !ok {
-		return fmt.Errorf("meter %s: not of this fleet", r.Meter)
-	}
-	fail := func(format string, args ...any) error {
-		return fmt.Errorf("meter %s (unit %d, %s): %s = %s taken at %s: %s", m.ID, m.Unit, m.Profile.ID,
-			r.Quantity, shown(r), r.TakenAt.UTC().Format(time.RFC3339Nano), fmt.Sprintf(format, args...))
-	}
-	if err := r.Validate(); err != nil {
-		return fail("%v", err)
-	}
-	if m.Dead {
-		return fail("the meter is dead and never answered")
-	}
-	i := slices.IndexFunc(m.fields, func(f field) bool { return f.quantity == r.Quantity })
-	if i < 0 {
-		return fail("the profile has no such quantity")
-	}
-	from, to := m.stepOf(r.TakenAt.Add(-window)), m.stepOf(r.TakenAt.Add(clockGrain-1))
-	if m.shows(i, r, from, to) {
-		return nil
-	}
-	value, missing := m.expected(i, m.stepOf(r.TakenAt))
-	want := value.String()
-	if missing != "" {
-		want = "missing " + string(missing)
-	}
-	return fail("expected %s, or a value of the %d steps before%s", want, to-from, f.whose(m, i, r, from, to))
-}
-
-// shows reports whether field i shows r at a step of [from, to].
-func (m *Meter) shows(i int, r schemas.Reading, from, to uint64) bool {
-	for step := to; ; step-- {
-		value, missing := m.expected(i, step)
-		switch {
-		case missing != "":
-			if r.Quality == schemas.Missing && r.Reason == missing {
-				return true
-			}
-		case r.HasValue() && r.Value.Cmp(value) == 0:
-			return true
-		}
-		if step <= from {
-			return false
-		}
-	}
-}
-
-// lookBack is how many steps before the window whose looks for an old value.
-const lookBack = 600
-
-// whose guesses where a wrong value came from: the first likely answer.
-func (f *Fleet) whose(m *Meter, i int, r schemas.Reading, from, to uint64) string {
-	if !r.HasValue() {
-		return ""
-	}
-	for k := range m.fields {
-		if k != i && m.shows(k, r, from, to) {
-			return fmt.Sprintf(" (that is its %s)", m.fields[k].quantity)
-		}
-	}
-	for _, other := range f.Meters {
-		k := slices.IndexFunc(other.fields, func(f field) bool { return f.quantity == r.Quantity })
-		if other != m && k >= 0 && other.shows(k, r, to, to) {
-			return fmt.Sprintf(" (meter %s shows that)", other.ID)
-		}
-	}
-	if from > lookBack && m.shows(i, r, from-lookBack, from-1) {
-		return " (it showed that before the window)"
-	}
-	return ""
-}
-
-func shown(r schemas.Reading) string {
-	if !r.HasValue() {
-		return "missing " + string(r.Reason)
-	}
-	return r.Value.String()
 }

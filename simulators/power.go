@@ -7,8 +7,10 @@ import (
 )
 
 func powerSignal(q schemas.Quantity) signal {
-	if s := energySignal(q); s != nil {
-		return s
+	for _, of := range [...]func(schemas.Quantity) signal{energySignal, prepaidSignal, relaySignal} {
+		if s := of(q); s != nil {
+			return s
+		}
 	}
 	switch q {
 	case "power.active":
@@ -46,9 +48,18 @@ func powerSignal(q schemas.Quantity) signal {
 		return currentOf(1)
 	case "power.current.l3":
 		return currentOf(2)
+	case "power.ratio.current":
+		return func(m *Meter, _ instant) int64 {
+			return micro * pick(m.Seed, saltCurrentRatio, 20, 30, 40, 60, 80, 120)
+		}
+	case "power.ratio.voltage":
+		return func(m *Meter, _ instant) int64 { return micro * pick(m.Seed, saltVoltageRatio, 10, 35, 100) }
 	}
 	return nil
 }
+
+// pick is the seed's choice of one.
+func pick(seed, salt uint64, of ...int64) int64 { return of[mix(seed, salt)%uint64(len(of))] }
 
 func energySignal(q schemas.Quantity) signal {
 	switch q {
@@ -68,8 +79,14 @@ func energySignal(q schemas.Quantity) signal {
 		return reactiveCount
 	case "power.energy.reactive.export":
 		return otherCount
-	case "power.credit.energy":
-		return credit
+	case "power.energy.import.t1":
+		return tariffOf(0)
+	case "power.energy.import.t2":
+		return tariffOf(1)
+	case "power.energy.import.t3":
+		return tariffOf(2)
+	case "power.energy.import.t4":
+		return tariffOf(3)
 	}
 	return nil
 }
@@ -103,5 +120,20 @@ func currentOf(phase int) signal {
 func importOf(phase int) signal {
 	return func(m *Meter, in instant) int64 {
 		return int64(float64(forward(m, in)) * m.traits.shares[phase])
+	}
+}
+
+// The tariffs take their turns: of each block of imported energy, the first
+// part is counted in tariff 1, the next in tariff 2, and so on, so that the four
+// always sum to the import and none ever falls. In millionths of a kWh.
+const tariffBlock = micro
+
+// tariffOf returns one of the four tariffs' registers.
+func tariffOf(n int) signal {
+	return func(m *Meter, in instant) int64 {
+		parts := [...]int64{0, 400_000, 650_000, 850_000, tariffBlock}
+		total := forward(m, in)
+		part := parts[n+1] - parts[n]
+		return total/tariffBlock*part + min(max(total%tariffBlock-parts[n], 0), part)
 	}
 }

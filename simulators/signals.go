@@ -18,14 +18,15 @@ type traits struct {
 	// mean is the mean flow (m3/h) or power (W); sign is -1 for a meter that
 	// feeds in or flows backwards.
 	mean, sign float64
-	// main, minor, reactive, other are the counters' values at the start.
-	main, minor, reactive, other int64
+	// levels are the counters' values at the start.
+	levels
 	// shares are the phases' parts of the whole; they differ by at least 0.03.
 	shares  [3]float64
 	factor  float64 // power factor
 	ratio   float64 // standard to working volume
 	voltage float64 // offset from nominal
 	credit  float64
+	price   int64 // fen for a unit of the main counter
 	// rest levels of pressure (kPa), temperature (Cel), battery (V), and the
 	// pipe's area (m2)
 	pressure, temperature, battery, area float64
@@ -35,10 +36,7 @@ func newTraits(medium schemas.Medium, seed uint64, start time.Time, singlePhase 
 	draw := func(salt uint64, low, high float64) float64 { return between(mix(seed, salt), low, high) }
 	t := traits{
 		curve: newCurve(medium, seed, start), sign: 1,
-		main:     int64(draw(saltBaseMain, 5e3, 9.5e4) * micro),
-		minor:    int64(draw(saltBaseMinor, 10, 900) * micro),
-		reactive: int64(draw(saltBaseReactive, 1e3, 4.9e3) * micro),
-		other:    int64(draw(saltBaseOther, 1, 9.9) * micro),
+		levels:   newLevels(seed),
 		factor:   draw(saltFactor, 0.9, 0.98),
 		ratio:    draw(saltRatio, 3, 5),
 		voltage:  draw(saltVoltage, 0, 2),
@@ -49,10 +47,13 @@ func newTraits(medium schemas.Medium, seed uint64, start time.Time, singlePhase 
 	switch medium {
 	case schemas.Power:
 		t.mean = draw(saltMean, 800, 9000)
+		t.price = int64(draw(saltPrice, 45, 65))
 	case schemas.Water:
 		t.mean = draw(saltMean, 0.05, 0.9)
+		t.price = int64(draw(saltPrice, 190, 420))
 	default:
 		t.mean = draw(saltMean, 2, 60)
+		t.price = int64(draw(saltPrice, 250, 390))
 	}
 	if mix(seed, saltSign)%8 == 0 && medium != schemas.Gas {
 		t.sign = -1
@@ -81,8 +82,10 @@ type instant struct {
 	// used is the consumption since the counters' origin, in units of the main
 	// counter; usedCredit since the start, whatever was reset.
 	used, usedCredit float64
-	// main, minor, reactive and other are the counters' values at the origin.
-	main, minor, reactive, other int64
+	// levels are the counters' values at the origin.
+	levels
+	// bought is what to add to the purchases since the start.
+	bought int64
 }
 
 // wobble is noise in [0, 1), new with each step and of its own for each tag.
@@ -152,6 +155,9 @@ func signalOf(q schemas.Quantity) signal {
 }
 
 func waterSignal(q schemas.Quantity) signal {
+	if s := prepaidSignal(q); s != nil {
+		return s
+	}
 	switch q {
 	case "water.volume.forward":
 		return forward
@@ -167,8 +173,6 @@ func waterSignal(q schemas.Quantity) signal {
 		return pressure
 	case "water.temperature":
 		return temperature
-	case "water.credit.volume":
-		return credit
 	case "water.valve.state":
 		return valve
 	case "water.pipe.state":
@@ -180,7 +184,12 @@ func waterSignal(q schemas.Quantity) signal {
 }
 
 func gasSignal(q schemas.Quantity) signal {
+	if s := prepaidSignal(q); s != nil {
+		return s
+	}
 	switch q {
+	case "gas.volume.total":
+		return func(m *Meter, in instant) int64 { return mainCount(m, in) + minorCount(m, in) }
 	case "gas.volume.standard":
 		return mainCount
 	case "gas.volume.working":
@@ -195,8 +204,6 @@ func gasSignal(q schemas.Quantity) signal {
 		return temperature
 	case "gas.pressure":
 		return pressure
-	case "gas.credit.volume":
-		return credit
 	case "gas.valve.state":
 		return valve
 	}
@@ -208,14 +215,16 @@ func deviceSignal(q schemas.Quantity) signal {
 	case "device.battery.voltage":
 		return battery
 	case "device.battery.state":
-		return func(m *Meter, in instant) int64 {
-			if battery(m, in) < lowBattery {
-				return 1
-			}
-			return 0
-		}
+		return func(m *Meter, in instant) int64 { return oneIf(battery(m, in) < lowBattery) }
 	}
-	return nil
+	return statusSignal(q)
+}
+
+func oneIf(condition bool) int64 {
+	if condition {
+		return 1
+	}
+	return 0
 }
 
 // lowBattery is where a meter begins to call its battery low; the codes are
@@ -247,21 +256,4 @@ func valve(m *Meter, in instant) int64 {
 		return valveAbnormal
 	}
 	return valveOpen
-}
-
-// What a customer buys at once, in units of the main counter, and how far the
-// account may be overdrawn before he does.
-const (
-	creditBought = 50
-	creditFloor  = -1.5
-)
-
-// credit runs down with consumption and goes up by a purchase when it reaches
-// the floor: a saw-tooth, and a pure function of the consumption.
-func credit(m *Meter, in instant) int64 {
-	left := math.Mod(m.traits.credit-in.usedCredit, creditBought)
-	if left < 0 {
-		left += creditBought
-	}
-	return toMicro(left + creditFloor)
 }

@@ -65,7 +65,7 @@ func openDouble(t *testing.T, d *adaptertest.Device, quantities [2]schemas.Quant
 		f.Parts[0].Absent = []uint64{0xFFFF}
 		p.Fields = append(p.Fields, f)
 	}
-	l := newTestLine(t, LineConfig{Address: addr, Timeout: 50 * time.Millisecond, QuietTime: 5 * time.Millisecond, NoTransactionID: noID})
+	l := newTestLine(t, lineConfig{Address: addr, Timeout: 50 * time.Millisecond, QuietTime: 5 * time.Millisecond, NoTransactionID: noID})
 	m, err := l.Source(adaptertest.Meter, 1, titled(p))
 	if err != nil {
 		t.Fatal(err)

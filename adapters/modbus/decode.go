@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 
+	"citygrid/adapters/catalog"
 	"citygrid/adapters/modbus/profiles"
 	"citygrid/schemas"
 )
@@ -63,15 +64,7 @@ func decodeState(f *profiles.Field, raw []byte) (schemas.Decimal, schemas.Reason
 	if slices.Contains(f.Parts[0].Absent, v) {
 		return schemas.Decimal{}, schemas.ReasonSentinel
 	}
-	bits := uint16(v)
-	if f.Mask != 0 {
-		bits &= f.Mask
-	}
-	code, ok := f.States[bits]
-	if !ok {
-		return schemas.Decimal{}, schemas.ReasonUnknownState
-	}
-	return schemas.Decimal{Mantissa: int64(code)}, ""
+	return catalog.StateOf(f.States, f.Mask, v)
 }
 
 // decodePart returns raw × Times × 10^Shift, to p.Places.
@@ -96,7 +89,10 @@ func decodePart(p *profiles.Part, raw []byte) (schemas.Decimal, schemas.Reason) 
 		}
 		d, reason = fromFloat(f)(schemas.DecimalFromFloat64(f))
 	case profiles.BCD:
-		d.Mantissa, reason = bcd(v)
+		var ok bool
+		if d.Mantissa, ok = catalog.BCD(v); !ok {
+			reason = schemas.ReasonBadBCD
+		}
 	default:
 		d.Mantissa, reason = integer(p.Type, v)
 	}
@@ -144,18 +140,6 @@ func integer(t profiles.Type, v uint64) (int64, schemas.Reason) {
 		return 0, schemas.ReasonOverflow
 	}
 	return int64(v), ""
-}
-
-// bcd reads a number of up to 16 decimal digits.
-func bcd(v uint64) (n int64, reason schemas.Reason) {
-	for shift := 60; shift >= 0; shift -= 4 {
-		digit := int64(v>>shift) & 0xF
-		if digit > 9 {
-			return 0, schemas.ReasonBadBCD
-		}
-		n = n*10 + digit
-	}
-	return n, ""
 }
 
 // number reads up to four registers as one unsigned number.

@@ -2,6 +2,7 @@ package modbus
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"slices"
@@ -98,7 +99,7 @@ func TestFaults(t *testing.T) {
 				}
 				return answerRight(n, request, conn)
 			})
-			l := newTestLine(t, LineConfig{
+			l := newTestLine(t, lineConfig{
 				Address: addr, Timeout: 60 * time.Millisecond, QuietTime: time.Millisecond, Retries: -1,
 				Now: evenStart,
 			})
@@ -146,7 +147,7 @@ func TestLateAnswer(t *testing.T) {
 				held = nil
 				return err == nil
 			})
-			l := newTestLine(t, LineConfig{Address: addr, Timeout: 40 * time.Millisecond, Retries: retries})
+			l := newTestLine(t, lineConfig{Address: addr, Timeout: 40 * time.Millisecond, Retries: retries})
 			p := oracleProfile()
 			m := mustSource(t, l, 3, p)
 			if retries < 0 {
@@ -186,16 +187,18 @@ func TestNoTransactionID(t *testing.T) {
 		return err == nil
 	})
 	p := oracleProfile()
-	l := newTestLine(t, LineConfig{
+	var dials recordDials
+	l := newTestLine(t, lineConfig{
 		Address: addr, Timeout: 40 * time.Millisecond, QuietTime: time.Millisecond, Retries: -1, NoTransactionID: true,
+		Dial: dials.dial,
 	})
 	m := mustSource(t, l, 3, p)
 	readAll(t, m, p)
 	if _, err := m.Read(t.Context()); err == nil {
 		t.Fatal("a silent device gave no error")
 	}
-	if l.link.Load() != nil {
-		t.Fatal("the connection outlived the timeout")
+	if _, err := dials.conn.Read(make([]byte, 1)); !errors.Is(err, net.ErrClosed) {
+		t.Fatalf("the connection outlived the timeout: %v", err)
 	}
 	readAll(t, m, p)
 	if s := l.Stats(); s.Reconnects != 1 {
@@ -234,7 +237,7 @@ func TestPendingBytes(t *testing.T) {
 				sent <- answered{conn, rightAnswer(request)}
 				return answerRight(n, request, conn)
 			})
-			c := LineConfig{
+			c := lineConfig{
 				Address: addr, Timeout: time.Second, QuietTime: -1, NoTransactionID: tc.noID, Retries: -1, Now: evenStart,
 			}
 			if tc.wrapped {

@@ -43,14 +43,14 @@ func FuzzReply(f *testing.F) {
 	f.Add(exceptionAnswer(request, 2), uint8(1), false)
 	f.Add([]byte("HTTP/1.1 400 Bad Request"), uint8(9), true)
 	f.Fuzz(func(t *testing.T, stream []byte, piece uint8, anyID bool) {
-		l := NewLine(LineConfig{
+		l := openLine(lineConfig{
 			Address: "fuzz", Timeout: time.Hour, QuietTime: -1, Retries: -1, NoTransactionID: anyID, Now: evenStart,
 			Dial: func(context.Context, string, string) (net.Conn, error) {
 				return &streamConn{r: bytes.NewReader(stream), piece: int(piece) + 1}, nil
 			},
 		})
 		dst := make([]byte, 8)
-		_, err := l.request(t.Context(), 7, &Request{Function: 3, At: 10, Count: 4}, dst, 0)
+		err := l.ask(t.Context(), 7, Request{Function: 3, At: 10, Count: 4}, dst)
 		want := append(bytes.Clone(right[:9]), dst...)
 		if anyID {
 			want = want[2:]
@@ -68,11 +68,11 @@ func FuzzReply(f *testing.F) {
 func TestSplitPieces(t *testing.T) {
 	right := rightAnswer([]byte{0, 1, 0, 0, 0, 6, 7, 3, 0, 10, 0, 4})
 	for piece := 1; piece <= len(right); piece++ {
-		l := NewLine(LineConfig{Retries: -1, Now: evenStart, Dial: func(context.Context, string, string) (net.Conn, error) {
+		l := openLine(lineConfig{Retries: -1, Now: evenStart, Dial: func(context.Context, string, string) (net.Conn, error) {
 			return &streamConn{r: bytes.NewReader(right), piece: piece}, nil
 		}})
 		dst := make([]byte, 8)
-		if _, err := l.request(t.Context(), 7, &Request{Function: 3, At: 10, Count: 4}, dst, 0); err != nil || !bytes.Equal(dst, right[9:]) {
+		if err := l.ask(t.Context(), 7, Request{Function: 3, At: 10, Count: 4}, dst); err != nil || !bytes.Equal(dst, right[9:]) {
 			t.Errorf("pieces of %d: % x, %v", piece, dst, err)
 		}
 	}
@@ -85,7 +85,7 @@ func TestIDsGoOn(t *testing.T) {
 		asked <- binary.BigEndian.Uint16(request)
 		return answerRight(n, request, conn)
 	})
-	l := newTestLine(t, LineConfig{Address: addr, Timeout: 10 * time.Second, Now: evenStart})
+	l := newTestLine(t, lineConfig{Address: addr, Timeout: 10 * time.Second, Now: evenStart})
 	m := mustSource(t, l, 1, oracleProfile())
 	for n := range uint16(5) {
 		readAll(t, m, oracleProfile())
@@ -102,7 +102,7 @@ func TestIDWindow(t *testing.T) {
 	m := newMBAP(0xFFF0, false)
 	pdu := &gb.ProtocolDataUnit{FunctionCode: 3, Data: []byte{0, 10, 0, 4}}
 	for n := range 140_000 {
-		request, err := m.encode(7, pdu)
+		request, err := m.encode(nil, 7, pdu)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -117,7 +117,7 @@ func TestIDWindow(t *testing.T) {
 			if age == -40_000 { // comes round as 25,536 requests ago
 				wantStale = n >= 25_536
 			}
-			if stale != wantStale || (got != nil) != (age == 0) || (err != nil) == (stale || age == 0) {
+			if stale != wantStale || (got.Data != nil) != (age == 0) || (err != nil) == (stale || age == 0) {
 				t.Fatalf("request %d, answer %d requests old: %v, stale %v, %v", n, age, got, stale, err)
 			}
 		}
@@ -140,7 +140,7 @@ func BenchmarkRead(b *testing.B) {
 			}
 			defer ln.Close()
 			go serveCanned(ln)
-			l := NewLine(LineConfig{Address: ln.Addr().String(), Timeout: 10 * time.Second})
+			l := openLine(lineConfig{Address: ln.Addr().String(), Timeout: 10 * time.Second})
 			defer l.Close()
 			m := mustSource(b, l, 1, oracleProfile())
 			b.ReportAllocs()

@@ -7,15 +7,16 @@ import (
 	"time"
 
 	"citygrid/adapters"
+	"citygrid/adapters/line"
 	"citygrid/adapters/modbus/profiles"
 	"citygrid/schemas"
 )
 
-// Meter is one unit on a Line, read by one register map. It is an
+// Meter is one unit on a Bus, read by one register map. It is an
 // adapters.Source: calls to one Meter must not overlap, calls to several Meters
-// of a Line may and then take turns.
+// of a Bus may and then take turns.
 type Meter struct {
-	line   *Line
+	bus    *Bus
 	id     schemas.MeterID
 	unit   uint8
 	blocks []block
@@ -30,6 +31,7 @@ type block struct {
 	Request
 	profile *profiles.Profile
 	units   []schemas.Unit // of Fields, in their order
+	padding *padding
 }
 
 func compile(p *profiles.Profile) ([]block, error) {
@@ -45,7 +47,7 @@ func compile(p *profiles.Profile) ([]block, error) {
 }
 
 func newBlock(p *profiles.Profile, r Request) block {
-	b := block{Request: r, profile: p}
+	b := block{Request: r, profile: p, padding: new(padding)}
 	for _, i := range r.Fields {
 		info, _ := p.Fields[i].Quantity.Info() // Plan refuses unknown ones
 		b.units = append(b.units, info.Unit)
@@ -61,17 +63,16 @@ func newBlock(p *profiles.Profile, r Request) block {
 // answered: a meter that dies costs the line one request and its repetitions,
 // and each Read after that, until it answers again, one request.
 func (m *Meter) Read(ctx context.Context) ([]schemas.Reading, error) {
-	l := m.line
-	if err := l.acquire(ctx); err != nil {
+	turn, err := m.bus.line.Begin(ctx)
+	if err != nil {
 		return nil, m.notServed(err)
 	}
-	defer l.release()
-	stop := l.watch(ctx)
-	defer stop()
+	defer turn.End()
 
-	r := pass{readings: make([]schemas.Reading, 0, m.values)}
+	r := pass{turn: turn, readings: make([]schemas.Reading, 0, m.values)}
 	for i := 0; i < len(m.blocks) && !r.over(); i++ {
-		parts := m.readBlock(ctx, &r, m.blocks[i])
+		m.arrange(i)
+		parts := m.readBlock(ctx, &r, &m.blocks[i])
 		if parts != nil {
 			m.blocks = append(m.blocks[:i:i], append(parts, m.blocks[i+1:]...)...)
 			i += len(parts) - 1
@@ -84,6 +85,18 @@ func (m *Meter) Read(ctx context.Context) ([]schemas.Reading, error) {
 	return r.readings, nil
 }
 
+// arrange brings forward, to place i, a block that can be asked for at once,
+// where the one that is there would have to wait for a quiet line: it has the
+// shape of the request before and cannot be widened.
+func (m *Meter) arrange(i int) {
+	for j := i; j < len(m.blocks); j++ {
+		if !m.bus.query.clashes(m.unit, &m.blocks[j]) {
+			m.blocks[i], m.blocks[j] = m.blocks[j], m.blocks[i]
+			return
+		}
+	}
+}
+
 // retries is how often the next request may be repeated: not at all when it is
 // the first after a Read without an answer.
 func (m *Meter) retries() int {
@@ -91,11 +104,12 @@ func (m *Meter) retries() int {
 		m.silent = false
 		return 0
 	}
-	return m.line.retries
+	return m.bus.retries
 }
 
 // pass is the outcome of one Read so far.
 type pass struct {
+	turn     *line.Turn
 	readings []schemas.Reading
 	failed   *adapters.Error // the first
 	dead     int             // requests that got no answer at all
@@ -110,14 +124,15 @@ func (p *pass) over() bool {
 // whole but gives a part of it, it returns the parts that stand for the block
 // from now on; else nil. A device that refuses everything, for instance while
 // it starts, so does not lose its joined requests for good.
-func (m *Meter) readBlock(ctx context.Context, r *pass, b block) []block {
+func (m *Meter) readBlock(ctx context.Context, r *pass, b *block) []block {
 	dst := m.raw[:2*int(b.Count)]
-	at, err := m.line.request(ctx, m.unit, &b.Request, dst, m.retries())
+	at, err := m.bus.request(ctx, r.turn, m.unit, b, dst, m.retries())
 	if err == nil {
-		r.readings = m.decode(r.readings, &b, dst, at)
+		r.readings = m.decode(r.readings, b, dst, at)
 		return nil
 	}
-	if !refusesSpan(err) || len(b.Fields) == 1 {
+	cut := b.middle()
+	if !refusesSpan(err) || cut == 0 {
 		r.fail(m.failure(&b.Request, err))
 		if unanswered(err) {
 			r.dead++
@@ -126,12 +141,12 @@ func (m *Meter) readBlock(ctx context.Context, r *pass, b block) []block {
 	}
 	before := len(r.readings)
 	var parts []block
-	for _, half := range b.halves() {
+	for _, half := range b.halves(cut) {
 		if r.over() {
 			parts = append(parts, half)
 			continue
 		}
-		if finer := m.readBlock(ctx, r, half); finer != nil {
+		if finer := m.readBlock(ctx, r, &half); finer != nil {
 			parts = append(parts, finer...)
 		} else {
 			parts = append(parts, half)
@@ -146,18 +161,31 @@ func (m *Meter) readBlock(ctx context.Context, r *pass, b block) []block {
 // unanswered reports an error that a dead meter or line gives, as opposed to an
 // answer of any kind.
 func unanswered(err error) bool {
-	var frame *frameError
-	return classOf(err) == adapters.Transient && !refusedByDevice(err) && !errors.As(err, &frame)
+	var frame *line.FrameError
+	return adapters.ClassOf(err) == adapters.Transient && !refusedByDevice(err) && !errors.As(err, &frame)
 }
 
-// halves splits a block between its fields.
-func (b *block) halves() []block {
-	mid := len(b.Fields) / 2
-	out := make([]block, 0, 2)
-	for _, fields := range [][]int{b.Fields[:mid], b.Fields[mid:]} {
-		out = append(out, newBlock(b.profile, span(b.profile, fields...)))
+// middle returns where between its fields a block is best cut in two, or 0 if
+// its fields belong together.
+func (b *block) middle() int {
+	best, half := 0, len(b.Fields)/2
+	for i := 1; i < len(b.Fields); i++ {
+		if together(b.profile, b.Fields[i-1], b.Fields[i]) {
+			continue
+		}
+		if best == 0 || max(i-half, half-i) < max(best-half, half-best) {
+			best = i
+		}
 	}
-	return out
+	return best
+}
+
+// halves cuts a block before its field number cut.
+func (b *block) halves(cut int) [2]block {
+	return [2]block{
+		newBlock(b.profile, span(b.profile, b.Fields[:cut]...)),
+		newBlock(b.profile, span(b.profile, b.Fields[cut:]...)),
+	}
 }
 
 // decode appends the readings of a block's fields.
@@ -187,10 +215,10 @@ func (m *Meter) failure(r *Request, err error) *adapters.Error {
 	}
 	return &adapters.Error{
 		Meter: m.id,
-		Class: classOf(err),
+		Class: adapters.ClassOf(err),
 		Request: fmt.Sprintf("%s registers 0x%04X-0x%04X of unit %d at %s",
-			kind, r.At, r.last(), m.unit, m.line.where()),
-		Err: explain(err, m.line.closeOnError),
+			kind, r.At, r.last(), m.unit, m.bus.line),
+		Err: explain(err, m.bus.noIDs),
 	}
 }
 
@@ -199,5 +227,5 @@ func (m *Meter) notServed(err error) *adapters.Error {
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = fmt.Errorf("%w: it is busy with other meters; lengthen the interval", err)
 	}
-	return &adapters.Error{Meter: m.id, Class: classOf(err), Request: "waited for the line " + m.line.where(), Err: err}
+	return &adapters.Error{Meter: m.id, Class: adapters.ClassOf(err), Request: "waited for the line " + m.bus.line.String(), Err: err}
 }

@@ -50,24 +50,13 @@ func checkOracle(p *profiles.Profile, unit uint8, readings []schemas.Reading) er
 	return nil
 }
 
-func mustSource(t testing.TB, l *Line, unit uint8, p *profiles.Profile) *Meter {
+func mustSource(t testing.TB, l *testLine, unit uint8, p *profiles.Profile) *Meter {
 	t.Helper()
 	m, err := l.Source("M-1", unit, p)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return m
-}
-
-func newTestLine(t testing.TB, c LineConfig) *Line {
-	t.Helper()
-	l := NewLine(c)
-	t.Cleanup(func() {
-		if err := l.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return l
 }
 
 func answerRight(_ int, request []byte, conn net.Conn) bool {
@@ -104,7 +93,7 @@ func TestExceptions(t *testing.T) {
 				_, err := conn.Write(exceptionAnswer(request, tc.code))
 				return err == nil
 			})
-			l := newTestLine(t, LineConfig{Name: "riser 3", Address: addr, Timeout: time.Second})
+			l := newTestLine(t, lineConfig{Name: "riser 3", Address: addr, Timeout: time.Second})
 			m := mustSource(t, l, 0xF7, oracleProfile())
 			readings, err := m.Read(t.Context())
 			if len(readings) != 0 || adapters.ClassOf(err) != tc.class {
@@ -137,7 +126,7 @@ func TestSplitOnRefusal(t *testing.T) {
 		return err == nil
 	})
 	p := oracleProfile()
-	l := newTestLine(t, LineConfig{Address: addr, Timeout: time.Second})
+	l := newTestLine(t, lineConfig{Address: addr, Timeout: time.Second})
 	m := mustSource(t, l, 1, p)
 	readAll(t, m, p)
 	if s := l.Stats(); s.Requests != 4 || s.Exceptions != 1 {
@@ -160,7 +149,7 @@ func TestPartial(t *testing.T) {
 		return err == nil
 	})
 	p := oracleProfile()
-	m := mustSource(t, newTestLine(t, LineConfig{Address: addr, Timeout: time.Second}), 1, p)
+	m := mustSource(t, newTestLine(t, lineConfig{Address: addr, Timeout: time.Second}), 1, p)
 	readings, err := m.Read(t.Context())
 	if adapters.ClassOf(err) != adapters.Slow || len(readings) != 2 {
 		t.Fatalf("got %v, %v", readings, err)
@@ -182,10 +171,11 @@ func TestReconnects(t *testing.T) {
 		return true
 	})
 	p := oracleProfile()
-	l := newTestLine(t, LineConfig{Address: addr, Timeout: time.Second, QuietTime: time.Hour, Retries: -1})
+	var dials recordDials
+	l := newTestLine(t, lineConfig{Address: addr, Timeout: time.Second, QuietTime: time.Hour, Retries: -1, Dial: dials.dial})
 	m := mustSource(t, l, 1, p)
 	readAll(t, m, p)
-	waitClosed(t, l)
+	waitClosed(t, dials.conn)
 	readAll(t, m, p)
 	for range 2 {
 		if err := l.Close(); err != nil {
@@ -199,13 +189,12 @@ func TestReconnects(t *testing.T) {
 }
 
 // waitClosed waits until the end of the connection has arrived.
-func waitClosed(t *testing.T, l *Line) {
+func waitClosed(t *testing.T, conn net.Conn) {
 	t.Helper()
-	k := l.link.Load()
-	if err := k.conn.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
 		t.Fatal(err)
 	}
-	if n, err := k.fill(); n != 0 || err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+	if n, err := conn.Read(make([]byte, 1)); n != 0 || err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Fatalf("connection still open: %d bytes, %v", n, err)
 	}
 }
@@ -213,18 +202,18 @@ func waitClosed(t *testing.T, l *Line) {
 // TestDeafConnection: a path that swallows everything is given up after three
 // timeouts, although the device echoes ids.
 func TestDeafConnection(t *testing.T) {
+	const deafAfter = 3
 	addr := startSlave(t, func(n int, request []byte, conn net.Conn) bool {
 		return n < deafAfter || answerRight(n, request, conn)
 	})
 	p := oracleProfile()
-	l := newTestLine(t, LineConfig{Address: addr, Timeout: 20 * time.Millisecond, QuietTime: time.Hour, Retries: -1})
+	l := newTestLine(t, lineConfig{Address: addr, Timeout: 100 * time.Millisecond, QuietTime: time.Hour, Retries: -1})
 	m := mustSource(t, l, 1, p)
 	for range deafAfter {
 		if _, err := m.Read(t.Context()); err == nil {
 			t.Fatal("silence gave no error")
 		}
 	}
-	l.timeout = time.Second
 	readAll(t, m, p)
 	if s := l.Stats(); s.Reconnects != 1 || s.Timeouts != deafAfter {
 		t.Errorf("stats %+v", s)
@@ -234,7 +223,7 @@ func TestDeafConnection(t *testing.T) {
 func TestContext(t *testing.T) {
 	asked := make(chan bool, 10)
 	addr := startSlave(t, func(int, []byte, net.Conn) bool { asked <- true; return true })
-	l := newTestLine(t, LineConfig{Address: addr, Timeout: time.Hour})
+	l := newTestLine(t, lineConfig{Address: addr, Timeout: time.Hour})
 	m := mustSource(t, l, 1, oracleProfile())
 
 	ctx, cancel := context.WithCancel(t.Context())
@@ -251,9 +240,12 @@ func TestContext(t *testing.T) {
 		t.Errorf("deadline: %v", err)
 	}
 	// The line's turn is honoured and waiting for it is cancelled too.
-	l.turn <- struct{}{}
-	defer l.release()
-	_, err := m.Read(ctx)
+	turn, err := l.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer turn.End()
+	_, err = m.Read(ctx)
 	want := "meter M-1: waited for the line " + addr + ": context deadline exceeded: it is busy with other meters; lengthen the interval"
 	if !errors.Is(err, context.DeadlineExceeded) || err.Error() != want {
 		t.Errorf("while waiting for the line: %v", err)
@@ -270,7 +262,7 @@ func (lateContext) Deadline() (time.Time, bool) { return time.Unix(1, 0), true }
 // it is the context that ended.
 func TestDeadlineWhileConnecting(t *testing.T) {
 	dials := 0
-	l := newTestLine(t, LineConfig{Address: "nowhere", Timeout: time.Hour, Dial: func(context.Context, string, string) (net.Conn, error) {
+	l := newTestLine(t, lineConfig{Address: "nowhere", Timeout: time.Hour, Dial: func(context.Context, string, string) (net.Conn, error) {
 		dials++
 		return nil, &net.OpError{Op: "dial", Err: os.ErrDeadlineExceeded}
 	}})
@@ -295,7 +287,7 @@ func TestProbe(t *testing.T) {
 		}
 	})
 	p := oracleProfile()
-	l := newTestLine(t, LineConfig{Address: addr, Timeout: 50 * time.Millisecond, Retries: 2})
+	l := newTestLine(t, lineConfig{Address: addr, Timeout: 50 * time.Millisecond, Retries: 2})
 	m := mustSource(t, l, 1, p)
 	for _, want := range []uint64{3, 4, 5} {
 		if _, err := m.Read(t.Context()); err == nil || l.Stats().Requests != want {
@@ -317,7 +309,7 @@ func TestProbeThenPatience(t *testing.T) {
 		return n < 2 || n == 3 || answerRight(n, request, conn)
 	})
 	p := oracleProfile()
-	m := mustSource(t, newTestLine(t, LineConfig{Address: addr, Timeout: 50 * time.Millisecond}), 1, p)
+	m := mustSource(t, newTestLine(t, lineConfig{Address: addr, Timeout: 50 * time.Millisecond}), 1, p)
 	if _, err := m.Read(t.Context()); err == nil {
 		t.Fatal("silence gave no error")
 	}
@@ -329,7 +321,7 @@ func TestProbeThenPatience(t *testing.T) {
 func TestCancelledWhileConnecting(t *testing.T) {
 	addr := startSlave(t, answerRight)
 	ctx, cancel := context.WithCancel(t.Context())
-	l := newTestLine(t, LineConfig{Address: addr, Timeout: time.Second, Dial: func(_ context.Context, network, address string) (net.Conn, error) {
+	l := newTestLine(t, lineConfig{Address: addr, Timeout: time.Second, Dial: func(_ context.Context, network, address string) (net.Conn, error) {
 		conn, err := net.Dial(network, address)
 		cancel()
 		return conn, err
@@ -344,7 +336,7 @@ func TestCancelledWhileConnecting(t *testing.T) {
 // of them cancelled, still get their own values.
 func TestConcurrentMeters(t *testing.T) {
 	addr := startSlave(t, answerRight)
-	l := newTestLine(t, LineConfig{Address: addr, Timeout: time.Second})
+	l := newTestLine(t, lineConfig{Address: addr, Timeout: time.Second})
 	p := oracleProfile()
 	done := make(chan error)
 	for unit := range uint8(8) {
@@ -382,7 +374,7 @@ func TestUnreachable(t *testing.T) {
 	}
 	addr := ln.Addr().String()
 	ln.Close()
-	m := mustSource(t, newTestLine(t, LineConfig{Address: addr, Timeout: time.Second}), 1, oracleProfile())
+	m := mustSource(t, newTestLine(t, lineConfig{Address: addr, Timeout: time.Second}), 1, oracleProfile())
 	readings, err := m.Read(t.Context())
 	if len(readings) != 0 || err == nil || adapters.ClassOf(err) != adapters.Transient {
 		t.Fatalf("got %v, %v", readings, err)
@@ -393,7 +385,7 @@ func TestUnreachable(t *testing.T) {
 }
 
 func TestSourceRefuses(t *testing.T) {
-	l := NewLine(LineConfig{Address: "127.0.0.1:1"})
+	l := openLine(lineConfig{Address: "127.0.0.1:1"})
 	if _, err := l.Source("not an id", 1, oracleProfile()); err == nil {
 		t.Error("a bad meter id was accepted")
 	}

@@ -59,7 +59,7 @@ func TestVectors(t *testing.T) {
 				_, err := conn.Write(frame)
 				return err == nil
 			})
-			l := newTestLine(t, LineConfig{Address: addr, Timeout: time.Second})
+			l := newTestLine(t, lineConfig{Address: addr, Timeout: time.Second})
 			m := mustSource(t, l, 1, titled(&profiles.Profile{ID: "vector", MaxRegisters: 125, Fields: tc.profile}))
 			readings, err := m.Read(t.Context())
 			if err != nil || len(readings) != len(tc.want) {
@@ -89,14 +89,14 @@ func (peerDevice) HandleDiscreteInputs(*peer.DiscreteInputsRequest) ([]bool, err
 }
 
 func (peerDevice) HandleHoldingRegisters(r *peer.HoldingRegistersRequest) ([]uint16, error) {
-	return words(r.UnitId, 3, r.Addr, r.Quantity)
+	return peerWords(r.UnitId, 3, r.Addr, r.Quantity)
 }
 
 func (peerDevice) HandleInputRegisters(r *peer.InputRegistersRequest) ([]uint16, error) {
-	return words(r.UnitId, 4, r.Addr, r.Quantity)
+	return peerWords(r.UnitId, 4, r.Addr, r.Quantity)
 }
 
-func words(unit, function uint8, at, n uint16) ([]uint16, error) {
+func peerWords(unit, function uint8, at, n uint16) ([]uint16, error) {
 	if unit == 9 {
 		return nil, peer.ErrServerDeviceFailure
 	}
@@ -138,7 +138,7 @@ func startPeer(t *testing.T) string {
 }
 
 func TestPeerServer(t *testing.T) {
-	l := newTestLine(t, LineConfig{Address: startPeer(t), Timeout: time.Second})
+	l := newTestLine(t, lineConfig{Address: startPeer(t), Timeout: time.Second})
 	p := oracleProfile()
 	p.Fields = append(p.Fields, u16Field("power.active", 4, 0x1FFF), u16Field("power.frequency", 4, 0))
 	for _, unit := range []uint8{1, 2, 255} {

@@ -27,20 +27,42 @@ func (r Request) last() int { return int(r.At) + int(r.Count) - 1 }
 // Fields are joined while the registers between them are at most p.MaxGap, none
 // of those read is in a hole, and the request stays within p.MaxRegisters. All
 // registers of one field are in one request, whatever lies between them: a
-// counter may roll over between two requests. A profile that is not valid (see
-// profiles.Profile.Validate) is an error.
+// counter may roll over between two requests. So are those of all fields with
+// one Together. A profile that is not valid (see profiles.Profile.Validate) is an
+// error.
 func Plan(p *profiles.Profile) ([]Request, error) {
 	if err := p.Validate(); err != nil {
 		return nil, err
 	}
 	spans := make([]Request, 0, len(p.Fields))
-	for i := range p.Fields {
-		spans = append(spans, span(p, i))
+	for _, group := range groups(p) {
+		spans = append(spans, span(p, group...))
 	}
 	slices.SortStableFunc(spans, func(a, b Request) int {
 		return cmp.Or(cmp.Compare(a.Function, b.Function), cmp.Compare(a.At, b.At), cmp.Compare(a.Count, b.Count))
 	})
 	return join(p, spans), nil
+}
+
+// groups returns the fields that belong together, each group in the order of
+// the profile.
+func groups(p *profiles.Profile) [][]int {
+	var out [][]int
+	at := map[string]int{}
+	for i, f := range p.Fields {
+		if n, ok := at[f.Together]; ok && f.Together != "" {
+			out[n] = append(out[n], i)
+			continue
+		}
+		at[f.Together] = len(out)
+		out = append(out, []int{i})
+	}
+	return out
+}
+
+// together reports whether two fields must be read in one request.
+func together(p *profiles.Profile, a, b int) bool {
+	return p.Fields[a].Together != "" && p.Fields[a].Together == p.Fields[b].Together
 }
 
 // join merges neighbours in sorted spans.

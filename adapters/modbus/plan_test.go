@@ -71,6 +71,8 @@ func TestPlan(t *testing.T) {
 		{"a field between another's parts", &profiles.Profile{MaxRegisters: 125, MaxGap: 2, Fields: []profiles.Field{
 			field(part(0, profiles.U16, 1, abcd), part(50, profiles.U16, 1, abcd)), u16Field("power.voltage.l1", 3, 25),
 		}}, "3:0+51[0 1]"},
+		{"together across any gap", grouped(spread(125, 2, nil, 0, 50, 25, 90), 0, 3), "3:0+91[0 3 2 1]"},
+		{"together, what is beside stays apart", grouped(spread(125, 2, nil, 0, 30, 60), 0, 1), "3:0+31[0 1] 3:60+1[2]"},
 		{"two states in one register", &profiles.Profile{MaxRegisters: 125, Fields: []profiles.Field{
 			{Quantity: "water.valve.state", Parts: []profiles.Part{part(28, profiles.U16, 1, abcd)}, States: map[uint16]uint8{1: 1}},
 			{Quantity: "device.battery.state", Parts: []profiles.Part{part(28, profiles.U16, 1, abcd)}, States: map[uint16]uint8{8: 1}},
@@ -90,6 +92,38 @@ func TestPlan(t *testing.T) {
 				t.Errorf("got %s, want %s", s, tc.want)
 			}
 		})
+	}
+}
+
+// grouped puts fields of p in one group.
+func grouped(p *profiles.Profile, fields ...int) *profiles.Profile {
+	for _, i := range fields {
+		p.Fields[i].Together = "group"
+	}
+	return p
+}
+
+// TestTogether: a group that one request cannot hold is refused, and a block is
+// never cut inside one.
+func TestTogether(t *testing.T) {
+	apart := grouped(spread(10, 2, nil, 0, 10), 0, 1)
+	holed := grouped(spread(125, 2, []profiles.Span{{Function: 3, From: 5, To: 5}}, 0, 10), 0, 1)
+	mixed := grouped(spread(125, 2, nil, 0, 10), 0, 1)
+	mixed.Fields[1].Parts[0].Function = 4
+	for name, p := range map[string]*profiles.Profile{"too far apart": apart, "a hole between": holed, "two functions": mixed} {
+		if plan, err := Plan(titled(p)); err == nil || !strings.Contains(err.Error(), "group") {
+			t.Errorf("%s: %v, %v", name, plan, err)
+		}
+	}
+	for _, tc := range []struct {
+		group []int
+		cut   int
+	}{{nil, 2}, {[]int{1, 2}, 1}, {[]int{0, 1, 2}, 3}, {[]int{0, 1, 2, 3}, 0}} {
+		p := titled(grouped(spread(125, 2, nil, 0, 1, 2, 3), tc.group...))
+		b := newBlock(p, span(p, 0, 1, 2, 3))
+		if got := b.middle(); got != tc.cut {
+			t.Errorf("group %v: cut before %d, want %d", tc.group, got, tc.cut)
+		}
 	}
 }
 

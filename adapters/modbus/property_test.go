@@ -118,7 +118,7 @@ func (c *chaos) dialer(wg *sync.WaitGroup) func(context.Context, string, string)
 
 // torment reads at random units until the line has made n requests and returns
 // how many reads were complete. Any wrong value fails the test.
-func torment(t *testing.T, l *Line, rng *rand.Rand, n uint64) (reads, complete int) {
+func torment(t *testing.T, l *testLine, rng *rand.Rand, n uint64) (reads, complete int) {
 	t.Helper()
 	p := oracleProfile()
 	var meters []*Meter
@@ -164,7 +164,7 @@ func neverWrong(t *testing.T, noID bool, requests uint64) {
 	c := &chaos{rng: rand.New(rand.NewPCG(3, 4)), timeout: timeout, noID: noID}
 	c.health.Store(50)
 	var slaves sync.WaitGroup
-	l := NewLine(LineConfig{
+	l := openLine(lineConfig{
 		Address: "bubble", Timeout: timeout, QuietTime: 4 * timeout,
 		NoTransactionID: noID, Dial: c.dialer(&slaves),
 	})
@@ -209,7 +209,7 @@ func TestNeverWrongTCP(t *testing.T) {
 			c.serve(conn) // one connection at a time, as many devices do
 		}
 	})
-	l := NewLine(LineConfig{Address: ln.Addr().String(), Timeout: timeout, QuietTime: timeout})
+	l := openLine(lineConfig{Address: ln.Addr().String(), Timeout: timeout, QuietTime: timeout})
 	reads, complete := torment(t, l, rand.New(rand.NewPCG(7, 8)), 1500)
 	t.Logf("%d of %d reads complete; %+v", complete, reads, l.Stats())
 	if complete == 0 {

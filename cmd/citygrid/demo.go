@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -45,6 +46,7 @@ what the meter really showed, and writes what it measured.`,
 			if o.interval < 100*time.Millisecond {
 				return fmt.Errorf("--interval: %s is shorter than 100ms", o.interval)
 			}
+			o.fleet.someWires(cmd)
 			fleet, err := o.fleet.config()
 			if err != nil {
 				return err
@@ -68,6 +70,23 @@ what the meter really showed, and writes what it measured.`,
 	cmd.Flags().BoolVar(&o.headless, "headless", false, "say nothing while running")
 	cmd.Flags().StringVar(&o.report, "report", "", "verify every stored point at the end and write what was measured to `FILE` (JSON)")
 	return cmd
+}
+
+// The demo has a few serial lines when it has so many meters.
+const (
+	demoWires     = 2
+	demoWiresFrom = 50
+)
+
+// someWires gives the demo serial lines unless the flags say how many.
+func (f *fleetFlags) someWires(cmd *cobra.Command) {
+	if f.meters < demoWiresFrom || cmd.Flags().Changed("serial-lines") || cmd.Flags().Changed("stream-lines") {
+		return
+	}
+	f.stream = demoWires
+	if runtime.GOOS == "linux" {
+		f.serial = demoWires // pseudo-terminals
+	}
 }
 
 // checkFleet reports a fleet that cannot be, before there is a folder for it.

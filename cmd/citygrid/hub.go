@@ -69,16 +69,17 @@ func newHub() *cobra.Command {
 // hubProgram is a configured hub: what is read from files, before the first
 // socket.
 type hubProgram struct {
-	cfg      *config.Config
-	log      *slog.Logger
-	provider seal.Provider
-	master   *seal.Master
-	password secret.Secret
-	token    secret.Secret
-	tls      *tls.Config // of the link to the broker; nil without certificates
-	enrolled atomic.Pointer[enrolment.List]
-	registry *prometheus.Registry
-	closing  chan struct{} // ends the live streams
+	cfg       *config.Config
+	log       *slog.Logger
+	provider  seal.Provider
+	master    *seal.Master
+	password  secret.Secret
+	token     secret.Secret
+	tls       *tls.Config // of the link to the broker; nil without certificates
+	enrolled  atomic.Pointer[enrolment.List]
+	installed atomic.Pointer[installations]
+	registry  *prometheus.Registry
+	closing   chan struct{} // ends the live streams
 }
 
 func newHubProgram(cfg *config.Config, log *slog.Logger) (*hubProgram, error) {
@@ -91,7 +92,7 @@ func newHubProgram(cfg *config.Config, log *slog.Logger) (*hubProgram, error) {
 	if h.provider, err = seal.ProviderByName(cfg.Provider); err != nil {
 		return nil, err
 	}
-	if err := h.loadEnrolment(); err != nil {
+	if err := errors.Join(h.loadEnrolment(), h.loadInstallations()); err != nil {
 		return nil, err
 	}
 	passphrase, err := seal.ReadPassphrase(sourceIn(cfg, cfg.Passphrase))
@@ -334,8 +335,9 @@ func pinned(certFile, keyFile string) (*tls.Config, error) {
 	}, nil
 }
 
-// reloadOnSignal reads the enrolment again on SIGHUP, so that a new collector
-// gets in without a restart. A file that is wrong changes nothing.
+// reloadOnSignal reads the enrolment and the installations again on SIGHUP, so
+// that a new collector gets in without a restart. A file that is wrong changes
+// nothing.
 func (h *hubProgram) reloadOnSignal(ctx context.Context, broker *brokerconfig.Broker) {
 	hup := make(chan os.Signal, 1)
 	signal.Notify(hup, syscall.SIGHUP)
@@ -345,6 +347,9 @@ func (h *hubProgram) reloadOnSignal(ctx context.Context, broker *brokerconfig.Br
 		case <-ctx.Done():
 			return
 		case <-hup:
+		}
+		if err := h.loadInstallations(); err != nil {
+			h.log.Error("the installations were not reloaded; the old ones stay in force", "error", err)
 		}
 		if err := h.reload(broker); err != nil {
 			h.log.Error("the enrolment was not reloaded; the old one stays in force", "error", err)
@@ -394,7 +399,7 @@ func (h *hubProgram) apiOptions(live *api.Live, receiver *ingest.Receiver, serie
 		h.log.Error("pages", "error", err)
 	}
 	return api.Options{
-		Live: live, Series: seriesOf{series}, Pages: pages, Now: time.Now, Log: h.log, Closing: h.closing,
+		Live: live, Series: seriesOf{series}, Installations: h.installationsOf, Pages: pages, Now: time.Now, Log: h.log, Closing: h.closing,
 		Flow:    func() api.FlowCounters { return flowCounters(receiver, writer) },
 		Metrics: promhttp.HandlerFor(h.registry, promhttp.HandlerOpts{}),
 		Version: api.Version{Version: version, Go: runtime.Version()},

@@ -46,8 +46,8 @@ func (q storeQueue) Submit(ctx context.Context, readings []schemas.Reading, done
 // seriesOf lets the API ask the store.
 type seriesOf struct{ store *store.Store }
 
-func (s seriesOf) Range(ctx context.Context, meter schemas.MeterID, q schemas.Quantity, from, to time.Time, maxPoints int) (api.Samples, error) {
-	found, err := s.store.Range(ctx, meter, q, from, to, maxPoints)
+func (s seriesOf) Range(ctx context.Context, meter schemas.MeterID, q schemas.Quantity, origin schemas.Origin, from, to time.Time, maxPoints int) (api.Samples, error) {
+	found, err := s.store.Range(ctx, meter, q, origin, from, to, maxPoints)
 	samples := api.Samples{Step: found.Step}
 	for _, p := range found.Samples {
 		samples.Samples = append(samples.Samples, api.Sample(p))

@@ -5,6 +5,7 @@
 //	citygrid broker     the embedded MQTT broker alone
 //	citygrid simulate   a fleet of simulated meters alone
 //	citygrid keys       make, issue and inspect keys
+//	citygrid probe      find meters on a line, look at registers, plan and watch a line
 //
 // Results go to standard output, everything else to standard error. Exit
 // codes: 0 done; 1 failed while running; 2 wrong usage or configuration.
@@ -20,6 +21,7 @@ import (
 
 	"citygrid/internal/city"
 	"citygrid/internal/cli"
+	"citygrid/internal/probe"
 )
 
 // version is set by the linker.
@@ -33,7 +35,7 @@ func newRoot() *cobra.Command {
 		Short:   "Water, power and gas meters of a city, from register to screen",
 		Version: version,
 	}
-	root.AddCommand(newDemo(), newHub(), newBroker(), newSimulate(), newKeys())
+	root.AddCommand(newDemo(), newHub(), newBroker(), newSimulate(), newSoak(), newBenchPeers(), newKeys(), probe.New("citygrid"))
 	return root
 }
 

@@ -5,6 +5,8 @@
 //	collector run   -c FILE            read and publish until told to stop
 //	collector check -c FILE            say what is wrong with a configuration
 //	collector read  -c FILE --meter ID read one meter once and print a table
+//	collector try   -c FILE            read all meters for a while, seal nothing, and say how that went
+//	collector probe                find meters on a line, look at registers, plan and watch a line
 //
 // Results go to standard output, everything else to standard error. Exit
 // codes: 0 done; 1 failed while running; 2 wrong usage or configuration.
@@ -17,6 +19,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"citygrid/internal/cli"
+	"citygrid/internal/probe"
 )
 
 // version is set by the linker.
@@ -30,7 +33,7 @@ func newRoot() *cobra.Command {
 		Short:   "Reads meters, seals the readings and publishes them",
 		Version: version,
 	}
-	root.AddCommand(newRun(), newCheck(), newRead())
+	root.AddCommand(newRun(), newCheck(), newRead(), newTry(), probe.New("collector"))
 	return root
 }
 

@@ -2,12 +2,14 @@ package main
 
 import (
 	"crypto/rand"
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -19,8 +21,25 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"collector": main})
 }
 
+// live is a configuration of meters that can be read: two that answer, and one
+// that does not.
+const live = `collector: c1
+bundle: nowhere.bundle
+data_dir: data
+interval: 200ms
+broker: {url: "tcp://127.0.0.1:1"}
+lines:
+  - name: hall
+    address: %q
+    timeout: 300ms
+    meters:
+      - {id: P-1, unit: 1, profile: eastron-sdm630}
+      - {id: P-2, unit: 2, profile: eastron-sdm120}
+      - {id: P-9, unit: 99, profile: eastron-sdm120}
+`
+
 // TestScripts runs the stories in testdata/script. Each finds a valid bundle of
-// collector c1 in box.bundle.
+// collector c1 in box.bundle, and meters in live.yaml.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: filepath.Join("testdata", "script"),
@@ -33,10 +52,29 @@ func TestScripts(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			return seal.WriteBundle(filepath.Join(env.WorkDir, "box.bundle"), bundle)
+			if err := seal.WriteBundle(filepath.Join(env.WorkDir, "box.bundle"), bundle); err != nil {
+				return err
+			}
+			meters := newSlave(t)
+			env.Defer(meters.close)
+			return os.WriteFile(filepath.Join(env.WorkDir, "live.yaml"), fmt.Appendf(nil, live, meters.address()), 0o600)
 		},
-		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){"code": exitCode},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){"code": exitCode, "await": await},
 	})
+}
+
+// await waits until a file is there: await FILE.
+func await(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: await FILE")
+	}
+	for range 1000 {
+		if _, err := os.Stat(ts.MkAbs(args[0])); err == nil {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	ts.Fatalf("no %s after ten seconds", args[0])
 }
 
 // exitCode runs a command and checks its exit code: code N command args...

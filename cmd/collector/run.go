@@ -52,15 +52,30 @@ func newRun() *cobra.Command {
 
 // program is a configured collector that has not been started.
 type program struct {
+	config   *config.Config
 	options  collector.Options
 	registry *prometheus.Registry
 	metrics  string // address of /metrics, or empty
 }
 
+// loadLines reads the configuration and the profiles: all that reading needs.
+// It opens no socket.
+func loadLines(path string) (*config.Config, []collector.Line, error) {
+	cfg, err := config.Load(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	lines, err := cfg.BuildLines()
+	if err != nil {
+		return nil, nil, fmt.Errorf("configuration %s: %w", path, err)
+	}
+	return cfg, lines, nil
+}
+
 // assemble reads the configuration, the bundle and the profiles. It opens no
 // socket.
 func assemble(path string) (*program, error) {
-	cfg, err := config.Load(path)
+	cfg, lines, err := loadLines(path)
 	if err != nil {
 		return nil, err
 	}
@@ -76,10 +91,6 @@ func assemble(path string) (*program, error) {
 	if err != nil {
 		return nil, err
 	}
-	lines, err := cfg.BuildLines()
-	if err != nil {
-		return nil, fmt.Errorf("configuration %s: %w", path, err)
-	}
 	broker := mqttlink.Config{URL: cfg.Broker.URL}
 	if cfg.Broker != (config.Broker{URL: cfg.Broker.URL}) { // any file of TLS
 		if broker.TLS, err = mqttlink.LoadTLS(cfg.Path(cfg.Broker.CA), cfg.Path(cfg.Broker.Cert), cfg.Path(cfg.Broker.Key)); err != nil {
@@ -89,7 +100,7 @@ func assemble(path string) (*program, error) {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return &program{
-		registry: registry, metrics: cfg.Metrics,
+		config: cfg, registry: registry, metrics: cfg.Metrics,
 		options: collector.Options{
 			Bundle: &bundle, Provider: provider, DataDir: cfg.Path(cfg.DataDir), Lines: lines, Broker: broker,
 			Batch:    collector.BatchLimits{MaxReadings: cfg.Batch.MaxReadings, MaxAge: time.Duration(cfg.Batch.MaxAge)},

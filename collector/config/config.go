@@ -9,7 +9,6 @@ package config
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"net"
 	"net/url"
 	"os"
@@ -39,15 +38,17 @@ type Config struct {
 	// that they do not all start at once. It must be shorter than Interval.
 	Spread Duration `yaml:"spread,omitempty"`
 	// Provider is the SM4 implementation: emmansun (default) or tjfoc.
-	Provider string    `yaml:"provider,omitempty"`
-	Broker   Broker    `yaml:"broker"`
-	Batch    Batch     `yaml:"batch,omitempty"`
-	Spool    Spool     `yaml:"spool,omitempty"`
-	Metrics  string    `yaml:"metrics,omitempty"`
-	Profiles []string  `yaml:"profiles,omitempty"`
-	Lines    []Line    `yaml:"lines"`
-	folder   string    // of the file, for relative paths
-	nodes    yaml.Node // the parsed file, for line numbers in errors
+	Provider string `yaml:"provider,omitempty"`
+	Broker   Broker `yaml:"broker"`
+	Batch    Batch  `yaml:"batch,omitempty"`
+	Spool    Spool  `yaml:"spool,omitempty"`
+	Metrics  string `yaml:"metrics,omitempty"`
+	// Profiles are files beside the built-in ones.
+	Profiles []ProfileFile `yaml:"profiles,omitempty"`
+	Lines    []Line        `yaml:"lines"`
+	folder   string        // of the file, for relative paths
+	nodes    yaml.Node     // the parsed file, for line numbers in errors
+	warnings []string
 }
 
 // Broker says where the MQTT broker is. User and password come from the bundle.
@@ -72,42 +73,12 @@ type Spool struct {
 	CommitEvery Duration `yaml:"commit_every,omitempty"`
 }
 
-// Line is one Modbus TCP endpoint: a meter, or a gateway with many unit ids.
-type Line struct {
-	Name    string `yaml:"name"`
-	Address string `yaml:"address"`
-	// Timeout bounds the wait for one answer; QuietTime is the pause after an
-	// error that closed the connection.
-	Timeout   Duration `yaml:"timeout,omitempty"`
-	QuietTime Duration `yaml:"quiet_time,omitempty"`
-	// NoTransactionID is for gateways that do not echo the transaction id.
-	NoTransactionID bool    `yaml:"no_transaction_id,omitempty"`
-	Meters          []Meter `yaml:"meters"`
-}
-
-// Meter is one meter on a line.
-type Meter struct {
-	ID      schemas.MeterID `yaml:"id"`
-	Unit    int             `yaml:"unit"`
-	Profile string          `yaml:"profile"`
-	// Interval overrides the default for this meter.
-	Interval Duration `yaml:"interval,omitempty"`
-	// Limits narrow the plausible range by quantity, in the quantity's unit.
-	Limits map[schemas.Quantity]Limit `yaml:"limits,omitempty"`
-}
-
-// Limit is a range of plausible values; an empty bound is not checked.
-type Limit struct {
-	Min string `yaml:"min,omitempty"`
-	Max string `yaml:"max,omitempty"`
-	// Unit, when given, must be the quantity's unit; it guards against a bound
-	// thought of in another one.
-	Unit schemas.Unit `yaml:"unit,omitempty"`
-}
-
 // The defaults, in one place.
 const (
-	defaultTimeout     = Duration(time.Second)
+	defaultTimeout = Duration(time.Second)
+	// defaultQuietTime is for Modbus TCP, where an answer names its request. On
+	// any other line a late answer must not be taken for the next one, and the
+	// quiet time is the timeout.
 	defaultQuietTime   = Duration(200 * time.Millisecond)
 	defaultMaxReadings = 100
 	defaultMaxAge      = Duration(250 * time.Millisecond)
@@ -129,7 +100,8 @@ func Load(path string) (*Config, error) {
 }
 
 // Parse reads and checks the text of a configuration whose relative paths are
-// taken from folder. It opens no file and no socket.
+// taken from folder. It opens no file, no port and no socket; where a device's
+// path leads is looked up, because two paths may be one port.
 func Parse(data []byte, folder string) (*Config, error) {
 	c := &Config{folder: folder}
 	if err := strictyaml.Decode(data, c); err != nil {
@@ -139,8 +111,16 @@ func Parse(data []byte, folder string) (*Config, error) {
 		return nil, err
 	}
 	c.applyDefaults()
-	return c, c.check()
+	if err := c.check(); err != nil {
+		return c, err
+	}
+	c.warn()
+	return c, nil
 }
+
+// Warnings says what works and yet should not stay so, one line for the
+// operator each.
+func (c *Config) Warnings() []string { return slices.Clone(c.warnings) }
 
 func (c *Config) applyDefaults() {
 	orDefault(&c.Provider, seal.DefaultProvider().Name())
@@ -149,8 +129,7 @@ func (c *Config) applyDefaults() {
 	orDefault(&c.Spool.Quota, defaultQuota)
 	orDefault(&c.Spool.CommitEvery, defaultCommit)
 	for i := range c.Lines {
-		orDefault(&c.Lines[i].Timeout, defaultTimeout)
-		orDefault(&c.Lines[i].QuietTime, defaultQuietTime)
+		c.Lines[i].applyDefaults()
 	}
 }
 
@@ -194,7 +173,24 @@ func (c *Config) at(err error, path ...any) error {
 	return fmt.Errorf("line %d: %s: %w", n.Line, where, err)
 }
 
+// has reports whether the file gives a value there.
+func (c *Config) has(path ...any) bool {
+	n := &c.nodes
+	if n.Kind == yaml.DocumentNode && len(n.Content) == 1 {
+		n = n.Content[0]
+	}
+	for _, step := range path {
+		if n = child(n, step); n == nil {
+			return false
+		}
+	}
+	return n.ShortTag() != "!!null"
+}
+
 func child(n *yaml.Node, step any) *yaml.Node {
+	if n.Kind == yaml.AliasNode {
+		n = n.Alias
+	}
 	switch s := step.(type) {
 	case int:
 		if n.Kind == yaml.SequenceNode && s < len(n.Content) {
@@ -202,10 +198,30 @@ func child(n *yaml.Node, step any) *yaml.Node {
 		}
 	case string:
 		if n.Kind == yaml.MappingNode {
-			for i := 0; i+1 < len(n.Content); i += 2 {
-				if n.Content[i].Value == s {
-					return n.Content[i+1]
-				}
+			return entry(n, s)
+		}
+	}
+	return nil
+}
+
+// entry finds a key of a mapping, its own before those that it merges in (<<).
+func entry(n *yaml.Node, key string) *yaml.Node {
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if n.Content[i].Value == key {
+			return n.Content[i+1]
+		}
+	}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if n.Content[i].ShortTag() != "!!merge" {
+			continue
+		}
+		merged := []*yaml.Node{n.Content[i+1]}
+		if merged[0].Kind == yaml.SequenceNode {
+			merged = merged[0].Content
+		}
+		for _, m := range merged {
+			if found := child(m, key); found != nil {
+				return found
 			}
 		}
 	}
@@ -252,6 +268,9 @@ func (c *Config) check() error {
 			return c.at(fmt.Errorf("want host:port: %w", err), "metrics")
 		}
 	}
+	if err := c.checkProfiles(); err != nil {
+		return err
+	}
 	return c.checkLines()
 }
 
@@ -270,86 +289,6 @@ func (c *Config) checkBroker() error {
 	}
 	if (c.Broker.Cert == "") != (c.Broker.Key == "") {
 		return c.at(errors.New("give both cert and key, or none"), "broker")
-	}
-	return nil
-}
-
-func (c *Config) checkLines() error {
-	if len(c.Lines) == 0 {
-		return c.at(errors.New("no line to read"), "lines")
-	}
-	names, addresses := map[string]bool{}, map[string]string{}
-	meters := map[schemas.MeterID]string{}
-	for i, l := range c.Lines {
-		if l.Name == "" || names[l.Name] {
-			return c.at(fmt.Errorf("%q: want a name of its own for each line", l.Name), "lines", i, "name")
-		}
-		names[l.Name] = true
-		if _, _, err := net.SplitHostPort(l.Address); err != nil {
-			return c.at(fmt.Errorf("want host:port: %w", err), "lines", i, "address")
-		}
-		if other, ok := addresses[l.Address]; ok {
-			return c.at(fmt.Errorf("%s is the address of line %s too; one line is one owner: put the meters under one", l.Address, other), "lines", i, "address")
-		}
-		addresses[l.Address] = l.Name
-		if l.Timeout < 0 {
-			return c.at(errNegative, "lines", i, "timeout")
-		}
-		if l.QuietTime < 0 {
-			return c.at(errNegative, "lines", i, "quiet_time")
-		}
-		if len(l.Meters) == 0 {
-			return c.at(errors.New("no meter on this line"), "lines", i, "meters")
-		}
-		for j, m := range l.Meters {
-			if err := c.checkMeter(i, j, m); err != nil {
-				return err
-			}
-			if line, ok := meters[m.ID]; ok {
-				return c.at(fmt.Errorf("meter %s stands on line %s already", m.ID, line), "lines", i, "meters", j, "id")
-			}
-			meters[m.ID] = l.Name
-		}
-		if err := c.checkUnits(i, l); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// checkUnits refuses two meters that are the same registers: the readings of
-// one would be stored under the name of the other. One unit may be several
-// meters by different profiles.
-func (c *Config) checkUnits(i int, l Line) error {
-	type place struct {
-		unit    int
-		profile string
-	}
-	meters := make(map[place]schemas.MeterID)
-	for j, m := range l.Meters {
-		p := place{m.Unit, m.Profile}
-		if other, ok := meters[p]; ok {
-			return c.at(fmt.Errorf("unit %d with profile %s is meter %s already", m.Unit, m.Profile, other), "lines", i, "meters", j, "unit")
-		}
-		meters[p] = m.ID
-	}
-	return nil
-}
-
-func (c *Config) checkMeter(i, j int, m Meter) error {
-	if err := m.ID.Validate(); err != nil {
-		return c.at(err, "lines", i, "meters", j, "id")
-	}
-	if m.Unit < 0 || m.Unit > 255 {
-		return c.at(fmt.Errorf("%d is no Modbus unit id: want 0 to 255", m.Unit), "lines", i, "meters", j, "unit")
-	}
-	if m.Interval != 0 && m.Interval < Duration(100*time.Millisecond) {
-		return c.at(fmt.Errorf("%s is shorter than 100ms", m.Interval), "lines", i, "meters", j, "interval")
-	}
-	for _, q := range slices.Sorted(maps.Keys(m.Limits)) {
-		if _, err := m.Limits[q].parse(q); err != nil {
-			return c.at(err, "lines", i, "meters", j, "limits", string(q))
-		}
 	}
 	return nil
 }

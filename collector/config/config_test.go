@@ -314,6 +314,7 @@ func TestDurations(t *testing.T) {
 // read again as the same.
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(whole))
+	f.Add([]byte(field))
 	f.Add([]byte("{}"))
 	f.Add([]byte("null"))
 	f.Add([]byte("- a"))

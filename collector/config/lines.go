@@ -2,144 +2,205 @@ package config
 
 import (
 	"fmt"
-	"os"
 	"time"
 
+	"citygrid/adapters"
+	"citygrid/adapters/cjt188"
+	"citygrid/adapters/dlt645"
+	"citygrid/adapters/line"
 	"citygrid/adapters/modbus"
-	"citygrid/adapters/modbus/profiles"
 	"citygrid/collector"
+	"citygrid/collector/verdict"
 	"citygrid/schemas"
 )
 
 // BuildLines turns the file into lines ready to be read. It loads the profiles
 // and plans every request, so it finds what is wrong in a register map; it
-// opens no socket.
+// opens no port and no socket.
 func (c *Config) BuildLines() ([]collector.Line, error) {
-	set, err := c.loadProfiles()
+	sets, err := c.loadProfiles()
 	if err != nil {
 		return nil, err
 	}
 	var lines []collector.Line
-	for i, l := range c.Lines {
-		line, err := c.buildLine(i, l, set)
+	for i := range c.Lines {
+		built, err := c.buildLine(i, &c.Lines[i], sets)
 		if err != nil {
 			return nil, err
 		}
-		lines = append(lines, line)
+		lines = append(lines, built)
 	}
 	return lines, nil
 }
 
-// loadProfiles returns the built-in profiles and those that the file names.
-func (c *Config) loadProfiles() (*profiles.Set, error) {
-	set, err := profiles.Embedded()
-	if err != nil {
-		return nil, err
-	}
-	for i, name := range c.Profiles {
-		data, err := os.ReadFile(c.Path(name))
-		if err != nil {
-			return nil, c.at(err, "profiles", i)
-		}
-		p, err := profiles.Parse(name, data)
-		if err != nil {
-			return nil, c.at(err, "profiles", i)
-		}
-		if set, err = set.With(p); err != nil {
-			return nil, c.at(err, "profiles", i)
-		}
-	}
-	return set, nil
-}
-
-func (c *Config) buildLine(i int, l Line, set *profiles.Set) (collector.Line, error) {
-	bus := modbus.NewLine(modbus.LineConfig{
-		Name:            l.Name,
-		Address:         l.Address,
-		Timeout:         time.Duration(l.Timeout),
-		QuietTime:       time.Duration(l.QuietTime),
-		NoTransactionID: l.NoTransactionID,
-		Retries:         1,
-	})
-	line := collector.Line{Name: l.Name, Close: bus.Close}
+func (c *Config) buildLine(i int, l *Line, sets *profileSets) (collector.Line, error) {
+	w := newWire(l)
+	out := collector.Line{Name: l.Name, Close: w.line.Close, CloseAfterCycle: l.CloseAfterCycle, ProbeShare: l.ProbeShare, Timeout: time.Duration(l.Timeout)}
 	offset := time.Duration(0)
 	if n := len(c.Lines); n > 1 {
 		offset = time.Duration(c.Spread) * time.Duration(i) / time.Duration(n)
 	}
 	for j, m := range l.Meters {
-		p, err := set.Get(m.Profile)
+		built, key, err := w.meter(m, sets)
 		if err != nil {
-			return collector.Line{}, c.at(err, "lines", i, "meters", j, "profile")
-		}
-		source, err := bus.Source(m.ID, uint8(m.Unit), p)
-		if err != nil {
-			return collector.Line{}, c.at(err, "lines", i, "meters", j)
-		}
-		rules, err := rulesOf(p, m.Limits)
-		if err != nil {
-			return collector.Line{}, c.at(err, "lines", i, "meters", j, "limits")
+			return collector.Line{}, c.at(err, append([]any{"lines", i, "meters", j}, key...)...)
 		}
 		interval := m.Interval
 		orDefault(&interval, c.Interval)
-		line.Meters = append(line.Meters, collector.Meter{
-			ID: m.ID, Source: source, Interval: time.Duration(interval), Offset: offset, Rules: rules,
-		})
+		built.Interval, built.Offset = time.Duration(interval), offset
+		out.Meters = append(out.Meters, built)
 	}
-	return line, nil
+	return out, nil
 }
 
-// rulesOf joins what the profile knows of the counters' widths with the
-// limits that the file sets for this meter.
-func rulesOf(p *profiles.Profile, limits map[schemas.Quantity]Limit) (collector.Rules, error) {
-	rules := collector.Rules{
-		Limits:  make(map[schemas.Quantity]collector.Limits),
-		WrapsAt: make(map[schemas.Quantity]schemas.Decimal),
+// wire is a line and the protocols spoken on it.
+type wire struct {
+	line   *line.Line
+	modbus *modbus.Bus
+	dlt645 *dlt645.Bus
+	cjt188 *cjt188.Bus
+}
+
+func newWire(l *Line) *wire {
+	at := line.New(line.Config{
+		Name: l.Name, Address: l.Address, Serial: l.settings(),
+		Timeout: time.Duration(l.Timeout), QuietTime: time.Duration(l.QuietTime),
+	})
+	return &wire{
+		line:   at,
+		modbus: modbus.New(at, modbus.Config{NoTransactionID: l.NoTransactionID}),
+		dlt645: dlt645.New(at, dlt645.Config{}),
+		cjt188: cjt188.New(at, cjt188.Config{IgnoreSequence: l.IgnoreSequence}),
 	}
-	known := make(map[schemas.Quantity]bool)
-	for _, f := range p.Fields {
-		known[f.Quantity] = true
-		if f.WrapsAt != nil {
-			rules.WrapsAt[f.Quantity] = *f.WrapsAt
+}
+
+// meter makes the driver and the rules of a meter; key says where in the meter's
+// part of the file an error stands.
+func (w *wire) meter(m Meter, sets *profileSets) (out collector.Meter, key []any, err error) {
+	protocol, err := sets.protocol(m)
+	if err != nil {
+		return out, []any{"profile"}, err
+	}
+	if err := m.suits(protocol); err != nil {
+		return out, []any{m.key()}, err
+	}
+	source, gives, err := w.source(m, protocol, sets)
+	if err != nil {
+		return out, nil, err
+	}
+	rules, err := m.rules(gives)
+	if err != nil {
+		return out, []any{"limits"}, err
+	}
+	if rules.Installations, err = m.installations(); err != nil {
+		return out, []any{"installations"}, err
+	}
+	if k, q, ok := unknownRegister(m, gives); ok {
+		return out, []any{"installations", k}, fmt.Errorf("profile %s does not give %s", m.Profile, q)
+	}
+	return collector.Meter{ID: m.ID, Source: source, Rules: rules}, nil, nil
+}
+
+// unknownRegister finds a record that speaks of a register which the meter does
+// not give: most likely it is misspelt, and the right one would go unchecked.
+func unknownRegister(m Meter, g gives) (k int, q schemas.Quantity, found bool) {
+	for k, in := range m.Installations {
+		for _, values := range []map[schemas.Quantity]string{in.First, in.Last, in.WrapsAt} {
+			for q := range values {
+				if _, ok := g[q]; !ok {
+					return k, q, true
+				}
+			}
 		}
 	}
-	for q, l := range limits {
-		if !known[q] {
-			return collector.Rules{}, fmt.Errorf("profile %s does not give %s", p.ID, q)
+	return 0, "", false
+}
+
+// suits reports whether the meter has the kind of address that its profile's
+// protocol needs.
+func (m Meter) suits(p Protocol) error {
+	switch {
+	case p == Modbus && m.Address != "":
+		return fmt.Errorf("profile %s is of Modbus: give the meter a unit, not an address", m.Profile)
+	case p == DLT645 && len(m.Address) != 12:
+		return fmt.Errorf("profile %s is of DL/T 645: give the meter its address, the 12 digits of its plate, or %s when it is alone on the line", m.Profile, wildcard)
+	case p == CJT188 && len(m.Address) != 14:
+		return fmt.Errorf("profile %s is of CJ/T 188: give the meter its address, the 14 digits A6 to A0", m.Profile)
+	}
+	return nil
+}
+
+// gives says which quantities a profile gives, and the width of those counters
+// whose document names it.
+type gives map[schemas.Quantity]*schemas.Decimal
+
+// source makes the driver of a meter.
+func (w *wire) source(m Meter, protocol Protocol, sets *profileSets) (adapters.Source, gives, error) {
+	g := make(gives)
+	switch protocol {
+	case DLT645:
+		p, err := sets.dlt645.Get(m.Profile)
+		if err != nil {
+			return nil, nil, err
+		}
+		for _, f := range p.Fields {
+			g[f.Quantity] = f.WrapsAt
+		}
+		source, err := w.dlt645.Source(m.ID, m.Address, p)
+		return source, g, err
+	case CJT188:
+		p, err := sets.cjt188.Get(m.Profile)
+		if err != nil {
+			return nil, nil, err
+		}
+		for _, f := range p.Fields {
+			g[f.Quantity] = f.WrapsAt
+		}
+		source, err := w.cjt188.Source(m.ID, m.Address, p)
+		return source, g, err
+	}
+	p, err := sets.modbus.Get(m.Profile)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, f := range p.Fields {
+		g[f.Quantity] = f.WrapsAt
+	}
+	source, err := w.modbus.Source(m.ID, uint8(m.Unit), p)
+	return source, g, err
+}
+
+// rules joins what the profile knows of the counters' widths with what the file
+// says of this meter.
+func (m Meter) rules(g gives) (verdict.Rules, error) {
+	rules := verdict.Rules{
+		StuckAfter: time.Duration(m.StuckAfter),
+	}
+	if m.Direction == forwardDirection {
+		rules.Direction = verdict.Forward
+	}
+	for q, wrap := range g {
+		if wrap != nil {
+			put(&rules.WrapsAt, q, *wrap)
+		}
+	}
+	for q, l := range m.Limits {
+		if _, ok := g[q]; !ok {
+			return verdict.Rules{}, fmt.Errorf("profile %s does not give %s", m.Profile, q)
 		}
 		parsed, err := l.parse(q)
 		if err != nil {
-			return collector.Rules{}, err
+			return verdict.Rules{}, err
 		}
-		rules.Limits[q] = parsed
+		put(&rules.Limits, q, parsed)
 	}
 	return rules, nil
 }
 
-// parse checks a limit against the table of quantities.
-func (l Limit) parse(q schemas.Quantity) (collector.Limits, error) {
-	info, ok := q.Info()
-	if !ok {
-		return collector.Limits{}, fmt.Errorf("unknown quantity %q; the names are in schemas/quantities.md", q)
+// put puts v into a map that may not be there yet: most meters have none.
+func put[K comparable, V any](m *map[K]V, k K, v V) {
+	if *m == nil {
+		*m = make(map[K]V)
 	}
-	if l.Unit != "" && l.Unit != info.Unit {
-		return collector.Limits{}, fmt.Errorf("unit %q is not the unit of %s, which is %q", l.Unit, q, info.Unit)
-	}
-	var out collector.Limits
-	for _, b := range []struct {
-		text string
-		into **schemas.Decimal
-	}{{l.Min, &out.Min}, {l.Max, &out.Max}} {
-		if b.text == "" {
-			continue
-		}
-		d, err := schemas.ParseDecimal(b.text)
-		if err != nil {
-			return collector.Limits{}, err
-		}
-		*b.into = &d
-	}
-	if out.Min != nil && out.Max != nil && out.Min.Cmp(*out.Max) > 0 {
-		return collector.Limits{}, fmt.Errorf("min %s is above max %s", l.Min, l.Max)
-	}
-	return out, nil
+	(*m)[k] = v
 }

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -50,6 +51,8 @@ func write(t *testing.T, s *influxd.Server, now time.Time) {
 	}
 	fmt.Fprintf(&lines, "reading,meter=W-1,quantity=water.flow mantissa=9i,exponent=0i,value=9,quality=1i,reason=\"range\" %d\n", now.Add(-90*time.Second).UnixMilli())
 	fmt.Fprintf(&lines, "reading,meter=W-1,quantity=water.flow quality=2i,reason=\"nan\" %d\n", now.Add(-80*time.Second).UnixMilli())
+	// A record of the meter's own memory: no value of now, and no part of a mean.
+	fmt.Fprintf(&lines, "reading,meter=W-1,origin=daily_freeze,quantity=water.flow mantissa=987654i,exponent=0i,value=987654,quality=0i %d\n", now.Add(-70*time.Second).UnixMilli())
 	resp, err := http.Post(s.URL()+"/write?db=citygrid&precision=ms", "text/plain", strings.NewReader(lines.String()))
 	if err != nil {
 		t.Fatal(err)
@@ -88,12 +91,18 @@ func run(t *testing.T, s *influxd.Server, query string) int {
 		t.Fatal(err)
 	}
 	rows := 0
+	const freeze = 987654.0
 	for _, r := range answer.Results {
 		if r.Error != "" {
 			t.Errorf("%s\n%s", query, r.Error)
 		}
 		for _, series := range r.Series {
 			rows += len(series.Values)
+			for _, row := range series.Values {
+				if slices.ContainsFunc(row, func(cell any) bool { return cell == freeze }) {
+					t.Errorf("shows a freeze as a live value: %s", query)
+				}
+			}
 		}
 	}
 	if answer.Error != "" {

@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"citygrid/schemas"
 )
 
 // Options are what a hub's face needs.
@@ -20,6 +22,9 @@ type Options struct {
 	Flow func() FlowCounters
 	// Series answers from the series store; required.
 	Series Series
+	// Installations returns the installation records of one meter, in the order
+	// of time; nil: there are none of any.
+	Installations func(schemas.MeterID) []schemas.Installation
 	// Ready are the named checks of /readyz. They are asked one after the
 	// other with a deadline of ReadyTimeout each.
 	Ready []Check
@@ -67,7 +72,10 @@ func New(o Options) (http.Handler, error) {
 	}
 	mux := http.NewServeMux()
 	flow := newFlowMeter(o.Live, o.Flow, o.Now)
-	rt := &routes{live: o.Live, flow: flow, series: o.Series, version: o.Version, log: o.Log}
+	if o.Installations == nil {
+		o.Installations = func(schemas.MeterID) []schemas.Installation { return nil }
+	}
+	rt := &routes{live: o.Live, flow: flow, series: o.Series, version: o.Version, log: o.Log, installations: o.Installations}
 	rt.register(newHuma(mux))
 	mux.Handle("GET /api/v1/stream", &stream{live: o.Live, flow: flow, max: int64(o.MaxStreams), closing: o.Closing})
 	mux.HandleFunc("/api/", unknownRoute)

@@ -25,18 +25,25 @@ var epoch = time.Date(2026, 3, 1, 2, 0, 0, 0, time.UTC)
 
 // fakeSeries answers every question with what it was given.
 type fakeSeries struct {
-	samples Samples
-	err     error
-	asked   struct {
+	samples  Samples
+	readings []schemas.Reading
+	err      error
+	asked    struct {
 		meter    schemas.MeterID
+		origin   schemas.Origin
 		from, to time.Time
 		max      int
 	}
 }
 
-func (f *fakeSeries) Range(_ context.Context, m schemas.MeterID, _ schemas.Quantity, from, to time.Time, maxPoints int) (Samples, error) {
-	f.asked.meter, f.asked.from, f.asked.to, f.asked.max = m, from, to, maxPoints
+func (f *fakeSeries) Range(_ context.Context, m schemas.MeterID, _ schemas.Quantity, o schemas.Origin, from, to time.Time, maxPoints int) (Samples, error) {
+	f.asked.meter, f.asked.origin, f.asked.from, f.asked.to, f.asked.max = m, o, from, to, maxPoints
 	return f.samples, f.err
+}
+
+func (f *fakeSeries) Around(_ context.Context, m schemas.MeterID, _ schemas.Quantity, from, to time.Time, limit int) ([]schemas.Reading, error) {
+	f.asked.meter, f.asked.from, f.asked.to, f.asked.max = m, from, to, limit
+	return f.readings, f.err
 }
 
 func reading(meter, quantity string, mantissa int64, at time.Time) schemas.Reading {
@@ -148,6 +155,8 @@ func TestRoutes(t *testing.T) {
 		{"/api/v1/meters/W-7", 404, []string{`"code":"meter_unknown"`}},
 		{"/api/v1/meters/W%207", 422, []string{`"code":"invalid_parameters"`}},
 		{readings + "from=2026-03-01T00:00:00Z", 200, []string{`"value":"1.0"`, `"value":null`, `"reason":"nan"`, `"unit":"m3"`}},
+		{readings + "from=2026-03-01T00:00:00Z&origin=daily_freeze", 200, []string{`"origin":"daily_freeze"`}},
+		{readings + "from=2026-03-01T00:00:00Z&origin=weekly_freeze", 422, []string{`"code":"invalid_parameters"`, `query.origin`}},
 		{readings, 422, []string{`"code":"invalid_parameters"`, `query.from`}},
 		{readings + "from=yesterday", 422, []string{`"code":"invalid_parameters"`}},
 		{readings + "from=2026-03-01T00:00:00Z&to=2026-02-01T00:00:00Z", 422, []string{`"code":"invalid_range"`}},
@@ -204,7 +213,11 @@ func TestReadingsQuestion(t *testing.T) {
 	if want := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC); !s.asked.from.Equal(want) || s.asked.from.Location() != time.UTC {
 		t.Errorf("from = %v, want %v", s.asked.from, want)
 	}
-	if !s.asked.to.Equal(epoch) || s.asked.max != 77 || s.asked.meter != "W-1" {
+	if !s.asked.to.Equal(epoch) || s.asked.max != 77 || s.asked.meter != "W-1" || s.asked.origin != schemas.Live {
+		t.Errorf("asked %+v", s.asked)
+	}
+	ask(h, "GET", "/api/v1/meters/W-1/readings?quantity=water.flow&from=2026-03-01T00:00:00Z&origin=load_record")
+	if s.asked.origin != schemas.LoadRecord {
 		t.Errorf("asked %+v", s.asked)
 	}
 }

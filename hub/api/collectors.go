@@ -89,6 +89,7 @@ func (l *Live) CollectorStatus(s schemas.Status) {
 	c.seen.add(c.news(&s, l.now().Sub(l.started)))
 	s.Collector = c.id
 	s.Version = strings.Clone(s.Version)
+	s.Health = slices.Clone(s.Health[:min(len(s.Health), schemas.MaxHealth)])
 	s.Failing = slices.Clone(s.Failing[:min(len(s.Failing), schemas.MaxFailing)])
 	c.status, c.hasStatus = s, true
 	l.setFaults(c)
@@ -153,6 +154,30 @@ type CollectorJSON struct {
 	SpoolFull    bool        `json:"spool_full" doc:"True while it has stopped reading because the spool is full"`
 	FailingTotal uint32      `json:"failing_total" doc:"Meters whose last read failed"`
 	Failing      []FaultJSON `json:"failing" nullable:"false" doc:"The first of them, at most 100"`
+	// Health is what the collector tells of the meters that need a look.
+	Health []HealthJSON `json:"health" nullable:"false" doc:"Meters that need a look, the lowest success rate first, at most 100"`
+}
+
+// HealthJSON is how well one meter was read since midnight UTC.
+type HealthJSON struct {
+	Meter   string   `json:"meter"`
+	Planned uint64   `json:"planned" doc:"Slots of its schedule since midnight UTC"`
+	Read    uint64   `json:"read" doc:"Slots in which it gave its readings"`
+	Success *float64 `json:"success_rate" doc:"Read over planned, 0 to 1; null while none was planned"`
+	DriftMS *int64   `json:"drift_ms" doc:"How far the meter's clock is ahead of the collector's; null when not known"`
+	Error   string   `json:"error" doc:"Its last failure, one line; empty when there was none"`
+}
+
+func healthJSON(h *schemas.MeterHealth) HealthJSON {
+	j := HealthJSON{Meter: string(h.Meter), Planned: h.Planned, Read: h.Read, Error: h.Error}
+	if rate, ok := h.SuccessRate(); ok {
+		j.Success = &rate
+	}
+	if h.DriftKnown {
+		ms := h.Drift.Milliseconds()
+		j.DriftMS = &ms
+	}
+	return j
 }
 
 // FaultJSON says since when and why a meter does not answer.
@@ -184,7 +209,10 @@ func (c *collector) json() CollectorJSON {
 		ReadsMissed: s.ReadsMissed, ValuesRead: s.ValuesRead,
 		Sealed: s.EnvelopesSealed, Published: s.EnvelopesPublished, Freed: s.EnvelopesFreed,
 		SpoolRecords: s.SpoolRecords, SpoolBytes: s.SpoolBytes, SpoolQuota: s.SpoolQuota,
-		SpoolFull: s.SpoolFull, FailingTotal: s.FailingTotal, Failing: []FaultJSON{},
+		SpoolFull: s.SpoolFull, FailingTotal: s.FailingTotal, Failing: []FaultJSON{}, Health: []HealthJSON{},
+	}
+	for i := range s.Health {
+		j.Health = append(j.Health, healthJSON(&s.Health[i]))
 	}
 	for _, f := range s.Failing {
 		j.Failing = append(j.Failing, FaultJSON{

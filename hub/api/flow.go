@@ -64,6 +64,7 @@ type MetersStep struct {
 	Failing   int            `json:"failing" doc:"Their collectors report that they do not answer"`
 	Total     int            `json:"total"`
 	ByMedium  map[string]int `json:"by_medium"`
+	Recorded  uint64         `json:"recorded" doc:"Readings stored that came from meters' own memories: freezes and load records"`
 	NotShown  uint64         `json:"not_shown" doc:"Readings stored of meters beyond the size of the live table"`
 }
 
@@ -212,7 +213,7 @@ func (f *flowMeter) rate(counter func(*sample) uint64) float64 {
 func (f *flowMeter) build(now time.Time, c *FlowCounters, n *census) Flow {
 	fl := Flow{
 		At: now, StartedAt: f.started,
-		Meters: MetersStep{Answering: n.answering, Late: n.late, Failing: n.failing, Total: n.meters, ByMedium: n.byMedium, NotShown: n.notShown},
+		Meters: MetersStep{Answering: n.answering, Late: n.late, Failing: n.failing, Total: n.meters, ByMedium: n.byMedium, NotShown: n.notShown, Recorded: n.recorded},
 		Collectors: CollectStep{
 			Online: n.online, Total: n.collectors, ValuesRead: n.seen.values,
 			Rate: f.rate(func(s *sample) uint64 { return s.values }),
@@ -287,7 +288,7 @@ func firstOf(steps ...Step) Step {
 type census struct {
 	meters, answering, late, failing     int
 	byMedium                             map[string]int
-	notShown                             uint64
+	notShown, recorded                   uint64
 	collectors, online, statuses         int
 	seen                                 tally
 	spoolRecords, spoolBytes, spoolQuota uint64
@@ -298,7 +299,7 @@ type census struct {
 func (l *Live) census(now time.Time) census {
 	l.mu.Lock() // the percentiles turn their window
 	defer l.mu.Unlock()
-	n := census{meters: len(l.meters), collectors: len(l.collectors), notShown: l.notShown}
+	n := census{meters: len(l.meters), collectors: len(l.collectors), notShown: l.notShown, recorded: l.recorded}
 	n.byMedium = map[string]int{string(schemas.Water): 0, string(schemas.Power): 0, string(schemas.Gas): 0}
 	ms := now.UnixMilli()
 	for _, m := range l.meters {

@@ -33,6 +33,7 @@ type Live struct {
 	byID       map[schemas.MeterID]*meter
 	meters     []*meter // in the order of their first appearance
 	notShown   uint64   // readings of meters beyond maxMeters
+	recorded   uint64   // readings of the meters' own memories since the start
 	reasons    map[schemas.Reason]schemas.Reason
 	collectors map[schemas.CollectorID]*collector
 	latency    latencies
@@ -101,12 +102,17 @@ func deviceLast(q schemas.QuantityInfo) int {
 // Stored tells the table that readings are in the store since at. Ingest calls
 // it after the store has answered, never before: the page shows nothing that
 // could still be lost. A reading older than the one shown changes nothing, so
-// replays and back-filled readings are harmless. Readings is not kept.
+// replays and back-filled readings are harmless. Readings of the meters' own
+// memories are counted only: they say nothing about now. Readings is not kept.
 func (l *Live) Stored(readings []schemas.Reading, at time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	stored := at.UnixMilli()
 	for i := range readings {
+		if readings[i].Origin != schemas.Live {
+			l.recorded++
+			continue
+		}
 		l.latency.add(at, stored-readings[i].TakenAt.UnixMilli())
 	}
 	l.put(readings, stored)
@@ -127,7 +133,7 @@ func (l *Live) put(readings []schemas.Reading, stored int64) {
 	for i := range readings {
 		r := &readings[i]
 		q, known := l.index[r.Quantity]
-		if !known {
+		if !known || r.Origin != schemas.Live {
 			continue
 		}
 		if m == nil || m.id != r.Meter { // a batch holds a meter's readings in a row

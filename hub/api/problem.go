@@ -35,6 +35,7 @@ const (
 	codeNotFound      = "not_found"
 	codeMethod        = "method_not_allowed"
 	codeStore         = "store_unavailable"
+	codeConsumption   = "consumption_not_computed"
 	codeStreams       = "too_many_streams"
 	codeCrossOrigin   = "cross_origin"
 	codeInternal      = "internal"

@@ -22,6 +22,8 @@ type routes struct {
 	series  Series
 	version Version
 	log     *slog.Logger
+	// installations returns the records of one meter, in the order of time.
+	installations func(schemas.MeterID) []schemas.Installation
 }
 
 // Version says what is running.
@@ -92,6 +94,7 @@ func (rt *routes) register(api huma.API) {
 	get(api, "list-meters", "/api/v1/meters", "Meters with the last value of their main quantity", rt.listMeters)
 	get(api, "get-meter", "/api/v1/meters/{id}", "A meter with the last value of every quantity", rt.getMeter)
 	get(api, "get-readings", "/api/v1/meters/{id}/readings", "Readings of one quantity over a range", rt.getReadings)
+	get(api, "get-consumption", "/api/v1/meters/{id}/consumption", "What went through a meter's place, over swaps and rollovers", rt.getConsumption)
 	get(api, "list-quantities", "/api/v1/quantities", "The table of quantities", rt.listQuantities)
 	get(api, "list-collectors", "/api/v1/collectors", "Collectors and their accounts of themselves", rt.listCollectors)
 	get(api, "version", "/api/v1/version", "What is running", rt.getVersion)
@@ -155,6 +158,7 @@ const maxRange = 400 * 24 * time.Hour
 type readingsInput struct {
 	MeterPath
 	Quantity string    `query:"quantity" required:"true" doc:"One of the quantities of /api/v1/quantities"`
+	Origin   string    `query:"origin" enum:"live,daily_freeze,monthly_freeze,load_record" default:"live" doc:"live: the registers when the collector read them; the others: records of the meter's own memory, by the meter's clock"`
 	From     time.Time `query:"from" required:"true" doc:"First moment, RFC 3339"`
 	To       time.Time `query:"to" doc:"First moment after the range; now when absent"`
 	Max      int       `query:"max" minimum:"2" maximum:"10000" default:"600" doc:"Most points; more readings are given as steps with min, mean and max"`
@@ -166,27 +170,36 @@ func (rt *routes) getReadings(ctx context.Context, in *readingsInput) (*readings
 		return nil, problem(http.StatusUnprocessableEntity, codeQuantity,
 			fmt.Sprintf("There is no quantity %q. /api/v1/quantities lists them.", in.Quantity))
 	}
-	if in.To.IsZero() {
-		in.To = rt.live.now()
+	from, to, bad := rt.rangeOf(in.From, in.To)
+	if bad != nil {
+		return nil, bad
 	}
-	if !in.From.Before(in.To) || in.To.Sub(in.From) > maxRange {
-		return nil, problem(http.StatusUnprocessableEntity, codeRange,
-			"The range must end after it starts and span at most 400 days.")
-	}
-	samples, err := rt.series.Range(ctx, schemas.MeterID(in.ID), info.Quantity, in.From.UTC(), in.To.UTC(), min(in.Max, maxPoints))
+	samples, err := rt.series.Range(ctx, schemas.MeterID(in.ID), info.Quantity, parseOrigin(in.Origin), from, to, min(in.Max, maxPoints))
 	if err != nil {
-		return nil, rt.storeProblem(ctx, in, err)
+		return nil, rt.storeProblem(ctx, in.ID, in.Quantity, err)
 	}
 	out := ReadingsJSON{
-		Meter: in.ID, Quantity: in.Quantity, Unit: string(info.Unit),
-		From: in.From.UTC(), To: in.To.UTC(), StepS: samples.Step.Seconds(), Points: points(samples),
+		Meter: in.ID, Quantity: in.Quantity, Unit: string(info.Unit), Origin: in.Origin,
+		From: from, To: to, StepS: samples.Step.Seconds(), Points: points(samples),
 	}
 	return &readingsOutput{Body: out}, nil
 }
 
-func (rt *routes) storeProblem(ctx context.Context, in *readingsInput, err error) *Problem {
+// rangeOf returns the range asked for in UTC, up to now when it has no end.
+func (rt *routes) rangeOf(from, to time.Time) (time.Time, time.Time, *Problem) {
+	if to.IsZero() {
+		to = rt.live.now()
+	}
+	if !from.Before(to) || to.Sub(from) > maxRange {
+		return from, to, problem(http.StatusUnprocessableEntity, codeRange,
+			"The range must end after it starts and span at most 400 days.")
+	}
+	return from.UTC(), to.UTC(), nil
+}
+
+func (rt *routes) storeProblem(ctx context.Context, meter, quantity string, err error) *Problem {
 	if !errors.Is(ctx.Err(), context.Canceled) {
-		rt.log.Error("series not answered", "meter", in.ID, "quantity", in.Quantity, "error", err)
+		rt.log.Error("series not answered", "meter", meter, "quantity", quantity, "error", err)
 	}
 	return problem(http.StatusServiceUnavailable, codeStore,
 		"The series store did not answer. Readings are not lost: they wait at the collectors. /readyz says more.")

@@ -10,11 +10,15 @@ import (
 
 // Series answers from the series store.
 type Series interface {
-	// Range returns what the store has of one quantity of one meter with
-	// from <= taken_at < to, ascending in time: the readings themselves while
-	// there are at most maxPoints of them, else summaries of equal steps, at
-	// most maxPoints of them and every step of the range present.
-	Range(ctx context.Context, meter schemas.MeterID, q schemas.Quantity, from, to time.Time, maxPoints int) (Samples, error)
+	// Range returns what the store has of one quantity and origin of one meter
+	// with from <= taken_at < to, ascending in time: the readings themselves
+	// while there are at most maxPoints of them, else summaries of equal steps,
+	// at most maxPoints of them and every step of the range present.
+	Range(ctx context.Context, meter schemas.MeterID, q schemas.Quantity, origin schemas.Origin, from, to time.Time, maxPoints int) (Samples, error)
+	// Around returns the good readings of every origin with
+	// from <= taken_at <= to and, of each origin, the last before and the first
+	// after, ascending in time. More than limit are ErrTooMany.
+	Around(ctx context.Context, meter schemas.MeterID, q schemas.Quantity, from, to time.Time, limit int) ([]schemas.Reading, error)
 }
 
 // Samples is the answer to one question about a range.
@@ -47,6 +51,7 @@ type ReadingsJSON struct {
 	Meter    string    `json:"meter"`
 	Quantity string    `json:"quantity"`
 	Unit     string    `json:"unit"`
+	Origin   string    `json:"origin" enum:"live,daily_freeze,monthly_freeze,load_record"`
 	From     time.Time `json:"from"`
 	To       time.Time `json:"to"`
 	StepS    float64   `json:"step_s" doc:"Seconds that a point stands for; 0: the points are the readings themselves"`

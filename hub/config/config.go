@@ -32,6 +32,9 @@ type Config struct {
 	Passphrase string `yaml:"passphrase"`
 	// Enrolment is the list of collectors that `citygrid keys issue` keeps.
 	Enrolment string `yaml:"enrolment"`
+	// Installations is the file of the meters' installation records, from which
+	// consumption is computed over swaps (LoadInstallations); empty for none.
+	Installations string `yaml:"installations,omitempty"`
 	// Provider is the SM4 implementation: emmansun (default) or tjfoc.
 	Provider string `yaml:"provider,omitempty"`
 	// CrossCheckEvery opens one of so many messages with both implementations;

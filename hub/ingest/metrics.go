@@ -57,7 +57,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		saveFailures: set.Counter("replay_save_failures_total", "Failed writes of the replay state."),
 		refusals:     set.CounterVec("refused_total", "Messages refused and kept as dead letters, by code.", "code", codes...),
 		latency: prometheus.NewSummary(prometheus.SummaryOpts{Namespace: "citygrid", Subsystem: "hub",
-			Name: "latency_seconds", Help: "From the meter's answer to the point in the store.",
+			Name: "latency_seconds", Help: "From the meter's answer to the point in the store, of live readings.",
 			Objectives: map[float64]float64{0.5: 0.02, 0.99: 0.002}, MaxAge: 10 * time.Minute}),
 	}
 	reg.MustRegister(m.latency)

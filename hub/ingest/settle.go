@@ -136,6 +136,9 @@ func (r *Receiver) finish(ctx context.Context, group []*delivery) {
 func (r *Receiver) stored(d *delivery) {
 	r.metrics.points.Add(float64(len(d.readings)))
 	for i := range d.readings {
+		if d.readings[i].Origin != schemas.Live {
+			continue // its age says nothing about the way here
+		}
 		r.metrics.latency.Observe(d.storedAt.Sub(d.readings[i].TakenAt).Seconds())
 	}
 	r.o.Observer.Stored(d.readings, d.storedAt)

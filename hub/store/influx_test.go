@@ -85,7 +85,7 @@ func mustCount(t *testing.T, s *Store, want int64) {
 func byKey(readings []schemas.Reading) []schemas.Reading {
 	slices.SortFunc(readings, func(a, b schemas.Reading) int {
 		key := func(r schemas.Reading) string {
-			return fmt.Sprintf("%s %s %020d", r.Meter, r.Quantity, r.TakenAt.UnixMilli())
+			return fmt.Sprintf("%s %s %020d %s", r.Meter, r.Quantity, r.TakenAt.UnixMilli(), r.Origin)
 		}
 		return strings.Compare(key(a), key(b))
 	})
@@ -106,9 +106,15 @@ func extremes() []schemas.Reading {
 		r.Quality, r.Reason = schemas.Missing, reason
 		all = append(all, r)
 	}
-	for i, reason := range []schemas.Reason{schemas.ReasonRange, schemas.ReasonRollback, schemas.ReasonClock} {
+	for i, reason := range []schemas.Reason{schemas.ReasonRange, schemas.ReasonRollback, schemas.ReasonClock,
+		schemas.ReasonReset, schemas.ReasonSwap, schemas.ReasonJump, schemas.ReasonStuck, schemas.ReasonReverse} {
 		r := good("M_0-0", math.MaxInt64-int64(i), -2, 1800000000100+int64(i))
 		r.Quality, r.Reason = schemas.Suspect, reason
+		all = append(all, r)
+	}
+	for i, origin := range schemas.Origins() {
+		r := good("M_0-0", int64(i), 0, 1900000000000) // one moment, four readings
+		r.Origin = origin
 		all = append(all, r)
 	}
 	for i, info := range schemas.Quantities() {
@@ -151,7 +157,7 @@ func TestBoundsOfTime(t *testing.T) {
 	if n, err := s.Count(t.Context(), from, to); n != 3 || err != nil {
 		t.Errorf("Count: %d, %v", n, err)
 	}
-	if got, err := s.Range(t.Context(), "a", "water.flow", from, to, 3); len(got.Samples) != 3 || err != nil {
+	if got, err := s.Range(t.Context(), "a", "water.flow", schemas.Live, from, to, 3); len(got.Samples) != 3 || err != nil {
 		t.Errorf("Range: %v, %v", got, err)
 	}
 	if n, err := s.Count(t.Context(), at(1), at(2)); n != 0 || err != nil {
@@ -271,7 +277,7 @@ func TestRange(t *testing.T) {
 	mustWrite(t, s, readings...)
 	end := start.Add(n * time.Second)
 
-	raw, err := s.Range(t.Context(), "a", "water.flow", start, end, n)
+	raw, err := s.Range(t.Context(), "a", "water.flow", schemas.Live, start, end, n)
 	if err != nil || raw.Step != 0 || len(raw.Samples) != n-1000 {
 		t.Fatalf("raw: step %s, %d samples, %v", raw.Step, len(raw.Samples), err)
 	}
@@ -282,7 +288,7 @@ func TestRange(t *testing.T) {
 		t.Errorf("%+v", p)
 	}
 
-	got, err := s.Range(t.Context(), "a", "water.flow", start, end, 1000)
+	got, err := s.Range(t.Context(), "a", "water.flow", schemas.Live, start, end, 1000)
 	if err != nil || got.Step != 10*time.Second || len(got.Samples) != 1000 {
 		t.Fatalf("step %s, %d samples, %v", got.Step, len(got.Samples), err)
 	}
@@ -302,8 +308,14 @@ func TestRange(t *testing.T) {
 	}
 
 	for name, bad := range map[string]func() error{
-		"no points":  func() error { _, err := s.Range(t.Context(), "a", "water.flow", start, end, 0); return err },
-		"to is from": func() error { _, err := s.Range(t.Context(), "a", "water.flow", start, start, 1); return err },
+		"no points": func() error {
+			_, err := s.Range(t.Context(), "a", "water.flow", schemas.Live, start, end, 0)
+			return err
+		},
+		"to is from": func() error {
+			_, err := s.Range(t.Context(), "a", "water.flow", schemas.Live, start, start, 1)
+			return err
+		},
 	} {
 		if bad() == nil {
 			t.Errorf("%s: no error", name)
@@ -330,12 +342,12 @@ func TestQueryParametersAreData(t *testing.T) {
 	secret := good("secret", 42, 0, 1700000000000)
 	mustWrite(t, s, secret)
 	for i, name := range oddNames() {
-		got, err := s.Range(t.Context(), schemas.MeterID(name), "water.flow", at(1600000000000), at(1800000000000), 100)
+		got, err := s.Range(t.Context(), schemas.MeterID(name), "water.flow", schemas.Live, at(1600000000000), at(1800000000000), 100)
 		if err != nil || len(got.Samples) != 1 || got.Samples[0].Value.Mantissa != int64(i) {
 			t.Errorf("meter %q: %v, %v", name, got, err)
 		}
 		// The same text as a quantity finds nothing and breaks nothing.
-		got, err = s.Range(t.Context(), "secret", schemas.Quantity(name), at(1600000000000), at(1800000000000), 100)
+		got, err = s.Range(t.Context(), "secret", schemas.Quantity(name), schemas.Live, at(1600000000000), at(1800000000000), 100)
 		if err != nil || len(got.Samples) != 0 {
 			t.Errorf("quantity %q: %v, %v", name, got, err)
 		}

@@ -19,6 +19,12 @@ const measurement = "reading"
 func AppendLine(dst []byte, r schemas.Reading) []byte {
 	dst = append(dst, measurement+",meter="...)
 	dst = appendTag(dst, string(r.Meter))
+	// Tags stand in the order of their names, which is how the server keeps
+	// them; live readings, nearly all, have no origin.
+	if r.Origin != schemas.Live {
+		dst = append(dst, ",origin="...)
+		dst = appendTag(dst, string(r.Origin))
+	}
 	dst = append(dst, ",quantity="...)
 	dst = appendTag(dst, string(r.Quantity))
 	dst = append(dst, ' ')

@@ -28,6 +28,8 @@ func TestAppendLine(t *testing.T) {
 	missing.Quality, missing.Reason = schemas.Missing, schemas.ReasonNaN
 	suspect := good("M-1", 564860, -3, 1700000000001)
 	suspect.Quality, suspect.Reason = schemas.Suspect, schemas.ReasonRange
+	freeze := good("M-1", 5, 0, 1700000000000)
+	freeze.Origin = schemas.DailyFreeze
 	odd := good(`水 表,1=a\`, 3, 2, 5)
 	odd.Quality, odd.Reason = schemas.Suspect, "a \"b\" \\c\nd"
 
@@ -39,6 +41,7 @@ func TestAppendLine(t *testing.T) {
 		{"good", good("M-1", -56486, -2, 1700000000000), "reading,meter=M-1,quantity=water.flow exponent=-2i,mantissa=-56486i,quality=0i,value=-564.86 1700000000000\n"},
 		{"suspect", suspect, "reading,meter=M-1,quantity=water.flow exponent=-3i,mantissa=564860i,quality=1i,reason=\"range\",value=564.860 1700000000001\n"},
 		{"missing", missing, "reading,meter=M-1,quantity=water.flow quality=2i,reason=\"nan\" 1700000000000\n"},
+		{"freeze", freeze, "reading,meter=M-1,origin=daily_freeze,quantity=water.flow exponent=0i,mantissa=5i,quality=0i,value=5 1700000000000\n"},
 		{"escapes", odd, "reading,meter=水\\ 表\\,1\\=a\\,quantity=water.flow exponent=2i,mantissa=3i,quality=1i,reason=\"a \\\"b\\\" \\\\c\nd\",value=300 5\n"},
 		{"lowest", good("a", math.MinInt64, -18, 1), "reading,meter=a,quantity=water.flow exponent=-18i,mantissa=-9223372036854775808i,quality=0i,value=-9.223372036854775808 1\n"},
 		{"highest", good("a", math.MaxInt64, 18, 1), "reading,meter=a,quantity=water.flow exponent=18i,mantissa=9223372036854775807i,quality=0i,value=9223372036854775807000000000000000000 1\n"},
@@ -74,6 +77,9 @@ func clientLine(r schemas.Reading) string {
 		fields["reason"] = string(r.Reason)
 	}
 	tags := map[string]string{"meter": string(r.Meter), "quantity": string(r.Quantity)}
+	if r.Origin != schemas.Live {
+		tags["origin"] = string(r.Origin)
+	}
 	return write.PointToLineProtocol(write.NewPoint(measurement, tags, fields, r.TakenAt), time.Millisecond)
 }
 

@@ -15,15 +15,16 @@ import (
 // would turn all of them into floats.
 const (
 	selectReading = `"mantissa"::integer, "exponent"::integer, "quality"::integer, "reason"::string`
-	bySeries      = ` GROUP BY "meter", "quantity"`
+	bySeries      = ` GROUP BY "meter", "quantity", "origin"`
 )
 
 func readingColumns() []string {
 	return []string{"time", "mantissa", "exponent", "quality", "reason"}
 }
 
-// Each calls fn with every stored reading of from <= TakenAt < to, one series
-// after the other, ascending in time within a series. It streams: memory does
+// Each calls fn with every stored reading of from <= TakenAt < to, of every
+// origin, one series after the other, ascending in time within a series. A
+// series is a meter, a quantity and an origin. It streams: memory does
 // not grow with the number of readings. An error of fn ends it and is returned
 // as it is. The Unit of a quantity that this version does not know is empty.
 func (s *Store) Each(ctx context.Context, from, to time.Time, fn func(schemas.Reading) error) error {
@@ -31,13 +32,13 @@ func (s *Store) Each(ctx context.Context, from, to time.Time, fn func(schemas.Re
 	return s.readings(ctx, q, readingColumns(), fn)
 }
 
-// Last returns the latest reading of every meter and quantity that has one
+// Last returns the latest live reading of every meter and quantity that has one
 // since the given time, in no order: what a hub's live table starts with.
 func (s *Store) Last(ctx context.Context, since time.Time) ([]schemas.Reading, error) {
 	// A single selector takes the other columns along from the same point.
 	// Every point has a quality.
 	q := `SELECT ` + selectReading + `, last("quality") FROM "` + measurement +
-		`" WHERE time >= '` + bounded(since).Format(timeLayout) + `'` + bySeries
+		`" WHERE time >= '` + bounded(since).Format(timeLayout) + `' AND ` + ofOrigin(schemas.Live) + bySeries
 	var all []schemas.Reading
 	err := s.readings(ctx, q, append(readingColumns(), "last"), func(r schemas.Reading) error {
 		all = append(all, r)
@@ -55,6 +56,7 @@ func (s *Store) readings(ctx context.Context, q string, columns []string, fn fun
 		r := schemas.Reading{
 			Meter:    schemas.MeterID(piece.Tags["meter"]),
 			Quantity: schemas.Quantity(piece.Tags["quantity"]),
+			Origin:   schemas.Origin(piece.Tags["origin"]),
 		}
 		if info, ok := r.Quantity.Info(); ok {
 			r.Unit = info.Unit
@@ -85,7 +87,8 @@ func (r *rows) each(fn func() error) error {
 	}
 }
 
-// Count returns how many readings of from <= TakenAt < to are stored.
+// Count returns how many readings of from <= TakenAt < to are stored, of every
+// origin.
 func (s *Store) Count(ctx context.Context, from, to time.Time) (int64, error) {
 	q := `SELECT count("quality") FROM "` + measurement + `" WHERE ` + between(bounded(from), bounded(to))
 	var total int64
@@ -130,13 +133,13 @@ type Samples struct {
 // maxSamples bounds what Range returns.
 const maxSamples = 100_000
 
-// Range returns the readings of one meter and quantity with from <= time < to,
-// ascending. When there are more than maxPoints (1 to 100,000) it returns
+// Range returns the readings of one meter, quantity and origin with
+// from <= time < to, ascending. When there are more than maxPoints (1 to 100,000) it returns
 // summaries of equal steps instead, at most maxPoints of them, every step of
 // the range present, so that a gap in the readings is a gap in the samples.
 // Steps start at multiples of Step since 1970 in UTC. Times before 2000 and
 // after 2199, which no reading has, are taken as those bounds.
-func (s *Store) Range(ctx context.Context, meter schemas.MeterID, quantity schemas.Quantity, from, to time.Time, maxPoints int) (Samples, error) {
+func (s *Store) Range(ctx context.Context, meter schemas.MeterID, quantity schemas.Quantity, origin schemas.Origin, from, to time.Time, maxPoints int) (Samples, error) {
 	if maxPoints < 1 || maxPoints > maxSamples {
 		return Samples{}, fmt.Errorf("range of meter %s, %s: %d points asked for, want 1 to %d", meter, quantity, maxPoints, maxSamples)
 	}
@@ -145,8 +148,7 @@ func (s *Store) Range(ctx context.Context, meter schemas.MeterID, quantity schem
 			from.UTC().Format(timeLayout), to.UTC().Format(timeLayout))
 	}
 	from, to = bounded(from), bounded(to)
-	where := ` FROM "` + measurement + `" WHERE "meter" = ` + quoteString(string(meter)) +
-		` AND "quantity" = ` + quoteString(string(quantity)) + ` AND ` + between(from, to)
+	where := of(meter, quantity) + ` AND ` + ofOrigin(origin) + ` AND ` + between(from, to)
 	raw, err := s.rawSamples(ctx, where, maxPoints)
 	if err == nil {
 		return Samples{Samples: raw}, nil
@@ -156,6 +158,16 @@ func (s *Store) Range(ctx context.Context, meter schemas.MeterID, quantity schem
 	}
 	return s.stepSamples(ctx, where, from, to, maxPoints)
 }
+
+// of is the source of one meter and quantity, of every origin.
+func of(meter schemas.MeterID, quantity schemas.Quantity) string {
+	return ` FROM "` + measurement + `" WHERE "meter" = ` + quoteString(string(meter)) +
+		` AND "quantity" = ` + quoteString(string(quantity))
+}
+
+// ofOrigin is the condition on the origin. A tag that a point has not is equal
+// to the empty string [InfluxQL specification, "Tags"].
+func ofOrigin(o schemas.Origin) string { return `"origin" = ` + quoteString(string(o)) }
 
 var errTooMany = errors.New("more readings than samples asked for")
 

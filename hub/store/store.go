@@ -4,6 +4,7 @@
 // A reading is one point of the measurement "reading":
 //
 //	tags    meter, quantity
+//	        origin                                  only when not live
 //	fields  mantissa (integer), exponent (integer)  the exact value
 //	        value (float)                           the same for charts
 //	        quality (integer)                       schemas.Quality
@@ -13,7 +14,8 @@
 // A missing reading has no mantissa, exponent and value. The unit is not
 // stored: it follows from the quantity (schemas.QuantityInfo). Tags and time
 // derive from the reading alone, so writing a reading twice stores it once, and
-// whoever is in doubt writes again.
+// whoever is in doubt writes again. Meter, quantity, origin and time are what
+// makes a reading: a freeze and a live reading of one millisecond are two.
 //
 // Writes go through the client's blocking API: its asynchronous one drops
 // points when the store is away (47 to 77 % in trials). Queue and retry are

@@ -12,9 +12,10 @@ import (
 	"citygrid/schemas/seal"
 )
 
-// checkWindow is how long a value may have been on the wire: as long as one
-// request may take, and a little for the scheduler of the machine.
-const checkWindow = answerTimeout + 100*time.Millisecond
+// checkWindow is how long a value may have been under way behind a gateway: as
+// long as one request may take, and as long as a crowded machine may keep the
+// collector from noticing that its answer has come.
+const checkWindow = answerTimeout + 500*time.Millisecond
 
 // maxExamples bounds the wrong points that the report spells out.
 const maxExamples = 10
@@ -23,10 +24,13 @@ const maxExamples = 10
 type point struct {
 	meter    schemas.MeterID
 	quantity schemas.Quantity
+	origin   schemas.Origin
 	takenAt  int64 // milliseconds
 }
 
-func pointOf(r schemas.Reading) point { return point{r.Meter, r.Quantity, r.TakenAt.UnixMilli()} }
+func pointOf(r schemas.Reading) point {
+	return point{r.Meter, r.Quantity, r.Origin, r.TakenAt.UnixMilli()}
+}
 
 // owed are readings that were durable in a collector's spool and so must be in
 // the store in the end.
@@ -36,12 +40,12 @@ type owed map[point]bool
 // owed, and counts into a report.
 type audit struct {
 	report *Report
-	check  func(schemas.Reading, time.Duration) error
+	check  func(schemas.Reading) error
 	owed   owed
 	found  map[point]bool // of owed
 }
 
-func newAudit(r *Report, check func(schemas.Reading, time.Duration) error, o owed) *audit {
+func newAudit(r *Report, check func(schemas.Reading) error, o owed) *audit {
 	return &audit{report: r, check: check, owed: o, found: make(map[point]bool)}
 }
 
@@ -54,7 +58,7 @@ func (a *audit) add(r schemas.Reading) {
 	case schemas.Missing:
 		a.report.WithoutValue++
 	}
-	if err := a.check(r, checkWindow); err != nil {
+	if err := a.check(r); err != nil {
 		a.report.Wrong++
 		if len(a.report.WrongExamples) < maxExamples {
 			a.report.WrongExamples = append(a.report.WrongExamples, err.Error())

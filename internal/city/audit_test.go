@@ -16,10 +16,7 @@ func TestAuditFindsWhatIsWrong(t *testing.T) {
 		return schemas.Reading{Meter: "P-1", Quantity: "power.energy.import", Unit: "kW.h",
 			Value: schemas.Decimal{Mantissa: n}, TakenAt: at.Add(time.Duration(n) * time.Second)}
 	}
-	oracle := func(r schemas.Reading, window time.Duration) error {
-		if window <= 0 {
-			t.Errorf("window %s", window)
-		}
+	oracle := func(r schemas.Reading) error {
 		if r.Value.Mantissa == 3 {
 			return errors.New("three is wrong")
 		}
@@ -60,6 +57,39 @@ func TestAuditFindsWhatIsWrong(t *testing.T) {
 			}
 			if want := float64(len(tt.stored)) / 2; r.StoredPerS != want {
 				t.Errorf("%v stored a second, want %v", r.StoredPerS, want)
+			}
+		})
+	}
+}
+
+// TestRecordsFromMemoryAreOtherPoints: a live reading of the moment of a meter's
+// record neither stands for the record nor the other way round, and a record is
+// no read of its slot.
+func TestRecordsFromMemoryAreOtherPoints(t *testing.T) {
+	live := schemas.Reading{Meter: "P-1", Quantity: "power.energy.import", Unit: "kW.h",
+		Value: schemas.Decimal{Mantissa: 1}, TakenAt: time.UnixMilli(1_700_000_000_000).UTC()}
+	frozen := live
+	frozen.Origin = schemas.DailyFreeze
+	for _, tt := range []struct {
+		name   string
+		stored schemas.Reading
+		lost   uint64
+		slots  int
+		kept   uint64
+	}{
+		{"only the live one is stored", live, 1, 1, 0},
+		{"only the record is stored", frozen, 1, 0, 1},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var r Report
+			a := newAudit(&r, func(schemas.Reading) error { return nil }, owed{pointOf(live): true, pointOf(frozen): true})
+			kind, met := &KindReport{}, make(slotsMet)
+			a.add(tt.stored)
+			kind.add(tt.stored)
+			met.add(tt.stored, plan{interval: time.Second})
+			a.end()
+			if r.Lost != tt.lost || len(met["P-1"]) != tt.slots || kind.Points != 1 || kind.Kept != tt.kept {
+				t.Errorf("lost %d, %d slots met, %+v; want %d, %d, %d from memory", r.Lost, len(met["P-1"]), kind, tt.lost, tt.slots, tt.kept)
 			}
 		})
 	}

@@ -1,7 +1,7 @@
 // Package city runs the whole river on one machine, each part a process of its
 // own, and checks in the end that every stored point is what the meter showed.
 //
-//	simulators --Modbus TCP--> collector --MQTT--> broker --MQTT--> hub --> influxd
+//	simulators --Modbus TCP, serial lines--> collector --MQTT--> broker --MQTT--> hub --> influxd
 //
 // It is the engine of `citygrid demo` and of the end-to-end tests, which kill
 // and restart the parts.
@@ -47,8 +47,10 @@ const (
 	area        = schemas.AreaCode("310115")
 	collectorID = schemas.CollectorID("demo-1")
 	passphrase  = "CITYGRID_PASSPHRASE"
-	// answerTimeout bounds the wait for one answer of a simulated meter.
+	// answerTimeout bounds the wait for one answer of a simulated meter behind a
+	// gateway, wireTimeout that for the first byte of one on a serial line.
 	answerTimeout = 150 * time.Millisecond
+	wireTimeout   = 300 * time.Millisecond
 	// drain bounds how long the collector goes on publishing at the end.
 	drain = 30 * time.Second
 	// partTimeout bounds the start and the stop of a part.
@@ -84,7 +86,7 @@ type City struct {
 	secret secret.Secret // the passphrase of the master key
 	keys   enrolment.Folder
 
-	addresses         []string // of the gateways
+	addresses         []string // of the lines
 	brokerURL, hubURL string
 	collectorURL      string
 	influx            *influxd.Server
@@ -146,10 +148,7 @@ func (c *City) makeKeys() error {
 }
 
 func (c *City) startSimulators(ctx context.Context) error {
-	f := c.o.Fleet
-	ready, err := c.start(ctx, Simulators, exec.Command(c.o.Citygrid, "simulate",
-		"--meters", fmt.Sprint(f.Meters), "--per-gateway", fmt.Sprint(f.MetersPerGateway), "--seed", fmt.Sprint(f.Seed),
-		"--step", f.Step.String(), "--faults", f.Faults.String(), "--no-value", fmt.Sprint(f.NoValue), "--start", f.Start.Format(time.RFC3339Nano)))
+	ready, err := c.start(ctx, Simulators, exec.Command(c.o.Citygrid, simulateArgs(c.o.Fleet)...))
 	if err != nil {
 		return err
 	}
@@ -230,7 +229,7 @@ func (c *City) startCollector(ctx context.Context) error {
 		Broker:   collectorconfig.Broker{URL: c.brokerURL},
 		Spool:    collectorconfig.Spool{Quota: collectorconfig.Size(c.o.SpoolQuota)},
 		Metrics:  "127.0.0.1:0",
-		Lines:    Lines(c.fleet, c.addresses, answerTimeout),
+		Lines:    c.lines(),
 	})
 	if err != nil {
 		return err
@@ -248,19 +247,6 @@ func (c *City) startCollector(ctx context.Context) error {
 	}
 	c.collectorURL = "http://" + ready.Metrics
 	return nil
-}
-
-// Lines returns a fleet as a collector's configuration names it. addresses
-// holds one for each gateway; a timeout of 0 leaves the default.
-func Lines(fleet *simulators.Fleet, addresses []string, timeout time.Duration) (lines []collectorconfig.Line) {
-	for i, l := range fleet.Lines() {
-		line := collectorconfig.Line{Name: l.Name, Address: addresses[i], Timeout: collectorconfig.Duration(timeout)}
-		for _, m := range l.Meters {
-			line.Meters = append(line.Meters, collectorconfig.Meter{ID: m.ID, Unit: int(m.Unit), Profile: m.Profile})
-		}
-		lines = append(lines, line)
-	}
-	return lines
 }
 
 func (c *City) writeYAML(name string, value any) error {

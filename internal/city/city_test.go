@@ -48,7 +48,8 @@ func buildAndRun(m *testing.M) (code int, err error) {
 const patience = 90 * time.Second
 
 // startCity runs a city for the test. Without change it has 60 meters on two
-// gateways, read twice a second, and no faults.
+// gateways, read twice a second, a serial line and a serial server with a meter
+// of each protocol, and no faults.
 func startCity(t *testing.T, change func(*Options)) *City {
 	t.Helper()
 	if _, err := influxd.Find(); err != nil {
@@ -63,7 +64,10 @@ func startCity(t *testing.T, change func(*Options)) *City {
 	o := Options{
 		Citygrid: programs.citygrid, Collector: programs.collector, Dir: t.TempDir(),
 		Interval: 500 * time.Millisecond,
-		Fleet:    simulators.FleetConfig{Meters: 60, MetersPerGateway: 30, Seed: 7, Step: 500 * time.Millisecond},
+		Fleet: simulators.FleetConfig{
+			Meters: 66, MetersPerGateway: 30, Seed: 7, Step: 500 * time.Millisecond,
+			SerialLines: 1, StreamLines: 1, MetersPerLine: 3,
+		},
 	}
 	if change != nil {
 		change(&o)
@@ -136,6 +140,32 @@ func awaitMore(t *testing.T, c *City, n float64) {
 	})
 }
 
+// awaitSlots waits until every meter has had so many whole slots.
+func awaitSlots(t *testing.T, c *City, n int64) {
+	t.Helper()
+	await(t, fmt.Sprintf("%d slots of every meter", n), func() bool {
+		for _, p := range c.plans() {
+			if p.slot(time.Now())-p.slot(c.readFrom) <= n {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// everyLine checks that values of every kind of line are in the store.
+func everyLine(t *testing.T, r *Report) {
+	t.Helper()
+	for _, kind := range []simulators.Kind{simulators.TCPGateway, simulators.SerialLine, simulators.StreamLine} {
+		switch k := r.Lines[kind]; {
+		case k == nil:
+			t.Errorf("no %s line in the report", kind)
+		case k.Points == 0 || k.ScheduleKept < 0.5:
+			t.Errorf("%s lines: %+v, want values and a schedule that is kept on any machine", kind, k)
+		}
+	}
+}
+
 // finish stops the reading and checks that nothing is lost or wrong.
 func finish(t *testing.T, c *City) *Report {
 	t.Helper()
@@ -168,8 +198,10 @@ func exact(t *testing.T, r *Report) {
 func TestRiverIsExact(t *testing.T) {
 	c := startCity(t, nil)
 	awaitMore(t, c, 5000)
+	awaitSlots(t, c, 2)
 	r := finish(t, c)
 	exact(t, r)
+	everyLine(t, r)
 	if r.Refused != 0 {
 		t.Errorf("%d messages were refused", r.Refused)
 	}
@@ -180,16 +212,21 @@ func TestRiverIsExact(t *testing.T) {
 
 func TestRiverUnderFaultsOfTheField(t *testing.T) {
 	c := startCity(t, func(o *Options) {
+		o.Fleet.Meters, o.Fleet.MetersPerLine = 76, 8
 		o.Fleet.Faults = simulators.Faults{
 			Late: 0.01, Split: 0.01, Duplicate: 0.01, WrongUnit: 0.005, Busy: 0.005, GatewayTimeout: 0.005,
-			Dead: 0.05, Reset: 0.05, LateBy: answerTimeout + 100*time.Millisecond,
+			Torn: 0.01, WrongSlave: 0.01, WrongChecksum: 0.01, Exception: 0.005, Slow: 0.01, Reboot: 0.002, Noise: 0.01,
+			SameAddress: 0.005, Echo: 0.005, LateBy: wireTimeout + 100*time.Millisecond,
+			Dead: 0.05, Reset: 0.05, Swap: 0.05, ClockJump: 0.2, Glitch: 0.001,
 		}
 		o.Fleet.NoValue = 0.05
 		o.Interval = time.Second
 	})
 	awaitMore(t, c, 8000)
+	awaitSlots(t, c, 2)
 	r := finish(t, c)
 	exact(t, r)
+	everyLine(t, r)
 	if r.DeadMeters == 0 || r.ScheduleKept < 0.8 {
 		t.Errorf("%d dead meters; the others kept %.1f %% of their schedule, want 80 %% on any machine", r.DeadMeters, 100*r.ScheduleKept)
 	}

@@ -1,11 +1,15 @@
 package city
 
 import (
+	"encoding/json"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
+
+	"citygrid/simulators"
 )
 
 // TestPageInTheBrowser opens the page of a running city in headless Chromium
@@ -17,8 +21,12 @@ func TestPageInTheBrowser(t *testing.T) {
 	needProgram(t, "chromium", "install Debian's chromium, or run make test as root")
 	needFile(t, filepath.Join(web, "node_modules", "playwright-core"), "run make pages")
 	needFile(t, filepath.Join(web, "dist", "index.html"), "run make pages")
-	c := startCity(t, func(o *Options) { o.Interval = time.Second })
+	c := startCity(t, func(o *Options) {
+		o.Interval = time.Second
+		o.Fleet.Faults = simulators.Faults{Dead: 0.05, ClockJump: 1} // something to show under health
+	})
 	awaitMore(t, c, 1000)
+	await(t, "the hub to know of a meter in poor health", func() bool { return unwell(t, c) > 0 })
 	pictures := os.Getenv("CITYGRID_SCREENSHOTS")
 	if pictures == "" {
 		pictures = t.TempDir()
@@ -28,6 +36,24 @@ func TestPageInTheBrowser(t *testing.T) {
 	if out, err := look.CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, out)
 	}
+}
+
+// unwell returns how many meters the hub lists as in need of a look.
+func unwell(t *testing.T, c *City) (n int) {
+	t.Helper()
+	var collectors []struct {
+		Health []struct{} `json:"health"`
+	}
+	err := get(t.Context(), c.HubURL()+"/api/v1/collectors", func(body io.Reader) error {
+		return json.NewDecoder(body).Decode(&collectors)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, one := range collectors {
+		n += len(one.Health)
+	}
+	return n
 }
 
 // needProgram skips the test where a program is absent, and fails it in

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"net/http"
 	"os"
@@ -20,6 +21,7 @@ import (
 	hubconfig "citygrid/hub/config"
 	"citygrid/hub/store"
 	"citygrid/schemas"
+	"citygrid/simulators"
 )
 
 // Counts is the collector's account of itself, over all its runs.
@@ -76,10 +78,27 @@ type Report struct {
 	ScheduleKept float64 `json:"schedule_kept"`
 	WorstMeter   float64 `json:"schedule_kept_worst_meter"`
 	DeadMeters   int     `json:"dead_meters"`
+	// Lines tells the same by kind of line.
+	Lines map[simulators.Kind]*KindReport `json:"lines"`
 	// Latency is from the meter's answer to the point in the store, over the
 	// last ten minutes of the run; null when nothing was stored in them.
 	Latency *Latency `json:"latency_ms"`
 	Parts   []Cost   `json:"parts"`
+}
+
+// KindReport is what became of the lines of one kind.
+type KindReport struct {
+	Lines  int `json:"lines"`
+	Meters int `json:"meters"`
+	// Points counts the stored points; Kept of the readings are from the meters'
+	// own memory.
+	Points uint64 `json:"points_stored"`
+	Kept   uint64 `json:"points_from_memory"`
+	// ScheduleKept and WorstMeter are those of the report.
+	ScheduleKept float64 `json:"schedule_kept"`
+	WorstMeter   float64 `json:"schedule_kept_worst_meter"`
+
+	due, met int64
 }
 
 // Latency holds quantiles in milliseconds.
@@ -250,83 +269,118 @@ func quantile(m *dto.Metric, q float64) float64 {
 	return 0
 }
 
-// readBack holds every stored point against the oracle.
+// readBack holds every stored point against the oracle. It leaves no time out:
+// what a meter kept in its memory is older than the city, and what it kept by a
+// clock that is ahead is of a moment to come.
 func (c *City) readBack(ctx context.Context, r *Report) error {
 	series, err := store.Open(store.Config{URL: c.influx.URL(), Bucket: hubconfig.DefaultBucket, Timeout: time.Minute})
 	if err != nil {
 		return err
 	}
 	defer series.Close()
-	a := newAudit(r, c.fleet.Check, c.owed)
-	offsets := c.offsets()
-	slots := make(map[schemas.MeterID]map[int64]bool, c.o.Fleet.Meters)
-	err = series.Each(ctx, c.o.Fleet.Start, time.Now().Add(time.Second), func(reading schemas.Reading) error {
+	plans := c.plans()
+	r.Lines = c.kinds()
+	a := newAudit(r, func(reading schemas.Reading) error {
+		return c.fleet.Check(reading, plans[reading.Meter].window)
+	}, c.owed)
+	met := make(slotsMet, len(plans))
+	err = series.Each(ctx, time.Time{}, endOfTime(), func(reading schemas.Reading) error {
 		a.add(reading)
-		if slots[reading.Meter] == nil {
-			slots[reading.Meter] = make(map[int64]bool)
+		if p, known := plans[reading.Meter]; known { // else the audit has found it wrong
+			r.Lines[p.kind].add(reading)
+			met.add(reading, p)
 		}
-		slots[reading.Meter][c.slot(reading.TakenAt, offsets[reading.Meter])] = true
 		return nil
 	})
 	if err != nil {
 		return fmt.Errorf("read back what is stored: %w", err)
 	}
 	a.end()
-	c.schedule(r, slots, offsets)
+	c.schedule(r, met, plans)
 	return nil
 }
 
-// slot numbers the slots of the schedule.
-func (c *City) slot(t time.Time, offset time.Duration) int64 {
-	return (t.UnixNano() - int64(offset)) / int64(c.o.Interval)
+// endOfTime is beyond every reading that the store takes.
+func endOfTime() time.Time { return time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC) }
+
+// add counts one stored reading.
+func (k *KindReport) add(r schemas.Reading) {
+	k.Points++
+	if r.Origin != schemas.Live {
+		k.Kept++
+	}
 }
 
-// offsets returns how far each meter's slots are shifted: the spread over the
-// lines that the collector's configuration asks for.
-func (c *City) offsets() map[schemas.MeterID]time.Duration {
-	offsets := make(map[schemas.MeterID]time.Duration)
-	lines := c.fleet.Lines()
-	for i, l := range lines {
-		for _, m := range l.Meters {
-			offsets[m.ID] = c.o.Interval / 2 * time.Duration(i) / time.Duration(len(lines))
-		}
+// slotsMet are the slots of the schedule in which a meter was read.
+type slotsMet map[schemas.MeterID]map[int64]bool
+
+// add notes a live reading. One from the meter's memory shows no read at its
+// moment.
+func (s slotsMet) add(r schemas.Reading, p plan) {
+	if r.Origin != schemas.Live {
+		return
 	}
-	return offsets
+	if s[r.Meter] == nil {
+		s[r.Meter] = make(map[int64]bool)
+	}
+	s[r.Meter][p.slot(r.TakenAt)] = true
+}
+
+// kinds returns an empty account of each kind of line that there is.
+func (c *City) kinds() map[simulators.Kind]*KindReport {
+	kinds := make(map[simulators.Kind]*KindReport)
+	for _, l := range c.fleet.Lines() {
+		k := kinds[l.Kind]
+		if k == nil {
+			k = &KindReport{WorstMeter: 1}
+			kinds[l.Kind] = k
+		}
+		k.Lines++
+		k.Meters += len(l.Meters)
+	}
+	return kinds
 }
 
 // schedule compares the slots that have readings with those that were due
 // while the collector ran, for every meter that is not dead.
-func (c *City) schedule(r *Report, slots map[schemas.MeterID]map[int64]bool, offsets map[schemas.MeterID]time.Duration) {
-	var due, kept int64
-	r.WorstMeter = 1
+func (c *City) schedule(r *Report, met slotsMet, plans map[schemas.MeterID]plan) {
+	var all KindReport
+	all.WorstMeter = 1
 	for _, m := range c.fleet.Meters {
 		if m.Dead {
 			r.DeadMeters++
 			continue
 		}
+		p := plans[m.ID]
 		// The first whole slot after the start to the last that ended.
-		first, last := c.slot(c.readFrom, offsets[m.ID])+1, c.slot(c.readTo, offsets[m.ID])-1
+		first, last := p.slot(c.readFrom)+1, p.slot(c.readTo)-1
 		if last < first {
 			continue
 		}
 		mine := int64(0)
 		for s := first; s <= last; s++ {
-			if slots[m.ID][s] {
+			if met[m.ID][s] {
 				mine++
 			}
 		}
-		due, kept = due+last-first+1, kept+mine
-		r.WorstMeter = min(r.WorstMeter, float64(mine)/float64(last-first+1))
+		for _, k := range []*KindReport{&all, r.Lines[p.kind]} {
+			k.due, k.met = k.due+last-first+1, k.met+mine
+			k.WorstMeter = min(k.WorstMeter, float64(mine)/float64(last-first+1))
+			k.ScheduleKept = float64(k.met) / float64(k.due)
+		}
 	}
-	if due > 0 {
-		r.ScheduleKept = float64(kept) / float64(due)
-	}
+	r.ScheduleKept, r.WorstMeter = all.ScheduleKept, all.WorstMeter
 }
 
 // String sums the report up in one line.
 func (r *Report) String() string {
 	line := fmt.Sprintf("%d values read, %d stored (%.0f/s): %d lost, %d duplicated, %d wrong; schedule kept %.1f %%",
 		r.ValuesRead, r.PointsStored, r.StoredPerS, r.Lost, r.Duplicated, r.Wrong, 100*r.ScheduleKept)
+	if len(r.Lines) > 1 {
+		for _, kind := range slices.Sorted(maps.Keys(r.Lines)) {
+			line += fmt.Sprintf(", %s %.1f %%", kind, 100*r.Lines[kind].ScheduleKept)
+		}
+	}
 	if r.Latency != nil {
 		line += fmt.Sprintf("; latency p50 %.0f ms, p99 %.0f ms", r.Latency.P50, r.Latency.P99)
 	}

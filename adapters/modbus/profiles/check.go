@@ -1,10 +1,10 @@
 package profiles
 
 import (
-	"errors"
 	"fmt"
 	"math/bits"
 
+	"citygrid/adapters/catalog"
 	"citygrid/schemas"
 )
 
@@ -14,9 +14,9 @@ const MaxRegisters = 125
 // Validate reports everything for which p could not be read and decoded as it
 // says, all at once, each with its field. The rules are those of a file.
 func (p *Profile) Validate() error {
-	c := &checker{name: p.ID}
+	c := &checker{catalog.Problems{Name: p.ID}}
 	c.profile(p)
-	return errors.Join(c.problems...)
+	return c.Err()
 }
 
 // Validate reports what makes f alone one that cannot be decoded. Whether its
@@ -24,37 +24,15 @@ func (p *Profile) Validate() error {
 func (f *Field) Validate() error {
 	c := &checker{}
 	c.field(0, f)
-	return errors.Join(c.problems...)
+	return c.Err()
 }
 
 // checker collects what is wrong with one profile.
-type checker struct {
-	// name is that of the file or the profile; empty for a field alone.
-	name     string
-	lines    []int // of the fields in the file; nil where there is none
-	problems []error
-}
+type checker struct{ catalog.Problems }
 
-// add notes a problem of field i, with its line.
+// add notes a problem of field i.
 func (c *checker) add(i int, q schemas.Quantity, format string, args ...any) {
-	field := string(q)
-	if field == "" {
-		field = fmt.Sprintf("fields[%d]", i)
-	}
-	problem := fmt.Sprintf(format, args...)
-	switch {
-	case c.name == "":
-		c.problems = append(c.problems, fmt.Errorf("%s: %s", field, problem))
-	case i < len(c.lines):
-		c.problems = append(c.problems, fmt.Errorf("profile %s:%d: %s: %s", c.name, c.lines[i], field, problem))
-	default:
-		c.problems = append(c.problems, fmt.Errorf("profile %s: %s: %s", c.name, field, problem))
-	}
-}
-
-// addTop notes a problem of a key of the profile itself.
-func (c *checker) addTop(key, format string, args ...any) {
-	c.problems = append(c.problems, fmt.Errorf("profile %s: %s: %s", c.name, key, fmt.Sprintf(format, args...)))
+	c.Add("fields", i, string(q), format, args...)
 }
 
 // profile checks everything that the types do not already rule out.
@@ -67,13 +45,14 @@ func (c *checker) profile(p *Profile) {
 			c.add(i, f.Quantity, "named twice; a quantity has one field")
 		}
 		seen[f.Quantity] = true
-		if info, ok := f.Quantity.Info(); ok && info.Medium != p.Medium && info.Medium != schemas.Device {
-			c.add(i, f.Quantity, "is of %s, the profile is of %s", info.Medium, p.Medium)
+		if problem := catalog.OfMedium(f.Quantity, p.Medium); problem != "" {
+			c.add(i, f.Quantity, "%s", problem)
 		}
 		c.field(i, f)
 		c.span(i, p, f)
 		c.overlaps(i, p)
 	}
+	c.groups(p)
 }
 
 // field checks a field by itself.
@@ -98,67 +77,39 @@ func (c *checker) head(p *Profile) {
 		{"maker", p.Maker}, {"model", p.Model}, {"document", p.Document},
 	} {
 		if k.value == "" {
-			c.addTop(k.key, "missing")
+			c.AddTop(k.key, "missing")
 		}
 	}
 	switch p.Medium {
 	case schemas.Water, schemas.Power, schemas.Gas:
 	default:
-		c.addTop("medium", "%q is none of water, power, gas", p.Medium)
+		c.AddTop("medium", "%q is none of water, power, gas", p.Medium)
 	}
 	if p.MaxRegisters < 1 || p.MaxRegisters > MaxRegisters {
-		c.addTop("max_registers", "%d is not in 1 to %d [Modbus V1.1b3 6.3]", p.MaxRegisters, MaxRegisters)
+		c.AddTop("max_registers", "%d is not in 1 to %d [Modbus V1.1b3 6.3]", p.MaxRegisters, MaxRegisters)
 	}
 	if p.MaxGap < 0 || p.MaxGap >= MaxRegisters {
-		c.addTop("max_gap", "%d is not in 0 to %d", p.MaxGap, MaxRegisters-1)
+		c.AddTop("max_gap", "%d is not in 0 to %d", p.MaxGap, MaxRegisters-1)
 	}
 	if len(p.Fields) == 0 {
-		c.addTop("fields", "none; a profile names at least one quantity")
+		c.AddTop("fields", "none; a profile names at least one quantity")
 	}
 	for _, h := range p.Holes {
 		if h.From > h.To || h.Function != 3 && h.Function != 4 {
-			c.addTop("holes", "0x%04X-0x%04X of function %d: want from <= to and function 3 or 4", h.From, h.To, h.Function)
+			c.AddTop("holes", "0x%04X-0x%04X of function %d: want from <= to and function 3 or 4", h.From, h.To, h.Function)
 		}
 	}
 }
 
 // quantity checks a field against the table of quantities.
 func (c *checker) quantity(i int, f *Field) {
-	info, ok := f.Quantity.Info()
-	if !ok {
-		c.add(i, f.Quantity, "no such quantity; the list is in schemas/quantities.go")
-		return
+	head := catalog.Head{Quantity: f.Quantity, WrapsAt: f.WrapsAt, Mask: f.Mask, States: f.States}
+	for _, problem := range head.Check() {
+		c.add(i, f.Quantity, "%s", problem)
 	}
-	if f.WrapsAt != nil {
-		if info.Kind != schemas.Counter {
-			c.add(i, f.Quantity, "wraps_at: only a counter rolls over")
-		} else if f.WrapsAt.Mantissa <= 0 {
-			c.add(i, f.Quantity, "wraps_at: %s is not above zero", f.WrapsAt)
-		}
-	}
-	if info.Kind == schemas.State {
-		c.state(i, f, len(info.States))
-	} else if f.States != nil || f.Mask != 0 {
-		c.add(i, f.Quantity, "states and mask go with a quantity that is a state")
-	}
-}
-
-// state checks a field of a State quantity: one plain u16 whose named raw
-// values can occur under the mask and give one of the quantity's codes.
-func (c *checker) state(i int, f *Field, codes int) {
-	if len(f.Parts) != 1 || f.Parts[0].Type != U16 || f.Parts[0].Times != 1 || f.Parts[0].Shift != 0 {
+	info, _ := f.Quantity.Info()
+	if info.Kind == schemas.State && (len(f.Parts) != 1 || f.Parts[0].Type != U16 || f.Parts[0].Times != 1 || f.Parts[0].Shift != 0) {
 		c.add(i, f.Quantity, "a state is one u16 register without times and shift")
-	}
-	if len(f.States) == 0 {
-		c.add(i, f.Quantity, "states: missing; name the raw values")
-	}
-	for raw, code := range f.States {
-		if f.Mask != 0 && raw&^f.Mask != 0 {
-			c.add(i, f.Quantity, "states: 0x%04X has bits outside the mask 0x%04X", raw, f.Mask)
-		}
-		if int(code) >= codes {
-			c.add(i, f.Quantity, "states: 0x%04X gives code %d, the quantity has %d", raw, code, codes)
-		}
 	}
 }
 
@@ -218,20 +169,48 @@ const (
 
 // span checks that all parts of a field fit one request.
 func (c *checker) span(i int, p *Profile, f *Field) {
+	c.oneRequest(i, p, f.Quantity, f.Parts, "the field")
+}
+
+// groups checks that the fields of each group fit one request together.
+func (c *checker) groups(p *Profile) {
+	members := map[string][]int{}
+	for i, f := range p.Fields {
+		if f.Together != "" {
+			members[f.Together] = append(members[f.Together], i)
+		}
+	}
+	for name, fields := range members {
+		first := &p.Fields[fields[0]]
+		if len(fields) == 1 {
+			c.add(fields[0], first.Quantity, "together: %q is a group of one; name the fields that it is to be read with", name)
+			continue
+		}
+		var parts []Part
+		for _, i := range fields {
+			parts = append(parts, p.Fields[i].Parts...)
+		}
+		c.oneRequest(fields[0], p, first.Quantity, parts, fmt.Sprintf("together: the group %q", name))
+	}
+}
+
+// oneRequest checks that parts, which the message names by who, can be read in
+// one request.
+func (c *checker) oneRequest(i int, p *Profile, q schemas.Quantity, parts []Part, who string) {
 	low, high := 1<<16, -1
-	for _, part := range f.Parts {
-		if part.Function != f.Parts[0].Function {
-			c.add(i, f.Quantity, "its parts need two requests (functions %d and %d); they must come in one", f.Parts[0].Function, part.Function)
+	for _, part := range parts {
+		if part.Function != parts[0].Function {
+			c.add(i, q, "%s needs two requests (functions %d and %d); its parts must come in one", who, parts[0].Function, part.Function)
 		}
 		low, high = min(low, int(part.At)), max(high, int(part.At)+part.Words)
 	}
 	if high-low > p.MaxRegisters {
-		c.add(i, f.Quantity, "spans %d registers, a request may have %d; its parts must come in one", high-low, p.MaxRegisters)
+		c.add(i, q, "%s spans %d registers, a request may have %d; its parts must come in one", who, high-low, p.MaxRegisters)
 	}
 	for _, h := range p.Holes {
-		if len(f.Parts) > 0 && h.Function == f.Parts[0].Function && low <= int(h.To) && int(h.From) < high {
-			c.add(i, f.Quantity, "registers 0x%04X-0x%04X reach into the hole 0x%04X-0x%04X; they must come in one request",
-				low, high-1, h.From, h.To)
+		if len(parts) > 0 && h.Function == parts[0].Function && low <= int(h.To) && int(h.From) < high {
+			c.add(i, q, "%s: registers 0x%04X-0x%04X reach into the hole 0x%04X-0x%04X; they must come in one request",
+				who, low, high-1, h.From, h.To)
 		}
 	}
 }

@@ -1,14 +1,12 @@
 package profiles
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 
+	"citygrid/adapters/catalog"
 	"citygrid/internal/strictyaml"
 	"citygrid/schemas"
-
-	"go.yaml.in/yaml/v3"
 )
 
 // profileForm is a profile as its file writes it. README.md beside the files
@@ -40,6 +38,7 @@ type fieldForm struct {
 	States   map[uint16]string `yaml:"states"`
 	Mask     uint16            `yaml:"mask"`
 	WrapsAt  string            `yaml:"wraps_at"`
+	Together *string           `yaml:"together"`
 }
 
 type partForm struct {
@@ -71,9 +70,9 @@ func Parse(name string, data []byte) (*Profile, error) {
 	if err := strictyaml.Decode(data, &form); err != nil {
 		return nil, fmt.Errorf("profile %s: %w", name, err)
 	}
-	c := &checker{name: name, lines: fieldLines(data)}
+	c := &checker{catalog.Problems{Name: name, Lines: catalog.Lines(data)}}
 	p := &Profile{
-		ID: idOf(name), Maker: form.Maker, Model: form.Model,
+		ID: catalog.IDOf(name), Maker: form.Maker, Model: form.Model,
 		Medium: schemas.Medium(form.Medium), Document: form.Document,
 		MaxRegisters: form.MaxRegisters, MaxGap: form.MaxGap,
 	}
@@ -87,31 +86,10 @@ func Parse(name string, data []byte) (*Profile, error) {
 		p.Fields = append(p.Fields, c.formed(i, f, &form))
 	}
 	c.profile(p)
-	if err := errors.Join(c.problems...); err != nil {
+	if err := c.Err(); err != nil {
 		return nil, err
 	}
 	return p, nil
-}
-
-// fieldLines returns the line of each element of "fields", which the strict
-// decoder does not keep.
-func fieldLines(data []byte) []int {
-	var doc yaml.Node
-	if err := yaml.Unmarshal(data, &doc); err != nil || len(doc.Content) == 0 {
-		return nil
-	}
-	root := doc.Content[0]
-	for i := 0; i+1 < len(root.Content); i += 2 {
-		if root.Content[i].Value != "fields" {
-			continue
-		}
-		var lines []int
-		for _, f := range root.Content[i+1].Content {
-			lines = append(lines, f.Line)
-		}
-		return lines
-	}
-	return nil
 }
 
 // formed turns the form of field i into a Field with all defaults filled in.
@@ -127,6 +105,11 @@ func (c *checker) formed(i int, f fieldForm, defaults *profileForm) Field {
 	for _, pf := range parts {
 		field.Parts = append(field.Parts, c.part(i, field.Quantity, pf, defaults))
 	}
+	if f.Together != nil {
+		if field.Together = *f.Together; strings.TrimSpace(field.Together) == "" {
+			c.add(i, field.Quantity, "together: empty; name the group, or leave the key out")
+		}
+	}
 	if f.WrapsAt != "" {
 		d, err := schemas.ParseDecimal(f.WrapsAt)
 		if err != nil {
@@ -136,7 +119,11 @@ func (c *checker) formed(i int, f fieldForm, defaults *profileForm) Field {
 		}
 	}
 	if f.States != nil {
-		field.States = c.states(i, field.Quantity, f.States)
+		codes, problems := catalog.States(field.Quantity, f.States)
+		for _, problem := range problems {
+			c.add(i, field.Quantity, "%s", problem)
+		}
+		field.States = codes
 	}
 	return field
 }
@@ -166,30 +153,6 @@ func (c *checker) part(i int, q schemas.Quantity, f partForm, defaults *profileF
 		}
 	}
 	return p
-}
-
-// states maps the names of a file to the codes of the quantity's list.
-func (c *checker) states(i int, q schemas.Quantity, names map[uint16]string) map[uint16]uint8 {
-	info, _ := q.Info()
-	codes := make(map[uint16]uint8, len(names))
-	for raw, name := range names {
-		code := indexOf(info.States, name)
-		if code < 0 {
-			c.add(i, q, "states: 0x%04X: %q is none of %s", raw, name, strings.Join(info.States, ", "))
-			continue
-		}
-		codes[raw] = uint8(code)
-	}
-	return codes
-}
-
-func indexOf(list []string, s string) int {
-	for i, e := range list {
-		if e == s {
-			return i
-		}
-	}
-	return -1
 }
 
 // or returns the first of vs that is not the zero value.

@@ -55,6 +55,11 @@ type Field struct {
 	// back to zero; nil when the document does not say. Rollover is told from
 	// a fall by it.
 	WrapsAt *schemas.Decimal
+	// Together names a group of fields that must be read in one request: values
+	// that only mean something when they are of one moment, such as an energy
+	// and the transformer ratio that it is to be multiplied by. Empty: the field
+	// stands alone.
+	Together string
 }
 
 // Part is a run of registers that holds one number.

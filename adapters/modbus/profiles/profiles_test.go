@@ -23,9 +23,11 @@ func TestEmbeddedProfiles(t *testing.T) {
 	set := mustEmbedded(t)
 	// The smallest number of quantities that each map must yield.
 	want := map[string]int{
-		"abb-b23": 17, "acrel-adw300": 12, "cangnan-gas": 4, "chint-dtsu666": 18,
-		"eastron-sdm120": 12, "eastron-sdm630": 22, "fuxin-gas": 6,
-		"schneider-iem3000": 21, "tuf-2000m": 6, "xintai-prepaid-water": 10,
+		"abb-b23": 17, "acrel-adw300": 12, "bg-ws100": 10, "cangnan-gas": 4, "changli-em": 1,
+		"chint-dtsu666": 20, "chint-dtsu666-h": 13, "dzg-dvh4013": 13,
+		"eastron-sdm120": 12, "eastron-sdm630": 22, "eastron-sdm72": 17, "fuxin-gas": 6,
+		"inventia-mt101": 4, "janitza-b23": 15, "orno-we514": 8, "orno-we516": 26,
+		"schneider-iem3000": 21, "siemens-pac2200": 15, "tuf-2000m": 6, "xintai-prepaid-water": 10,
 	}
 	for id, n := range want {
 		p, err := set.Get(id)
@@ -64,6 +66,19 @@ func TestMappedRegisters(t *testing.T) {
 		{"fuxin-gas", "gas.volume.standard", 0, Part{Function: 3, At: 0x0A + 16/2, Type: BCD, Words: 3, Order: ABCD, Times: 1, Shift: -4}},
 		{"cangnan-gas", "gas.flow.standard", 0, Part{Function: 3, At: 40007 - 40001, Type: F32, Words: 2, Order: ABCD, Times: 3600}},
 		{"cangnan-gas", "gas.volume.standard", 0, Part{Function: 3, At: 40009 - 40001, Type: F32, Words: 2, Order: ABCD, Times: 100}},
+		{"eastron-sdm72", "power.energy.total", 0, Part{Function: 4, At: 0x0156, Type: F32, Words: 2, Order: ABCD, Times: 1}},
+		{"chint-dtsu666", "power.ratio.voltage", 0, Part{Function: 3, At: 7, Type: U16, Words: 1, Order: ABCD, Times: 1, Shift: -1}},
+		{"chint-dtsu666-h", "power.energy.import", 0, Part{Function: 3, At: 2166, Type: F32, Words: 2, Order: ABCD, Times: 1}},
+		{"chint-dtsu666-h", "power.energy.export", 0, Part{Function: 3, At: 2174, Type: F32, Words: 2, Order: ABCD, Times: 1}},
+		{"chint-dtsu666-h", "power.active", 0, Part{Function: 3, At: 2126, Type: F32, Words: 2, Order: ABCD, Times: 1}},
+		{"orno-we516", "power.energy.import.t4", 0, Part{Function: 3, At: 0x0132 + 3*12, Type: F32, Words: 2, Order: ABCD, Times: 1}},
+		{"orno-we514", "power.energy.total", 0, Part{Function: 3, At: 0xA000, Type: U32, Words: 2, Order: ABCD, Times: 1, Shift: -2}},
+		{"dzg-dvh4013", "power.active", 1, Part{Function: 3, At: 2, Type: U32, Words: 2, Order: ABCD, Times: -1, Shift: -1}},
+		{"siemens-pac2200", "power.energy.import", 0, Part{Function: 4, At: 801, Type: F64, Words: 4, Order: ABCD, Times: 1, Shift: -3}},
+		{"janitza-b23", "power.energy.import", 0, Part{Function: 3, At: 0x4A7C, Type: F32, Words: 2, Order: ABCD, Times: 1, Shift: -3}},
+		{"bg-ws100", "power.active", 0, Part{Function: 3, At: 0x0104, Type: I32, Words: 2, Order: ABCD, Times: 1}},
+		{"changli-em", "water.velocity", 0, Part{Function: 3, At: 0, Type: F32, Words: 2, Order: CDAB, Times: 1}},
+		{"inventia-mt101", "gas.pressure", 0, Part{Function: 4, At: 14, Type: F32, Words: 2, Order: ABCD, Times: 1}},
 	} {
 		p, err := set.Get(tt.id)
 		if err != nil {
@@ -171,7 +186,7 @@ func TestParseRefuses(t *testing.T) {
 		{"overlap", fields(volt + "  - {quantity: power.voltage.l2, at: 1, type: f32}\n"), "m.yaml:8: power.voltage.l2: at: 0x0001 overlaps part of power.voltage.l1"},
 		{"parts overlap", fields("  - {quantity: power.active, parts: [{at: 0, type: u32}, {at: 1, type: u16}]}\n"), "two of its parts overlap"},
 		{"parts too far apart", "max_registers: 20\n" + fields("  - {quantity: power.active, parts: [{at: 0, type: u32}, {at: 19, type: u32}]}\n"), "spans 21 registers"},
-		{"parts of two functions", fields("  - {quantity: power.active, parts: [{at: 0, type: u32}, {at: 2, type: u16, function: 4}]}\n"), "need two requests"},
+		{"parts of two functions", fields("  - {quantity: power.active, parts: [{at: 0, type: u32}, {at: 2, type: u16, function: 4}]}\n"), "needs two requests"},
 		{"inline and parts", fields("  - {quantity: power.active, at: 9, type: u16, parts: [{at: 0, type: u32}]}\n"), "both parts and a register"},
 		{"wraps a gauge", fields("  - {quantity: power.active, at: 0, type: u16, wraps_at: \"10\"}\n"), "only a counter rolls over"},
 		{"wraps at zero", fields("  - {quantity: power.energy.total, at: 0, type: u16, wraps_at: \"0\"}\n"), "not above zero"},
@@ -187,6 +202,11 @@ func TestParseRefuses(t *testing.T) {
 		{"places 0", fields("  - {quantity: power.active, at: 0, type: f32, places: 0}\n"), "places: 0; want 1 to 18"},
 		{"places 19", fields("  - {quantity: power.active, at: 0, type: f32, places: 19}\n"), "places: 19 is not in 1 to 18"},
 		{"places beside parts", fields("  - {quantity: power.active, places: 6, parts: [{at: 0, type: f32}]}\n"), "both parts and a register"},
+		{"together alone", fields("  - {quantity: power.active, at: 0, type: u16, together: now}\n"), `m.yaml:7: power.active: together: "now" is a group of one`},
+		{"together empty", fields("  - {quantity: power.active, at: 0, type: u16, together: \"\"}\n"), "together: empty"},
+		{"together too far apart", "max_registers: 9\n" + fields("  - {quantity: power.active, at: 0, type: u16, together: now}\n  - {quantity: power.factor, at: 9, type: u16, together: now}\n"), `the group "now" spans 10 registers`},
+		{"together of two functions", fields("  - {quantity: power.active, at: 0, type: u16, together: now}\n  - {quantity: power.factor, at: 1, type: u16, function: 4, together: now}\n"), "needs two requests"},
+		{"together across a hole", "holes: [{from: 1, to: 1}]\n" + fields("  - {quantity: power.active, at: 0, type: u16, together: now}\n  - {quantity: power.factor, at: 2, type: u16, together: now}\n"), "reach into the hole 0x0001-0x0001"},
 		{"hole backwards", "holes: [{from: 9, to: 8}]\n" + fields(volt), "want from <= to"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -205,6 +225,20 @@ func TestParseReportsAllProblems(t *testing.T) {
 	_, err := Parse("m.yaml", []byte(head+"fields:\n  - {quantity: power.volts, at: 0, type: f32}\n  - {quantity: power.active, at: 9, type: x}\n"))
 	if err == nil || strings.Count(err.Error(), "\n") != 1 {
 		t.Errorf("want two problems, one a line: %v", err)
+	}
+}
+
+// TestTogether shows that a group reaches its fields, whatever lies between.
+func TestTogether(t *testing.T) {
+	p, err := Parse("m.yaml", []byte(head+"fields:\n"+
+		"  - {quantity: power.active, at: 1, type: u16, together: now}\n"+
+		"  - {quantity: power.frequency, at: 9, type: u16}\n"+
+		"  - {quantity: power.factor, at: 100, type: u16, together: now}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.Fields[0].Together != "now" || p.Fields[1].Together != "" || p.Fields[2].Together != "now" {
+		t.Errorf("groups %+v", p.Fields)
 	}
 }
 

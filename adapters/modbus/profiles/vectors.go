@@ -4,10 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"slices"
 	"strconv"
 	"strings"
 
+	"citygrid/adapters/catalog"
 	"citygrid/internal/strictyaml"
 	"citygrid/schemas"
 )
@@ -31,13 +31,8 @@ type Block struct {
 	Words    []uint16
 }
 
-// Expectation is what a quantity must be: Value when Missing is empty, else no
-// value for that reason.
-type Expectation struct {
-	Quantity schemas.Quantity
-	Value    schemas.Decimal
-	Missing  schemas.Reason
-}
+// Expectation is what a quantity must be.
+type Expectation = catalog.Expectation
 
 // Words returns the registers of a part; ok is false when the vector does not
 // give all of them.
@@ -61,7 +56,7 @@ func Vectors(id string) ([]Vector, error) {
 	if err != nil {
 		return nil, err
 	}
-	name := id + vectorSuffix
+	name := id + catalog.VectorSuffix
 	data, err := fs.ReadFile(embedded, name)
 	if err != nil {
 		return nil, fmt.Errorf("read vectors: %w", err)
@@ -112,19 +107,16 @@ func parseVector(form vectorForm, p *Profile) (Vector, error) {
 		}
 		v.Blocks = append(v.Blocks, Block{Function: r.Function, At: r.At, Words: words})
 	}
-	for q, want := range form.Expect {
-		e, err := parseExpectation(schemas.Quantity(q), want)
-		if err != nil {
-			return v, fmt.Errorf("%s: %w", q, err)
-		}
+	want, err := catalog.ParseExpectations(form.Expect)
+	if err != nil {
+		return v, err
+	}
+	for _, e := range want {
 		if err := v.covers(p, e.Quantity); err != nil {
 			return v, err
 		}
-		v.Want = append(v.Want, e)
 	}
-	slices.SortFunc(v.Want, func(a, b Expectation) int {
-		return strings.Compare(string(a.Quantity), string(b.Quantity))
-	})
+	v.Want = want
 	return v, nil
 }
 
@@ -158,23 +150,4 @@ func parseWords(s string) ([]uint16, error) {
 		return nil, errors.New("no words")
 	}
 	return words, nil
-}
-
-// missingPrefix begins an expectation of no value: "missing sentinel".
-const missingPrefix = "missing "
-
-func parseExpectation(q schemas.Quantity, s string) (Expectation, error) {
-	e := Expectation{Quantity: q}
-	if reason, ok := strings.CutPrefix(s, missingPrefix); ok {
-		e.Missing = schemas.Reason(reason)
-		switch e.Missing {
-		case schemas.ReasonSentinel, schemas.ReasonNaN, schemas.ReasonBadBCD,
-			schemas.ReasonUnknownState, schemas.ReasonOverflow:
-			return e, nil
-		}
-		return e, fmt.Errorf("%q is no reason for a missing value", reason)
-	}
-	d, err := schemas.ParseDecimal(s)
-	e.Value = d
-	return e, err
 }

@@ -48,6 +48,7 @@ async function visit(browser, view, problems) {
 
   await page.goto(url);
   await checkList(page, view, problems);
+  await checkHealth(page, view, problems);
   await shoot('list');
   await checkMeter(page);
   await shoot('meter');
@@ -69,6 +70,20 @@ async function checkList(page, view, problems) {
   }, before);
   const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
   if (wide > 0) problems.push(`${view.name}: the page is ${wide} px wider than the screen`);
+}
+
+/** Whatever the collectors tell of their meters' health is on the page. */
+async function checkHealth(page, view, problems) {
+  // The list follows the meters: what it held a moment ago may be gone.
+  await until(page, 'the health of a meter', async () => {
+    if (document.querySelector('[data-health] .rate b') !== null) return true;
+    const collectors = await (await fetch('/api/v1/collectors')).json();
+    return collectors.every((c) => c.health.length === 0);
+  });
+  const texts = await page.evaluate(() => [...document.querySelectorAll('[data-health] .rate b')].map((e) => e.textContent));
+  for (const text of texts) {
+    if (!/^(\d{1,3}(\.\d)?%|–)$/.test(text)) problems.push(`${view.name}: a success rate reads ${text}`);
+  }
 }
 
 async function checkMeter(page) {

@@ -1,11 +1,13 @@
 // The hub's JSON as this page uses it, from the contract schemas/openapi.yaml,
 // and how to ask for it.
 
-import type { FaultJSON, MeterRow, QuantityJSON, ReadingsJSON, SealStep } from './openapi.ts';
+import type { CollectorJSON, FaultJSON, HealthJSON, MeterRow, QuantityJSON, ReadingsJSON, SealStep } from './openapi.ts';
 
 export type { Flow, LastValue, MeterDetail, MeterRow, MetersEvent, Point } from './openapi.ts';
 
+export type Collector = CollectorJSON;
 export type Fault = FaultJSON;
+export type Health = HealthJSON;
 export type Readings = ReadingsJSON;
 export type QuantityInfo = QuantityJSON;
 export type Quality = MeterRow['quality'];

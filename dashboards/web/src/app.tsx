@@ -1,6 +1,7 @@
 import type { JSX } from 'preact';
 import { Detail } from './detail.tsx';
 import { formatClock } from './format.ts';
+import { HealthList } from './health.tsx';
 import { Mark } from './marks.tsx';
 import { MeterList } from './meters.tsx';
 import { River } from './river.tsx';
@@ -18,6 +19,7 @@ export function App(): JSX.Element {
       <main>
         <River />
         {route.value.meter ? <Detail key={route.value.meter} id={route.value.meter} /> : <MeterList />}
+        {!route.value.meter && <HealthList />}
       </main>
       <footer>
         <a href="/api/v1/openapi.yaml">OpenAPI</a>

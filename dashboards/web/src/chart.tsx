@@ -3,7 +3,7 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
 import type { Readings } from './api.ts';
-import { formatTick, formatTime, formatUnit } from './format.ts';
+import { formatLevel, formatTick, formatTime, formatUnit } from './format.ts';
 import type { Lang } from './i18n.ts';
 import { translateWord } from './i18n.ts';
 import type { Range } from './route.ts';
@@ -90,7 +90,6 @@ function options(
 ): uPlot.Options {
   const style = getComputedStyle(el);
   const colour = (name: string): string => style.getPropertyValue(name).trim();
-  const numbers = new Intl.NumberFormat(l, { maximumFractionDigits: 6 });
   const font = `12px ${style.fontFamily}`;
   const axis: uPlot.Axis = {
     stroke: colour('--quiet'), font, grid: { stroke: colour('--line'), width: 1 }, ticks: { show: false },
@@ -115,7 +114,7 @@ function options(
       { ...axis, size: 34, space: RANGES[range] > 3600 ? 56 : 64, values: (_u, ticks, _i, _s, step) => ticks.map((v) => formatTick(v * 1000, step)) },
       states
         ? { ...axis, size: 74, splits: () => states.map((_, i) => i), values: () => states.map((name) => translateWord(l, 'vs', name)) }
-        : { ...axis, size: 74, values: (_u, ticks) => ticks.map((v) => numbers.format(v)) },
+        : { ...axis, size: 74, values: (_u, ticks, _i, _s, step) => ticks.map((v) => formatLevel(v, step, l)) },
     ],
     cursor: { drag: { x: false, y: false }, y: false },
     hooks: { setCursor: [(u) => onCursor(u.cursor.idx ?? null)] },

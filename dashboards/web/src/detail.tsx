@@ -3,7 +3,7 @@
 import type { JSX } from 'preact';
 import { useEffect } from 'preact/hooks';
 import type { LastValue, MeterDetail } from './api.ts';
-import { formatAge, formatSpan, formatTime } from './format.ts';
+import { formatAge, formatSpan, formatTime, withoutMeter } from './format.ts';
 import { translateCode, translateWord } from './i18n.ts';
 import { Medium, MeterMark, QualityMark } from './marks.tsx';
 import { Past } from './past.tsx';
@@ -48,7 +48,7 @@ function Facts({ d }: { d: MeterDetail }): JSX.Element {
       )}
       {d.fault && (
         <span class="fault">
-          {d.fault.error} · {d.fault.collector} · {t('detail.since', { time: formatTime(Date.parse(d.fault.since)) })}
+          {withoutMeter(d.fault.error, d.id)} · {d.fault.collector} · {t('detail.since', { time: formatTime(Date.parse(d.fault.since)) })}
         </span>
       )}
     </p>

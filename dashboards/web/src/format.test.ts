@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { formatAge, formatBytes, formatDecimal, formatOffsetTime, formatRate, formatSpan, formatTick, formatTime, formatUnit } from './format.ts';
+import { formatAge, formatBytes, formatDecimal, formatDrift, formatLevel, formatOffsetTime, formatPercent, formatRate, formatSpan, formatTick, formatTime, formatUnit, withoutMeter } from './format.ts';
 
 test.each([
   ['0', '0'],
@@ -26,6 +26,14 @@ test('bytes and spans', () => {
   expect([303, 998, 1300, 90_000, 7_200_000].map((n) => formatSpan(n, 'en'))).toEqual(['303 ms', '1 s', '1.3 s', '1.5 min', '2 h']);
 });
 
+test('a success rate is never rounded up', () => {
+  expect([0, 0.5, 0.7291, 0.9996, 0.29, 1].map((n) => formatPercent(n, 'en'))).toEqual(['0%', '50%', '72.9%', '99.9%', '29%', '100%']);
+});
+
+test('drift of a clock', () => {
+  expect([0, 850, -1300, 7_200_000].map((n) => formatDrift(n, 'en'))).toEqual(['0 ms', '+850 ms', '\u22121.3 s', '+2 h']);
+});
+
 describe('ages', () => {
   test.each([
     [-400, '0 s ago', '0 秒前'],
@@ -49,4 +57,20 @@ describe('times are those of Shanghai, whatever the browser thinks', () => {
     expect(formatTick(Date.UTC(2026, 1, 28, 16), 3600)).toBe('03-01');
     expect(formatTick(Date.UTC(2026, 2, 1, 5, 30, 15), 15)).toBe('13:30:15');
   });
+});
+
+test('an error leaves out the meter that its row names, and no other', () => {
+  expect(withoutMeter('meter P-1: unit 3: no answer', 'P-1')).toBe('unit 3: no answer');
+  expect(withoutMeter('meter P-10: unit 3: no answer', 'P-1')).toBe('meter P-10: unit 3: no answer');
+  expect(withoutMeter('', 'P-1')).toBe('');
+});
+
+test.each([
+  [9544.4, 0.02, '9,544.40'],
+  [2.5, 2.5, '2.5'],
+  [5, 2.5, '5.0'],
+  [1200, 200, '1,200'],
+  [0.1 + 0.2, 0.05, '0.30'],
+])('a level of %d at steps of %d is %s', (v, step, want) => {
+  expect(formatLevel(v, step, 'en')).toBe(want);
 });

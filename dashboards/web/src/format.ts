@@ -57,6 +57,24 @@ export function formatSpan(ms: number, lang: Lang): string {
   return `${one.format(ms / 3_600_000)} h`;
 }
 
+/** A part of a whole, 0 to 1. It is cut, not rounded: 100 % means that nothing is missing. */
+export function formatPercent(part: number, lang: Lang): string {
+  const cut = Math.floor(part * 1000 + 1e-9) / 1000;
+  return new Intl.NumberFormat(lang, { style: 'percent', maximumFractionDigits: 1 }).format(cut);
+}
+
+/** How far a clock is ahead (+) or behind (\u2212). */
+export function formatDrift(ms: number, lang: Lang): string {
+  const sign = ms > 0 ? '+' : ms < 0 ? '\u2212' : '';
+  return sign + formatSpan(Math.abs(ms), lang);
+}
+
+/** A collector's error without the meter's name before it, for places that name the meter already. */
+export function withoutMeter(error: string, meter: string): string {
+  const name = `meter ${meter}: `;
+  return error.startsWith(name) ? error.slice(name.length) : error;
+}
+
 /** How long ago: the whole part of the largest unit that fits. */
 export function formatAge(ms: number, lang: Lang): string {
   const s = Math.max(0, Math.floor(ms / 1000));
@@ -113,4 +131,11 @@ export function formatTick(t: number, stepSeconds: number): string {
   const p = parts(clock('full', FULL), t);
   if (stepSeconds >= 86_400 || (p.hour === '00' && p.minute === '00' && p.second === '00')) return `${p.month}-${p.day}`;
   return stepSeconds < 60 ? `${p.hour}:${p.minute}:${p.second}` : `${p.hour}:${p.minute}`;
+}
+
+/** A tick of a value axis, with as many decimals as all ticks of that step need: 9,544.40 beside 9,544.42. */
+export function formatLevel(v: number, step: number, lang: Lang): string {
+  let digits = 0;
+  while (digits < 9 && Math.abs(step * 10 ** digits - Math.round(step * 10 ** digits)) > 1e-6) digits++;
+  return new Intl.NumberFormat(lang, { minimumFractionDigits: digits, maximumFractionDigits: digits }).format(v);
 }

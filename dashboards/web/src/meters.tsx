@@ -3,7 +3,7 @@
 import type { JSX } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { MeterRow } from './api.ts';
-import { formatAge, formatCount } from './format.ts';
+import { formatAge, formatCount, withoutMeter } from './format.ts';
 import { translateWord } from './i18n.ts';
 import { Medium, MeterMark, QualityMark } from './marks.tsx';
 import type { Sort } from './route.ts';
@@ -135,7 +135,9 @@ function Row({ r }: { r: MeterRow }): JSX.Element {
           {r.id}
         </a>
       </th>
-      <td class="what">{r.quantity ? quantityName(r.quantity) : (r.fault?.error ?? '')}</td>
+      <td class="what">
+        {r.quantity ? quantityName(r.quantity) : <span class="cut" title={r.fault?.error}>{withoutMeter(r.fault?.error ?? '', r.id)}</span>}
+      </td>
       <td class="num reading">
         <Value v={r} />
       </td>

@@ -24,6 +24,7 @@ export interface CollectorJSON {
   envelopes_sealed: number;
   failing: Array<FaultJSON>;
   failing_total: number;
+  health: Array<HealthJSON>;
   id: string;
   online: boolean;
   reads_done: number;
@@ -39,6 +40,44 @@ export interface CollectorJSON {
   status_at?: string;
   values_read: number;
   version: string;
+}
+
+export interface ConsumptionEdge {
+  after?: RegisterValue;
+  before?: RegisterValue;
+}
+
+export interface ConsumptionGap {
+  code: 'no_meter' | 'no_record' | 'uncovered' | 'no_reading' | 'no_start' | 'no_end' | 'nothing_new' | 'fall' | 'not_used';
+  from: string;
+  text: string;
+  to: string;
+}
+
+export interface ConsumptionJSON {
+  complete: boolean;
+  from: string;
+  least: string;
+  meter: string;
+  most: string | null;
+  parts: Array<ConsumptionPart>;
+  problems: Array<ConsumptionGap>;
+  quantity: string;
+  to: string;
+  unit: string;
+  value: string | null;
+}
+
+export interface ConsumptionPart {
+  end: ConsumptionEdge;
+  from: string;
+  multiplier: string;
+  registers: string;
+  rollovers: number;
+  serial: string;
+  start: ConsumptionEdge;
+  to: string;
+  value: string | null;
 }
 
 export interface FaultJSON {
@@ -59,6 +98,15 @@ export interface Flow {
   spool: SpoolStep;
   started_at: string;
   store: StoreStep;
+}
+
+export interface HealthJSON {
+  drift_ms: number | null;
+  error: string;
+  meter: string;
+  planned: number;
+  read: number;
+  success_rate: number | null;
 }
 
 export interface HubStep {
@@ -128,6 +176,7 @@ export interface MetersStep {
   late: number;
   not_shown: number;
   reason: string;
+  recorded: number;
   state: 'ok' | 'waiting' | 'down';
   total: number;
 }
@@ -170,6 +219,7 @@ export interface QuantityJSON {
 export interface ReadingsJSON {
   from: string;
   meter: string;
+  origin: 'live' | 'daily_freeze' | 'monthly_freeze' | 'load_record';
   points: Array<Point>;
   quantity: string;
   step_s: number;
@@ -183,6 +233,12 @@ export interface ReceiptsStep {
   sent: number;
   sent_per_s: number;
   state: 'ok' | 'waiting' | 'down';
+}
+
+export interface RegisterValue {
+  at: string;
+  source: 'live' | 'daily_freeze' | 'monthly_freeze' | 'load_record' | 'installation';
+  value: string;
 }
 
 export interface SealStep {

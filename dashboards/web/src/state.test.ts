@@ -113,7 +113,7 @@ describe('the live state', () => {
 });
 
 const readings: Readings = {
-  meter: 'W-1', quantity: 'water.flow', unit: 'm3/h', from: flow.at, to: flow.at, step_s: 0,
+  meter: 'W-1', quantity: 'water.flow', unit: 'm3/h', from: flow.at, to: flow.at, origin: 'live', step_s: 0,
   points: [
     { at: '2026-03-01T02:00:00.250Z', value: '1.50', min: 1.5, mean: 1.5, max: 1.5, count: 1, quality: 'good', reason: '' },
     { at: '2026-03-01T02:00:10Z', value: null, min: null, mean: null, max: null, count: 0, quality: 'missing', reason: 'nan' },

@@ -1,6 +1,0 @@
-//go:build !unix
-
-package modbus
-
-// openRaw does nothing: a descriptor cannot be read here without waiting.
-func (k *link) openRaw() {}
