@@ -85,7 +85,7 @@ FUZZTIME ?= 20s
 fuzz:
 	@for pkg in $$($(GO) list ./...); do \
 	  for f in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
-	    echo "== $$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$pkg; \
+	    echo "== $$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzzminimizetime 10x -fuzztime $(FUZZTIME) $$pkg; \
 	  done; done
 
 ## build: bin/citygrid, bin/collector, bin/influxd and the pages
@@ -127,7 +127,7 @@ packages:
 	command -v mosquitto >/dev/null || [ -x /usr/sbin/mosquitto ] || missing="$$missing mosquitto"; \
 	command -v chromium  >/dev/null || missing="$$missing chromium fonts-wqy-microhei"; \
 	command -v mbpoll    >/dev/null || missing="$$missing mbpoll"; \
-	/usr/bin/python3 -c 'import pymodbus' 2>/dev/null || missing="$$missing python3-pymodbus"; \
+	/usr/bin/python3 -c 'import pymodbus, serial_asyncio' 2>/dev/null || missing="$$missing python3-pymodbus python3-serial-asyncio"; \
 	ls /usr/lib/*/libmodbus.so.5 >/dev/null 2>&1 || missing="$$missing libmodbus5"; \
 	if [ -n "$$missing" ]; then \
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \

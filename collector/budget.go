@@ -2,9 +2,9 @@ package collector
 
 import "time"
 
-// defaultProbeShare is the share of a line's time that its failing meters may
+// DefaultProbeShare is the share of a line's time that its failing meters may
 // use together while healthy ones wait, unless Line.ProbeShare says otherwise.
-const defaultProbeShare = 0.05
+const DefaultProbeShare = 0.05
 
 // budgetSpan bounds what is saved up: the share of this much time.
 const budgetSpan = time.Minute
@@ -20,7 +20,7 @@ type budget struct {
 
 func newBudget(share float64, now time.Time) budget {
 	if share <= 0 {
-		share = defaultProbeShare
+		share = DefaultProbeShare
 	}
 	share = min(share, 1)
 	return budget{share: share, credit: part(share, budgetSpan), at: now}

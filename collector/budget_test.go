@@ -12,7 +12,7 @@ import (
 
 func TestBudget(t *testing.T) {
 	start := at("2026-01-01T00:00:00Z")
-	if b := newBudget(0, start); b.share != defaultProbeShare {
+	if b := newBudget(0, start); b.share != DefaultProbeShare {
 		t.Errorf("a share of %v when none is set", b.share)
 	}
 	b := newBudget(0.1, start)

@@ -25,8 +25,7 @@ func (l *lineLoop) readClock(ctx context.Context, m *meterState) {
 	if ctx.Err() != nil && err != nil {
 		return
 	}
-	end := time.Now()
-	m.chore, m.chored = end.Sub(start), end
+	end := l.chored(m, start, err)
 	m.clockAt = end.Add(clockEvery)
 	if err != nil {
 		switch {
@@ -64,6 +63,7 @@ func (l *lineLoop) identify(ctx context.Context, m *meterState, now time.Time) {
 	}
 	serial, err := m.identified.ReadSerial(ctx)
 	if err != nil {
+		l.upset = true
 		l.noSerial(ctx, m, now, err)
 		return
 	}

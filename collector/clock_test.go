@@ -1,7 +1,9 @@
 package collector
 
 import (
+	"context"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -136,11 +138,11 @@ func TestChoresTakeNoTimeFromSlots(t *testing.T) {
 		line := v.line(time.Minute)
 		busy := &scripted{cost: 500 * time.Millisecond, id: "busy"}
 		line.Meters = append(line.Meters, Meter{ID: "busy", Source: busy, Interval: time.Second})
-		b := runBench(line, 2*time.Hour)
+		runBench(line, 2*time.Hour)
 		if v.count("clock") != 0 || v.count("daily_freeze") != 0 {
 			t.Errorf("a dead meter is asked %d times for its clock", v.count("clock"))
 		}
-		b = runBench(line, 6*time.Hour)
+		b := runBench(line, 6*time.Hour)
 		// Each of these takes longer than the line has: one is tried, to know.
 		if n := v.count("clock") + v.count("daily_freeze"); n > 8 {
 			t.Errorf("%d chores on a line without time for them", n)
@@ -210,9 +212,20 @@ func TestPlansOfAWrongClockAreDropped(t *testing.T) {
 	for _, tt := range []struct {
 		ahead time.Duration
 		due   bool
-	}{{-1, true}, {0, true}, {1, false}, {31 * day, false}, {33 * day, true}, {9000 * day, true}} {
+	}{{-1, true}, {0, true}, {1, false}, {day, false}, {2 * day, true}, {9000 * day, true}} {
 		if got := isDue(now.Add(tt.ahead), now); got != tt.due {
 			t.Errorf("%s ahead: due %t", tt.ahead, got)
+		}
+	}
+	for _, s := range series {
+		for _, tt := range []struct {
+			ahead time.Duration
+			due   bool
+		}{{s.period + time.Hour, false}, {s.period + 2*day, true}} {
+			r := archive{series: s, due: now.Add(tt.ahead)}
+			if got := r.isDue(now); got != tt.due {
+				t.Errorf("%s, %s ahead: due %t", s.origin, tt.ahead, got)
+			}
 		}
 	}
 	start := at("2036-01-01T00:00:00Z")
@@ -227,4 +240,69 @@ func TestPlansOfAWrongClockAreDropped(t *testing.T) {
 	if next, _ := l.turn(now); next.m == nil || next.do != taskRecord {
 		t.Errorf("after the clock was set back: %+v", next)
 	}
+}
+
+// A meter whose clock is ahead for a while, while a hole is filled, has records
+// of days that are still to come. They are handed on and doubted; those of the
+// right clock are read all the same.
+func TestAHoleWithRecordsFromTheFuture(t *testing.T) {
+	for _, wrong := range []time.Duration{3 * day, 30 * day} { // ahead
+		synctest.Test(t, func(t *testing.T) {
+			march()
+			v := &vault{cost: 20 * time.Second, ahead: wrong, kept: map[schemas.Origin]int{schemas.DailyFreeze: 62}}
+			v.wrong, v.right = time.Now().Add(5*time.Minute), time.Now().Add(2*time.Hour)
+			b := runBench(v.line(time.Minute), 4*day, remembered(schemas.DailyFreeze, "2000-01-23T16:00:00Z"))
+			var good []time.Time
+			for _, r := range b.given {
+				if r.Origin == schemas.DailyFreeze && r.Quality == schemas.Good {
+					good = append(good, r.TakenAt)
+				}
+			}
+			for _, want := range days("2000-03-01T16:00:00Z", 4) {
+				if !slices.Contains(good, want) {
+					t.Errorf("%s ahead: the record of %s is lost, got %s", wrong, want, good)
+				}
+			}
+			if last := b.meters[0].records[0].last; !last.Equal(at("2000-03-04T16:00:00Z")) {
+				t.Errorf("%s ahead: remembers %s", wrong, last)
+			}
+		})
+	}
+}
+
+// A chore that once took long is tried again where there is any idle time: a
+// lost answer must not keep a meter from being asked for ever.
+func TestALongChoreIsTriedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		march()
+		slow := time.Now().Add(90 * time.Minute)
+		v := &slowClock{vault: vault{cost: 10 * time.Millisecond}, until: slow}
+		v.id = "v"
+		line := Line{Name: "a", Meters: []Meter{{ID: v.id, Source: v, Interval: time.Second}}}
+		b := runBench(line, 6*time.Hour)
+		if n := v.count("clock"); n < 5 {
+			t.Errorf("the clock is asked %d times in six hours", n)
+		}
+		if n := counters.Count(b.metrics.missed); n > 10 {
+			t.Errorf("%d slots missed", n)
+		}
+	})
+}
+
+// slowClock loses the answers to questions for its clock up to a moment.
+type slowClock struct {
+	vault
+	until time.Time
+}
+
+func (s *slowClock) ReadClock(ctx context.Context) (time.Time, time.Time, error) {
+	if time.Now().Before(s.until) {
+		s.asked = append(s.asked, "a clock that is late")
+		select {
+		case <-time.After(2 * time.Second):
+		case <-ctx.Done():
+		}
+		return time.Time{}, time.Time{}, failure(adapters.Transient)
+	}
+	return s.vault.ReadClock(ctx)
 }

@@ -21,16 +21,16 @@ type tally struct{ planned, read uint64 }
 type meterHealth struct {
 	id schemas.MeterID
 
-	mu               sync.Mutex
-	day              int64 // the day, since the epoch, that today and fault are of
-	today, total     tally
-	answered, failed uint64 // reads that gave something; that did not give all
-	values           uint64
-	busy             time.Duration // spent on reads of the schedule
-	fault            string        // the last failure of the day
-	drift            time.Duration
-	driftKnown       bool
-	recordsRead      uint64 // values
+	mu           sync.Mutex
+	day          int64 // the day, since the epoch, that today and fault are of
+	today, total tally
+	failed       uint64 // reads that did not give all
+	values       uint64
+	busy         time.Duration // spent on reads of the schedule
+	fault        string        // the last failure of the day
+	drift        time.Duration
+	driftKnown   bool
+	recordsRead  uint64 // values
 }
 
 // dayOf numbers the days in UTC.

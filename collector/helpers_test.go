@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"testing"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -16,15 +15,6 @@ import (
 func testMetrics() *metrics { return newMetrics(prometheus.NewRegistry()) }
 
 var silent = slog.New(slog.DiscardHandler)
-
-func mustDecimal(t testing.TB, s string) schemas.Decimal {
-	t.Helper()
-	d, err := schemas.ParseDecimal(s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return d
-}
 
 // energy returns a good reading of a counter, taken at t.
 func energy(meter schemas.MeterID, value int64, t time.Time) schemas.Reading {

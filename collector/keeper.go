@@ -73,6 +73,9 @@ const (
 	// not there, or could not be read, is asked for again.
 	minRecordPause = 10 * time.Minute
 	maxRecordPause = time.Hour
+	// passOver is how many failures in a row that the meter itself reports give
+	// a record of a hole up: those after it must be read while they are there.
+	passOver = 6
 	// refusedPause is that time when the meter says that it has no such thing.
 	refusedPause = day
 )
@@ -123,13 +126,21 @@ func (r *archive) gap(from, to time.Time) bool {
 	return !from.IsZero() && to.Sub(from) > r.step()+r.step()/2
 }
 
-// farAhead is further ahead than anything is planned: the next monthly record.
-const farAhead = 32 * day
+// farAhead is further ahead than anything is planned but the next record of a
+// series.
+const farAhead = 36 * time.Hour
 
 // isDue reports whether the moment when has come. One that is further ahead
 // than any plan was made before the clock was set back, and counts as come.
-func isDue(when, now time.Time) bool {
-	return !when.After(now) || when.Sub(now) > farAhead
+func isDue(when, now time.Time) bool { return isDueWithin(farAhead, when, now) }
+
+func isDueWithin(plan time.Duration, when, now time.Time) bool {
+	return !when.After(now) || when.Sub(now) > plan
+}
+
+// isDue reports whether the newest record is to be asked for.
+func (r *archive) isDue(now time.Time) bool {
+	return isDueWithin(r.series.period+farAhead, r.due, now)
 }
 
 // dueRecord returns the turn of the bill's record that has waited longest.
@@ -141,13 +152,17 @@ func (l *lineLoop) dueRecord(now time.Time) (t turn, ok bool) {
 		for _, r := range m.records {
 			// The moment of the first record is not known beforehand: it is
 			// asked for in idle time.
-			if r.series.billed && !r.last.IsZero() && isDue(r.due, now) && (!ok || r.due.Before(t.record.due)) {
+			if r.series.billed && !r.last.IsZero() && r.isDue(now) && (!ok || r.due.Before(t.record.due)) {
 				t, ok = turn{m: m, do: taskRecord, record: r}, true
 			}
 		}
 	}
 	return t, ok
 }
+
+// choreWait is how long a meter waits at most for a gap that its last chore
+// would have fitted in: that one may have been a timeout.
+const choreWait = time.Hour
 
 // chore returns a turn for idle time: of the meters that have something to be
 // asked, the one that was asked longest ago and whose last chore took less than
@@ -164,7 +179,8 @@ func (l *lineLoop) chore(now, wake time.Time) (t turn, again time.Time) {
 			}
 			continue
 		}
-		if fits := wake.IsZero() || !now.Add(m.chore).After(wake); fits && (t.m == nil || m.chored.Before(t.m.chored)) {
+		fits := wake.IsZero() || !now.Add(m.chore).After(wake) || now.Sub(m.chored) >= choreWait
+		if fits && (t.m == nil || m.chored.Before(t.m.chored)) {
 			t = c
 		}
 	}
@@ -174,8 +190,8 @@ func (l *lineLoop) chore(now, wake time.Time) (t turn, again time.Time) {
 // chores returns the first thing that m is to be asked now, or when there will
 // be one.
 func (m *meterState) chores(now time.Time) (t turn, at time.Time) {
-	soonest := func(when time.Time) bool {
-		if isDue(when, now) {
+	soonest := func(when time.Time, due bool) bool {
+		if due {
 			return true
 		}
 		if at.IsZero() || when.Before(at) {
@@ -183,18 +199,27 @@ func (m *meterState) chores(now time.Time) (t turn, at time.Time) {
 		}
 		return false
 	}
-	if m.clocked != nil && soonest(m.clockAt) {
+	if m.clocked != nil && soonest(m.clockAt, isDue(m.clockAt, now)) {
 		return turn{m: m, do: taskClock}, at
 	}
-	if m.load != nil && len(m.load.holes) > 0 && soonest(m.load.at) {
+	if m.load != nil && len(m.load.holes) > 0 && soonest(m.load.at, isDue(m.load.at, now)) {
 		return turn{m: m, do: taskLoad}, at
 	}
 	for _, r := range m.records {
-		if soonest(r.due) || r.cursor > 0 && soonest(r.fillAt) {
+		if soonest(r.due, r.isDue(now)) || r.cursor > 0 && soonest(r.fillAt, isDue(r.fillAt, now)) {
 			return turn{m: m, do: taskRecord, record: r}, at
 		}
 	}
 	return turn{}, at
+}
+
+// chored notes what an exchange beside the schedule took that began at start,
+// and returns its end.
+func (l *lineLoop) chored(m *meterState, start time.Time, err error) time.Time {
+	now := time.Now()
+	m.chore, m.chored = now.Sub(start), now
+	l.upset = err != nil
+	return now
 }
 
 // readRecord reads one record of m: the newest when it is due, else the next of
@@ -204,18 +229,17 @@ func (l *lineLoop) readRecord(ctx context.Context, m *meterState, r *archive, no
 		l.readClock(ctx, m) // which says how far the record's moment can be trusted
 	}
 	n := r.cursor
-	if n == 0 || isDue(r.due, now) {
+	if n == 0 || r.isDue(now) {
 		n = 1
 	}
 	readings, err := m.keeper.ReadKept(ctx, r.series.origin, n)
 	if ctx.Err() != nil && err != nil {
 		return
 	}
-	end := time.Now()
-	m.chore, m.chored = end.Sub(now), end
+	end := l.chored(m, now, err)
 	readings, err = l.wellFormed(readings, err)
 	l.countRecord(m, r, n, readings, err)
-	if n == 1 && isDue(r.due, now) {
+	if n == 1 && r.isDue(now) {
 		l.newest(m, r, end, readings, err)
 		return
 	}
@@ -239,7 +263,7 @@ func (l *lineLoop) countRecord(m *meterState, r *archive, n int, readings []sche
 // the hole before it.
 func (l *lineLoop) newest(m *meterState, r *archive, now time.Time, readings []schemas.Reading, err error) {
 	known := r.last
-	if !r.newest.After(now.Add(recordSkew)) {
+	if !isAhead(r.newest, now) {
 		known = later(r.last, r.newest)
 	}
 	if len(readings) == 0 || !readings[0].TakenAt.After(known) || readings[0].TakenAt.Equal(r.newest) {
@@ -247,7 +271,7 @@ func (l *lineLoop) newest(m *meterState, r *archive, now time.Time, readings []s
 		return
 	}
 	moment := readings[0].TakenAt
-	if moment.After(now.Add(recordSkew)) {
+	if isAhead(moment, now) {
 		// Dated by a clock that is far ahead. Were it remembered, nothing would be
 		// new until that day.
 		r.due, r.newest = now.Add(r.pause(nil)), moment
@@ -277,14 +301,16 @@ func (l *lineLoop) newest(m *meterState, r *archive, now time.Time, readings []s
 // more than clocks drift, and less than a day.
 const recordSkew = time.Hour
 
+// isAhead reports whether a record was dated by a clock that is far ahead.
+func isAhead(moment, now time.Time) bool { return moment.After(now.Add(recordSkew)) }
+
 // fill goes on with record n of a hole.
 //
 // The numbers of the records shift when the meter makes a new one. So a record
 // that seems to follow upon a gap is not taken before the one before it was
 // looked at.
 func (l *lineLoop) fill(m *meterState, r *archive, now time.Time, n int, readings []schemas.Reading, err error) {
-	refused := err != nil && adapters.ClassOf(err) == adapters.Config
-	if err != nil && !refused {
+	if err != nil && adapters.ClassOf(err) != adapters.Config && !givesUp(r.fails, err) {
 		r.fillAt = now.Add(r.pause(err))
 		if len(readings) > 0 {
 			l.handRecord(m, r, now, readings, false)
@@ -294,10 +320,16 @@ func (l *lineLoop) fill(m *meterState, r *archive, now time.Time, n int, reading
 	r.fails = 0
 	if len(readings) == 0 || !readings[0].TakenAt.After(r.last) {
 		r.cursor, r.looked = n-1, true
-		l.filled(r)
+		l.filled(r, now)
 		return
 	}
 	moment := readings[0].TakenAt
+	if isAhead(moment, now) { // see newest
+		r.cursor, r.looked = n-1, true
+		l.handRecord(m, r, now, readings, false)
+		l.filled(r, now)
+		return
+	}
 	if r.gap(r.last, moment) && n < r.kept && !r.looked {
 		r.cursor = n + 1
 		return
@@ -306,16 +338,22 @@ func (l *lineLoop) fill(m *meterState, r *archive, now time.Time, n int, reading
 	if moment.Equal(r.newest) { // it was handed on when it was new
 		l.missing(m, r, moment)
 		l.remember(r, moment)
-		l.filled(r)
+		l.filled(r, now)
 		return
 	}
 	l.handRecord(m, r, now, readings, true)
-	l.filled(r)
+	l.filled(r, now)
+}
+
+// givesUp reports whether a record that has failed so often, and now with err,
+// will not be read any more.
+func givesUp(fails int, err error) bool {
+	return fails+1 >= passOver && adapters.ClassOf(err) == adapters.Slow
 }
 
 // filled ends the search for missing records when none is left.
-func (l *lineLoop) filled(r *archive) {
-	if r.cursor == 0 {
+func (l *lineLoop) filled(r *archive, now time.Time) {
+	if r.cursor == 0 && !isAhead(r.newest, now) {
 		l.remember(r, later(r.last, r.newest))
 	}
 }
@@ -361,7 +399,7 @@ func (l *lineLoop) doubt(m *meterState, now time.Time, readings []schemas.Readin
 	drift, _ := m.health.drifted()
 	for i := range readings {
 		r := &readings[i]
-		if r.Quality == schemas.Good && (drift.Abs() > trustedDrift || r.TakenAt.After(now.Add(recordSkew))) {
+		if r.Quality == schemas.Good && (drift.Abs() > trustedDrift || isAhead(r.TakenAt, now)) {
 			r.Quality, r.Reason = schemas.Suspect, schemas.ReasonClock
 		}
 	}

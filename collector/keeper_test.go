@@ -20,15 +20,18 @@ import (
 type vault struct {
 	id     schemas.MeterID
 	cost   time.Duration
-	ahead  time.Duration // of its clock, until
+	ahead  time.Duration // of its clock
+	wrong  time.Time     // from here on (zero: always) until
 	right  time.Time     // somebody sets it (zero: nobody)
 	kept   map[schemas.Origin]int
 	lost   func(time.Time) bool // records that it did not make
 	load   time.Duration        // the period of its load profile
+	phase  time.Duration        // at which it makes these records from wrong on
 	serial string
 	dead   func(time.Time) bool
 	refuse map[schemas.Origin]error // what ReadKept gives
 	partly bool                     // with the record
+	bad    func(time.Time) bool     // records that it holds and cannot give
 
 	asked []string // everything, in order
 }
@@ -37,7 +40,7 @@ var china = time.FixedZone("CST", 8*3600)
 
 // off is how far its clock is ahead.
 func (v *vault) off(now time.Time) time.Duration {
-	if !v.right.IsZero() && now.After(v.right) {
+	if now.Before(v.wrong) || !v.right.IsZero() && now.After(v.right) {
 		return 0
 	}
 	return v.ahead
@@ -89,7 +92,11 @@ func (v *vault) moments(o schemas.Origin, now time.Time) (list []time.Time) {
 		case schemas.MonthlyFreeze:
 			t = time.Date(local.Year(), local.Month()-time.Month(i), 1, 0, 0, 0, 0, china)
 		default:
-			t = slotAt(local, v.load, 0).Add(-time.Duration(i) * v.load)
+			phase := v.phase
+			if now.Before(v.wrong) {
+				phase = 0
+			}
+			t = slotAt(local, v.load, phase).Add(-time.Duration(i) * v.load)
 		}
 		if v.lost == nil || !v.lost(t) {
 			list = append(list, t.UTC())
@@ -108,6 +115,9 @@ func (v *vault) ReadKept(ctx context.Context, o schemas.Origin, n int) ([]schema
 	held := v.moments(o, time.Now())
 	if n > len(held) {
 		return nil, nil
+	}
+	if v.bad != nil && v.bad(held[n-1]) {
+		return nil, failure(adapters.Slow)
 	}
 	r := energy(v.id, held[n-1].Unix(), held[n-1])
 	r.Origin = o
@@ -245,6 +255,42 @@ func TestHolesAreRefilled(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A record that the meter holds and can never give does not keep those after it
+// from being read while they are still there.
+func TestABadRecordIsPassedOver(t *testing.T) {
+	bad := at("2000-02-24T16:00:00Z")
+	synctest.Test(t, func(t *testing.T) {
+		march()
+		v := &vault{cost: 100 * time.Millisecond, kept: map[schemas.Origin]int{schemas.DailyFreeze: 62}, bad: bad.Equal}
+		b := runBench(v.line(time.Minute), day, remembered(schemas.DailyFreeze, "2000-02-19T16:00:00Z"))
+		want := slices.DeleteFunc(days("2000-02-20T16:00:00Z", 11), bad.Equal)
+		if got := once(b.of(schemas.DailyFreeze)); !slices.Equal(got, want) {
+			t.Errorf("records of %s, want %s", got, want)
+		}
+		if n := counters.Count(b.metrics.recordsLost); n != 1 {
+			t.Errorf("%d are counted as lost", n)
+		}
+		if n := strings.Count(strings.Join(v.asked, "\n"), "freeze"); n < 11+passOver-1 || n > 30 {
+			t.Errorf("%d records are asked for", n)
+		}
+	})
+	bad = at("2000-02-29T22:00:00Z")
+	synctest.Test(t, func(t *testing.T) {
+		march()
+		v := &vault{cost: 100 * time.Millisecond, load: 15 * time.Minute, kept: map[schemas.Origin]int{schemas.LoadRecord: 300}, bad: bad.Equal}
+		b := runBench(v.line(time.Minute), day, func(l *lineLoop) {
+			l.meters[0].load.holes = []hole{{From: at("2000-02-29T21:07:00Z"), To: time.Now()}}
+		})
+		want := slices.DeleteFunc(quarters("2000-02-29T21:15:00Z", 11), bad.Equal)
+		if got := once(b.of(schemas.LoadRecord)); !slices.Equal(got, want) {
+			t.Errorf("load records of %s, want %s", got, want)
+		}
+		if n := counters.Count(b.metrics.recordsLost); n != 1 {
+			t.Errorf("%d load records are counted as lost", n)
+		}
+	})
 }
 
 // A new record moves the number of every other one, also in the middle of a

@@ -290,8 +290,8 @@ func TestClassesOfFailure(t *testing.T) {
 		reads []int // seconds after the start
 	}{
 		{adapters.Transient, []int{10, 20, 40, 80, 160, 320, 640, 1240, 1840, 2440, 3040}},
-		{adapters.Slow, []int{10, 90, 170, 250, 330, 490, 810, 1410, 2010, 2610, 3210}},
-		{adapters.Config, []int{10, 610, 1210, 1810, 2410, 3010}},
+		{adapters.Slow, []int{10, 20, 100, 180, 260, 420, 740, 1340, 1940, 2540, 3140}},
+		{adapters.Config, []int{10, 20, 620, 1220, 1820, 2420, 3020}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.class.String(), func(t *testing.T) {

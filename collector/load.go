@@ -34,7 +34,7 @@ type loadBook struct {
 	at     time.Time     // when the meter is to be asked for the next one
 	n      int           // the one to be read; 0: to be reckoned
 	looked bool          // the one before it is not in the hole
-	fails  int
+	fails  int           // since one was handed on
 }
 
 // noteLive takes note of a live reading of that moment.
@@ -44,15 +44,11 @@ func (b *loadBook) noteLive(at time.Time, interval time.Duration) {
 	if before.IsZero() || at.Sub(before) <= interval+interval/2 {
 		return
 	}
-	h := hole{before, at}
-	if b.period > 0 && b.first(h).After(at) {
-		return
-	}
 	if len(b.holes) == maxHoles {
 		b.holes[1].From = b.holes[0].From
 		b.drop()
 	}
-	b.holes = append(b.holes, h)
+	b.holes = append(b.holes, hole{before, at})
 }
 
 // first returns the moment of the first record after the hole's beginning, if
@@ -97,15 +93,13 @@ func (l *lineLoop) readLoad(ctx context.Context, m *meterState, now time.Time) {
 	if ctx.Err() != nil && err != nil {
 		return
 	}
-	end := time.Now()
-	m.chore, m.chored = end.Sub(now), end
+	end := l.chored(m, now, err)
 	readings, err = l.wellFormed(readings, err)
 	m.health.records(len(readings))
 	if err != nil {
 		l.noLoad(m, n, end, err)
 		return
 	}
-	b.fails = 0
 	if b.newest.IsZero() || b.period == 0 {
 		b.learn(end, readings)
 		return
@@ -118,6 +112,11 @@ func (l *lineLoop) readLoad(ctx context.Context, m *meterState, now time.Time) {
 func (l *lineLoop) noLoad(m *meterState, n int, now time.Time, err error) {
 	b := m.load
 	l.metrics.recordsFailed.Inc()
+	if b.period > 0 && givesUp(b.fails, err) {
+		b.fails, b.n, b.looked = 0, n, true
+		l.onward(b)
+		return
+	}
 	if b.fails++; b.fails == 1 {
 		l.log.Warn("a record of the meter's load profile cannot be read; it is tried again later",
 			"meter", m.ID, "record", n, "class", adapters.ClassOf(err), "error", err)
@@ -130,6 +129,7 @@ func (l *lineLoop) noLoad(m *meterState, n int, now time.Time, err error) {
 
 // learn takes the period from the newest two records.
 func (b *loadBook) learn(now time.Time, readings []schemas.Reading) {
+	b.fails = 0
 	if len(readings) == 0 {
 		b.newest, b.at = time.Time{}, now.Add(maxRecordPause)
 		return
@@ -156,7 +156,7 @@ func (l *lineLoop) fillLoad(m *meterState, now time.Time, readings []schemas.Rea
 		return
 	}
 	moment := readings[0].TakenAt
-	late := moment.Sub(h.From) > b.period+b.period/2
+	late := moment.Sub(h.From) > b.period // there is room for another before it
 	if late && !b.looked && b.n < b.kept {
 		b.n++ // the numbers have shifted, or the meter was without power
 		return
@@ -172,7 +172,7 @@ func (l *lineLoop) fillLoad(m *meterState, now time.Time, readings []schemas.Rea
 	}
 	l.doubt(m, now, readings)
 	l.metrics.records.Add(float64(len(readings)))
-	b.looked = false
+	b.fails, b.looked = 0, false
 	l.hand(m, readings, func() { h.From = moment })
 	l.onward(b)
 }

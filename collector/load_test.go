@@ -117,3 +117,53 @@ func TestHolesAreBounded(t *testing.T) {
 		t.Errorf("%d holes from %s to %s", len(b.holes), b.holes[0].From, b.holes[len(b.holes)-1].To)
 	}
 }
+
+// A meter that is set anew makes its records at other minutes than it did when
+// its period was learnt. None is passed over.
+func TestLoadRecordsAreLookedForAroundTheirPlace(t *testing.T) {
+	for phase := range 15 {
+		for _, down := range []string{"2000-03-01T02:01:00Z", "2000-03-01T02:05:00Z", "2000-03-01T02:09:00Z", "2000-03-01T02:14:00Z"} {
+			synctest.Test(t, func(t *testing.T) {
+				march()
+				back := at(down).Add(time.Hour)
+				v := &vault{cost: 100 * time.Millisecond, load: 15 * time.Minute, kept: map[schemas.Origin]int{schemas.LoadRecord: 300},
+					wrong: at("2000-03-01T01:00:00Z"), phase: time.Duration(phase) * time.Minute,
+					dead: func(t time.Time) bool {
+						return within("2000-03-01T00:20:00Z", "2000-03-01T00:50:00Z")(t) || within(down, back.Format(time.RFC3339))(t)
+					}}
+				b := runBench(v.line(time.Minute), 5*time.Hour)
+				got := b.of(schemas.LoadRecord)
+				for _, q := range quarters("2000-03-01T02:00:00Z", 5) {
+					// Within an hour at most one lies at the edge of the hole.
+					if q = q.Add(v.phase); q.After(at(down)) && q.Before(back) && !slices.Contains(got, q) {
+						t.Errorf("phase %d, down at %s: the record of %s is missing, got %s", phase, down, q, got)
+					}
+				}
+				if n := counters.Count(b.metrics.recordsLost); n != 0 {
+					t.Errorf("phase %d, down at %s: %d are counted as lost", phase, down, n)
+				}
+			})
+		}
+	}
+}
+
+// A read that is one interval late leaves no hole, and a hole too short for any
+// record is not asked about once the period is known.
+func TestShortHolesAreSkipped(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		march()
+		v := &vault{cost: 100 * time.Millisecond, load: 15 * time.Minute, kept: map[schemas.Origin]int{schemas.LoadRecord: 300},
+			dead: func(t time.Time) bool { // an hour, so that the period is learnt; then three minutes between two records
+				return within("2000-03-01T00:20:00Z", "2000-03-01T01:20:00Z")(t) || within("2000-03-01T02:03:00Z", "2000-03-01T02:06:00Z")(t)
+			}}
+		b := runBench(v.line(time.Minute), 4*time.Hour)
+		for _, a := range v.asked {
+			if strings.Contains(a, "load_record") && a > "2000-03-01T02" {
+				t.Errorf("asked at %s", a)
+			}
+		}
+		if got := b.of(schemas.LoadRecord); !slices.Equal(got, quarters("2000-03-01T00:30:00Z", 4)) {
+			t.Errorf("records of %s", got)
+		}
+	})
+}

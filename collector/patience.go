@@ -2,9 +2,11 @@ package collector
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
+	"citygrid/adapters"
 	"citygrid/schemas"
 )
 
@@ -130,10 +132,22 @@ func (l *lineLoop) source(ctx context.Context, m *meterState, start time.Time) (
 	defer cancel()
 	read.readings, read.err = m.Source.Read(short)
 	// A driver may see the deadline before the context does.
-	if read.cut = read.err != nil && !time.Now().Before(end) && ctx.Err() == nil; read.cut {
-		read.err = fmt.Errorf("not read to the end within %s, all that the other meters of the line leave: %w", cut.Round(time.Millisecond), read.err)
+	read.cut = read.err != nil && !time.Now().Before(end) && ctx.Err() == nil
+	if read.cut && adapters.ClassOf(read.err) == adapters.Transient {
+		read.err = tooSlow(read.err, cut)
 	}
 	return read
+}
+
+// tooSlow says of a read that was cut short what was asked, what happened and
+// what comes next; what the driver says is about the deadline and not about the
+// meter.
+func tooSlow(err error, cut time.Duration) error {
+	asked := ""
+	if e := (*adapters.Error)(nil); errors.As(err, &e) {
+		asked = e.Request + ": "
+	}
+	return fmt.Errorf("%sno whole answer within %s, and other meters of the line could not wait longer; it is tried again, now and then with the full timeout", asked, cut.Round(time.Millisecond))
 }
 
 // learn takes from a read how long answers and their lack take.

@@ -165,9 +165,104 @@ func TestReadsAreCutOnlyWhereOthersWouldLose(t *testing.T) {
 				}
 			}
 			faults, _ := b.board.list()
-			if (short > 0) != tt.cut || len(faults) != 1 || strings.Contains(faults[0].Error, "not read to the end within") != tt.cut {
+			if (short > 0) != tt.cut || len(faults) != 1 || strings.Contains(faults[0].Error, "tried again, now and then with the full timeout") != tt.cut || strings.Contains(faults[0].Error, "context") {
 				t.Errorf("every %s: reads took %s, said: %+v", tt.interval, dead.took, faults)
 			}
 		})
 	}
+}
+
+// waitingLine is a loop of which a healthy meter has waited since a moment.
+func waitingLine(now time.Time, waits time.Duration) (l *lineLoop, odd *meterState) {
+	line := Line{Timeout: time.Second}
+	for _, id := range []schemas.MeterID{"odd", "healthy"} {
+		line.Meters = append(line.Meters, Meter{ID: id, Source: &mute{}, Interval: time.Second})
+	}
+	l = newLineLoop(line, now, nil, testMetrics(), newBoard(), silent)
+	l.meters[1].due = instantOf(now.Add(-waits))
+	l.next(now)
+	return l, l.meters[0]
+}
+
+// Failing costs the budget what others have waited for it, the first time too.
+func TestFailuresAreCharged(t *testing.T) {
+	now := at("2026-01-01T12:00:00Z")
+	for _, tt := range []struct {
+		name              string
+		waits, took, cost time.Duration
+		fails             int
+	}{
+		{"a probe", 2 * time.Second, time.Second, time.Second, 1},
+		{"of which a part kept nobody waiting", 400 * time.Millisecond, time.Second, 400 * time.Millisecond, 1},
+		{"nobody waited", -time.Second, time.Second, 0, 1},
+		{"the first failure", 2 * time.Second, time.Second, time.Second, 0},
+		{"the first failure, and no more than there is", 20 * time.Second, 10 * time.Second, 3 * time.Second, 0},
+		{"a probe may make a debt", 20 * time.Second, 10 * time.Second, 10 * time.Second, 3},
+	} {
+		l, odd := waitingLine(now, tt.waits)
+		odd.took, odd.fails = tt.took, tt.fails
+		full := l.budget.credit
+		l.failed(odd, now, failure(adapters.Transient))
+		if got := full - l.budget.credit; got != tt.cost {
+			t.Errorf("%s: %s are charged, want %s", tt.name, got, tt.cost)
+		}
+	}
+}
+
+// How long a meter is waited for that is not known to be sound.
+func TestCuts(t *testing.T) {
+	now := at("2026-01-01T12:00:00Z")
+	const ms = time.Millisecond
+	for _, tt := range []struct {
+		name         string
+		pace, answer time.Duration
+		change       func(l *lineLoop, m *meterState)
+		want         time.Duration
+	}{
+		{"by the pace of the line", 10 * ms, 5 * ms, nil, 90 * ms},
+		{"by its own, when it is slower", 10 * ms, 100 * ms, nil, 450 * ms},
+		{"slower than that is no cut", 10 * ms, 600 * ms, nil, 0},
+		{"an unknown one has a timeout", 10 * ms, 0, nil, 1050 * ms},
+		{"nothing is known of the line", 0, 5 * ms, nil, 0},
+		{"a sound meter", 10 * ms, 5 * ms, func(_ *lineLoop, m *meterState) { m.proven = provenReads }, 0},
+		{"after a failure the line may have to rest", 10 * ms, 5 * ms, func(l *lineLoop, m *meterState) { l.upset = true }, 0},
+		{"flat out", 10 * ms, 5 * ms, func(l *lineLoop, m *meterState) { l.flatOut = true }, 0},
+	} {
+		l, odd := waitingLine(now, time.Second)
+		l.pace, odd.answer = tt.pace, tt.answer
+		if tt.change != nil {
+			tt.change(l, odd)
+		}
+		if got := l.cut(odd, now); got != tt.want {
+			t.Errorf("%s: %s, want %s", tt.name, got, tt.want)
+		}
+	}
+}
+
+// After a failed exchange of any kind the line may have to be silent first, and
+// the next read is neither cut short nor taken for the line's pace.
+func TestAFailedChoreUpsetsTheLine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		march()
+		alive := true
+		v := &vault{cost: time.Millisecond, load: time.Hour, serial: "1", dead: func(time.Time) bool { return !alive },
+			kept: map[schemas.Origin]int{schemas.DailyFreeze: 3, schemas.LoadRecord: 3}}
+		l := newLineLoop(v.line(time.Minute), time.Now(), nil, testMetrics(), newBoard(), silent)
+		m := l.meters[0]
+		for name, exchange := range map[string]func(){
+			"clock":  func() { l.readClock(t.Context(), m) },
+			"record": func() { l.readRecord(t.Context(), m, m.records[0], time.Now()) },
+			"load":   func() { m.load.holes = []hole{{To: time.Now()}}; l.readLoad(t.Context(), m, time.Now()) },
+			"serial": func() { m.identifyAfter = time.Time{}; l.identify(t.Context(), m, time.Now()) },
+		} {
+			alive, l.upset = false, false
+			if exchange(); !l.upset {
+				t.Errorf("%s: a failure does not upset the line", name)
+			}
+		}
+		alive = true
+		if l.readClock(t.Context(), m); l.upset {
+			t.Error("an answer leaves the line upset")
+		}
+	})
 }

@@ -1,6 +1,10 @@
 package collector
 
-import "time"
+import (
+	"time"
+
+	"citygrid/adapters"
+)
 
 // instant is a moment in nanoseconds since the Unix epoch: the line loop looks at
 // every meter's next slot before each read, and time.Time compares slowly. Zero
@@ -43,4 +47,39 @@ func backOff(n int, interval time.Duration) time.Duration {
 		d *= 2
 	}
 	return min(d, limit)
+}
+
+// slowPause is how many intervals a meter is left alone at least that has
+// reported a failure of its own.
+const slowPause = 8
+
+// refusedFor returns how long to leave a meter alone at least that has refused
+// for a reason of that class.
+func refusedFor(c adapters.Class, interval time.Duration) time.Duration {
+	switch c {
+	case adapters.Config:
+		return max(maxBackOff, interval)
+	case adapters.Slow:
+		return min(slowPause*interval, maxBackOff)
+	}
+	return 0
+}
+
+// minGap is the least time between two reads of one meter. A reading is known
+// by its meter, quantity and millisecond: two answers within one, the last of a
+// slot and the first of the next, would be one point in the store.
+const minGap = 2 * time.Millisecond
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }

@@ -171,10 +171,6 @@ func TestStateAcrossRestarts(t *testing.T) {
 	}
 }
 
-func recordsOf(c *Collector) uint64 {
-	return uint64(len(c.board.all())) * c.board.all()[0].report(time.Now()).Records
-}
-
 // The file never knows of a reading that is not durable.
 func TestStateWaitsForTheDisk(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

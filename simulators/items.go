@@ -1,7 +1,6 @@
 package simulators
 
 import (
-	"encoding/binary"
 	"fmt"
 	"math"
 	"time"
@@ -264,13 +263,6 @@ func appendDigits(dst []byte, values ...int) []byte {
 		dst = append(dst, byte(v/10%10<<4|v%10))
 	}
 	return dst
-}
-
-// appendBCD appends size bytes of decimal digits, low byte first.
-func appendBCD(dst []byte, n uint64, size int) []byte {
-	var b [8]byte
-	binary.LittleEndian.PutUint64(b[:], packDigits(n, 2*size))
-	return append(dst, b[:size]...)
 }
 
 // sum8 is the checksum of both standards: all bytes from the first 68.

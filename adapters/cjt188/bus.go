@@ -65,7 +65,8 @@ func New(l *line.Line, c Config) *Bus {
 
 // Source returns the meter with that address (14 digits, see ParseAddress) on
 // the bus, read by profile p, which must not change afterwards. It asks nothing
-// of the meter. An error means that the address or the profile cannot be.
+// of the meter. An error means that the address or the profile cannot be, or that
+// the line has no wire that matters: without one, nothing keeps the silences.
 func (b *Bus) Source(meter schemas.MeterID, address string, p *profiles.Profile) (*Meter, error) {
 	if err := meter.Validate(); err != nil {
 		return nil, err
@@ -76,6 +77,9 @@ func (b *Bus) Source(meter schemas.MeterID, address string, p *profiles.Profile)
 	}
 	if err := p.Validate(); err != nil {
 		return nil, fmt.Errorf("meter %s: %w", meter, err)
+	}
+	if _, wire := b.line.Serial(); !wire {
+		return nil, fmt.Errorf("meter %s: line %s has no serial settings; give those of its wire, commonly 2400 Bd, even parity", meter, b.line)
 	}
 	return newMeter(b, meter, a, p), nil
 }

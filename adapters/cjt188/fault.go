@@ -1,11 +1,11 @@
 package cjt188
 
 import (
-	"context"
 	"errors"
 	"fmt"
 
 	"citygrid/adapters"
+	"citygrid/adapters/ask"
 	"citygrid/adapters/line"
 )
 
@@ -35,6 +35,19 @@ func (e *misfit) Error() string {
 
 // Class returns adapters.Config.
 func (e *misfit) Class() adapters.Class { return adapters.Config }
+
+// stranger is an answer of another meter than before, to an address with
+// wildcards.
+type stranger struct{ from, known Address }
+
+// Error says who answered.
+func (e *stranger) Error() string {
+	return fmt.Sprintf("two meters on the line: %s answers, and before %s did; give the meter's own address (a meter that was exchanged is taken after %s)",
+		e.from, e.known, ask.ForgetAfter)
+}
+
+// Class returns adapters.Config.
+func (e *stranger) Class() adapters.Class { return adapters.Config }
 
 // otherOrder is an answer whose identifier comes in the other order than it was
 // asked in.
@@ -69,16 +82,6 @@ func (e *unreadable) Unwrap() error { return e.err }
 
 // Class returns adapters.Slow.
 func (e *unreadable) Class() adapters.Class { return adapters.Slow }
-
-// unanswered reports an error that a dead meter or line gives, as opposed to an
-// answer of any kind.
-func unanswered(err error) bool {
-	var (
-		frame  *line.FrameError
-		device *line.DeviceError
-	)
-	return !errors.As(err, &frame) && !errors.As(err, &device)
-}
 
 // tryOther reports an error after which a meter whose order is not known may
 // answer in the other one.
@@ -121,16 +124,5 @@ func (m *Meter) failure(what string, err error) *adapters.Error {
 		Meter: m.id, Class: adapters.ClassOf(err),
 		Request: fmt.Sprintf("%s of meter %s at %s", what, m.address, m.bus.line),
 		Err:     err,
-	}
-}
-
-// notServed is a call that ended before its turn: nothing was asked.
-func (m *Meter) notServed(err error) *adapters.Error {
-	if errors.Is(err, context.DeadlineExceeded) {
-		err = fmt.Errorf("%w: it is busy with other meters; lengthen the interval", err)
-	}
-	return &adapters.Error{
-		Meter: m.id, Class: adapters.ClassOf(err),
-		Request: fmt.Sprintf("waited for the line %s", m.bus.line), Err: err,
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -80,6 +81,9 @@ func (a Address) matches(b Address) bool {
 	}
 	return true
 }
+
+// wild reports whether more than one meter may answer to a.
+func (a Address) wild() bool { return slices.Contains(a[:], wildcard) }
 
 func isBCD(b byte) bool { return b>>4 <= 9 && b&0x0F <= 9 }
 

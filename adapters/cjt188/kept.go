@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"citygrid/adapters/ask"
 	"citygrid/adapters/catalog"
 	"citygrid/adapters/line"
 	"citygrid/adapters/meterclock"
@@ -18,7 +19,7 @@ func (m *Meter) ReadClock(ctx context.Context) (meter, at time.Time, err error) 
 	}
 	t, err := m.bus.line.Begin(ctx)
 	if err != nil {
-		return time.Time{}, time.Time{}, m.notServed(err)
+		return time.Time{}, time.Time{}, ask.NotServed(m.id, m.bus.line, err)
 	}
 	defer t.End()
 	local, at, err := m.clock(ctx, t)
@@ -60,7 +61,7 @@ func (m *Meter) ReadKept(ctx context.Context, o schemas.Origin, n int) ([]schema
 	}
 	t, err := m.bus.line.Begin(ctx)
 	if err != nil {
-		return nil, m.notServed(err)
+		return nil, ask.NotServed(m.id, m.bus.line, err)
 	}
 	defer t.End()
 	settled, err := m.settled(ctx, t, n)

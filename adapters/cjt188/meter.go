@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"citygrid/adapters"
+	"citygrid/adapters/ask"
 	"citygrid/adapters/cjt188/profiles"
 	"citygrid/adapters/line"
 	"citygrid/schemas"
@@ -24,6 +24,7 @@ type Meter struct {
 	orders  orders
 	// silent: the last Read gave nothing because no answer came.
 	silent bool
+	known  ask.Identity[Address]
 }
 
 // item is an identifier and the fields that its answer holds.
@@ -71,46 +72,23 @@ func compile(p *profiles.Profile, fields []profiles.Field) (items []item) {
 func (m *Meter) Read(ctx context.Context) ([]schemas.Reading, error) {
 	t, err := m.bus.line.Begin(ctx)
 	if err != nil {
-		return nil, m.notServed(err)
+		return nil, ask.NotServed(m.id, m.bus.line, err)
 	}
 	defer t.End()
-	p := pass{readings: make([]schemas.Reading, 0, m.values)}
-	for i := 0; i < len(m.items) && !p.over(); i++ {
+	p := ask.Pass{Readings: make([]schemas.Reading, 0, m.values)}
+	for i := 0; i < len(m.items) && !p.Over(); i++ {
 		it := &m.items[i]
 		r, at, err := m.ask(ctx, t, it.di, it.length)
 		if err != nil {
-			p.fail(m.failure(fmt.Sprintf("item %04X", it.di), err))
+			p.Fail(m.failure(fmt.Sprintf("item %04X", it.di), err), ask.Unanswered(err))
 			continue
 		}
-		p.readings = m.decode(p.readings, it, r, at, schemas.Live)
+		p.Answered()
+		p.Readings = m.decode(p.Readings, it, r, at, schemas.Live)
 	}
-	m.orders.note(len(p.readings) > 0)
-	m.silent = p.over() && len(p.readings) == 0
-	if p.failed != nil {
-		return p.readings, p.failed
-	}
-	return p.readings, nil
-}
-
-// pass is the outcome of one Read so far.
-type pass struct {
-	readings []schemas.Reading
-	failed   *adapters.Error // the first
-	dead     int             // items that got no answer at all
-}
-
-// over reports whether asking on would only cost the line time.
-func (p *pass) over() bool {
-	return p.dead > 1 || p.dead == 1 && len(p.readings) == 0
-}
-
-func (p *pass) fail(err *adapters.Error) {
-	if p.failed == nil {
-		p.failed = err
-	}
-	if unanswered(err) {
-		p.dead++
-	}
+	m.orders.note(len(p.Readings) > 0)
+	m.silent = p.Silent()
+	return p.Result()
 }
 
 // decode appends the readings of an item's fields.
@@ -161,6 +139,9 @@ func (m *Meter) askIn(ctx context.Context, t *line.Turn, o order, di uint16, len
 		di: di, order: o, length: length,
 	}
 	at, err := t.Ask(ctx, r, retries)
+	if err == nil && m.address.wild() && !m.known.Takes(r.from, at) {
+		err = &stranger{from: r.from, known: m.known.Address}
+	}
 	return r, at, err
 }
 
@@ -178,7 +159,7 @@ func (m *Meter) retries() int {
 func (m *Meter) ReadSerial(ctx context.Context) (string, error) {
 	t, err := m.bus.line.Begin(ctx)
 	if err != nil {
-		return "", m.notServed(err)
+		return "", ask.NotServed(m.id, m.bus.line, err)
 	}
 	defer t.End()
 	it := &m.items[0]

@@ -10,6 +10,7 @@ import (
 
 	"citygrid/adapters"
 	"citygrid/adapters/cjt188/profiles"
+	"citygrid/adapters/line"
 	"citygrid/schemas"
 )
 
@@ -99,7 +100,7 @@ func TestOrderFoundOut(t *testing.T) {
 func TestOrderByItem(t *testing.T) {
 	d := newDouble(t)
 	m := source(t, d, prepaid, 0, Config{})
-	d.items[0x1F90], d.items[0x8105] = d.items[0x901F], d.items[0x8105]
+	d.items[0x1F90] = d.items[0x901F]
 	delete(d.items, 0x901F) // 901F only as 1F 90, 8105 only as 81 05
 	d.low, d.high = false, true
 	for i, want := range [][]string{{"1F90", "0581", "8105"}, {"1F90", "8105"}} {
@@ -316,6 +317,31 @@ func TestWildcardAddress(t *testing.T) {
 	}
 }
 
+// TestTwoMetersOfAWildcard: with two meters on the line an answer may be of the
+// other, and is then nobody's value.
+func TestTwoMetersOfAWildcard(t *testing.T) {
+	d := newDouble(t)
+	m, err := New(testLine(t, serve(t, d.handle)), Config{}).Source("W-1", "AAAAAAAAAAAAAA", mustProfile(t, prepaid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if readings, err := m.Read(t.Context()); err != nil || len(readings) != len(wholeMeter) {
+		t.Fatalf("%v, %v", readings, err)
+	}
+	d.set(func() { d.address[0] = 0x67 })
+	readings, err := m.Read(t.Context())
+	if len(readings) != 0 || adapters.ClassOf(err) != adapters.Config || !strings.Contains(err.Error(), "00112233445567 answers, and before 00112233445566 did") {
+		t.Errorf("%v, %v", readings, err)
+	}
+	if _, err := m.ReadSerial(t.Context()); err == nil {
+		t.Error("a serial number of two meters")
+	}
+	d.set(func() { d.address[0] = 0x66 })
+	if readings, err := m.Read(t.Context()); err != nil || len(readings) != len(wholeMeter) {
+		t.Errorf("%v, %v", readings, err)
+	}
+}
+
 func TestReadKept(t *testing.T) {
 	d := newDouble(t)
 	d.deny = true
@@ -492,6 +518,10 @@ func TestSourceRefuses(t *testing.T) {
 		if _, err := b.Source(tt.id, tt.address, tt.profile); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: %v, want %q", name, err, tt.want)
 		}
+	}
+	bare := New(line.New(line.Config{Address: "127.0.0.1:1"}), Config{})
+	if _, err := bare.Source("W-1", "00112233445566", good); err == nil || !strings.Contains(err.Error(), "no serial settings") {
+		t.Errorf("line without a wire: %v", err)
 	}
 }
 

@@ -4,22 +4,13 @@ import (
 	"context"
 	"time"
 
+	"citygrid/adapters/ask"
 	"citygrid/adapters/line"
 )
 
 // maxFrames bounds an answer of several frames: 20 of them hold far more than
 // any item has [2007 annex A].
 const maxFrames = 20
-
-// identity is which meter has answered to an address with wildcards.
-type identity struct {
-	address Address
-	at      time.Time // when it last did; zero for never
-}
-
-// forgetAfter is how long the meter of a wildcard address must have been silent
-// before another may take its place.
-const forgetAfter = time.Hour
 
 // ask reads the data of one item, over as many frames as the meter needs, and
 // returns them with the moment at which the last had arrived.
@@ -68,15 +59,9 @@ func (m *Meter) put(ctx context.Context, t *line.Turn, r request) (answer, time.
 // recognise makes sure that a wildcard address is always answered by the same
 // meter: with two on the line, each answer may be of the other.
 func (m *Meter) recognise(from Address) error {
-	if !m.address.Wild() {
-		return nil
-	}
-	now := m.bus.now()
-	k := &m.known
-	if k.address == from || k.at.IsZero() || now.Sub(k.at) >= forgetAfter {
-		k.address, k.at = from, now
+	if !m.address.Wild() || m.known.Takes(from, m.bus.now()) {
 		return nil
 	}
 	return misfitf("two meters on the line: %s answers, and before %s did; give the meter's own address (a meter that was exchanged is taken after %s)",
-		from, k.address, forgetAfter)
+		from, m.known.Address, ask.ForgetAfter)
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"citygrid/adapters"
+	"citygrid/adapters/ask"
 	"citygrid/adapters/line"
 	"citygrid/adapters/meterclock"
 )
@@ -19,7 +20,7 @@ func (m *Meter) ReadClock(ctx context.Context) (meter, at time.Time, err error) 
 	}
 	t, err := m.bus.line.Begin(ctx)
 	if err != nil {
-		return meter, at, m.notServed(err)
+		return meter, at, ask.NotServed(m.id, m.bus.line, err)
 	}
 	defer t.End()
 	return m.clock(ctx, t)
@@ -105,7 +106,7 @@ func (m *Meter) ReadSerial(ctx context.Context) (string, error) {
 	}
 	t, err := m.bus.line.Begin(ctx)
 	if err != nil {
-		return "", m.notServed(err)
+		return "", ask.NotServed(m.id, m.bus.line, err)
 	}
 	defer t.End()
 	data, _, err := m.fixed(ctx, t, di, 6)

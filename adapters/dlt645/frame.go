@@ -140,10 +140,10 @@ func sum(b []byte) (s byte) {
 
 // Split looks for the first frame in b: skip bytes before it, then n bytes of it;
 // n = 0 means that more bytes are needed. An error means that b is too long to
-// become one. Noise before a frame is skipped: what follows it is taken only if every byte of it is as a
-// frame's must be, the checksum included. Without such a frame, the first bytes
-// that have a frame's shape are taken for one, so that what is wrong with them
-// is said and not waited for.
+// become one. Noise before a frame is skipped: what follows it is taken only if
+// every byte of it is as a frame's must be, the checksum included. Without such
+// a frame, the first bytes that have a frame's shape are taken for one, so that
+// what is wrong with them is said and not waited for.
 func Split(b []byte) (skip, n int, err error) {
 	shaped, length := -1, 0
 	for i, c := range b {

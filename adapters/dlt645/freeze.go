@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"citygrid/adapters"
+	"citygrid/adapters/ask"
 	"citygrid/adapters/catalog"
 	"citygrid/adapters/dlt645/profiles"
 	"citygrid/adapters/line"
@@ -52,7 +53,7 @@ func (m *Meter) ReadKept(ctx context.Context, o schemas.Origin, n int) ([]schema
 	}
 	t, err := m.bus.line.Begin(ctx)
 	if err != nil {
-		return nil, m.notServed(err)
+		return nil, ask.NotServed(m.id, m.bus.line, err)
 	}
 	defer t.End()
 	k := kept{Meter: m, turn: t, freeze: f, items: items, origin: o, n: n}

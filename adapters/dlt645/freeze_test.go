@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"citygrid/adapters"
+	"citygrid/adapters/line"
 	"citygrid/schemas"
 )
 
@@ -55,6 +56,31 @@ func TestReadClockAtMidnight(t *testing.T) {
 	m := mustSource(t, busTo(t, s.addr, Config{}), plate, mustParse(t, splitClock))
 	meter, _, err := m.ReadClock(background(t))
 	if want := time.Date(2026, 2, 28, 16, 0, 1, 0, time.UTC); err != nil || !meter.Equal(want) {
+		t.Errorf("%s, %v, want %s", meter, err, want)
+	}
+}
+
+// TestReadClockLongPastMidnight lets midnight pass while the answer about the
+// time is waited for, on a line where that takes more than a minute.
+func TestReadClockLongPastMidnight(t *testing.T) {
+	s := newSlave(t)
+	date := low(t, "26022805")
+	s.setHook(func(f Frame, di uint32) ([]byte, bool) {
+		if di == 0x04000101 {
+			defer func() { date = low(t, "26030100") }()
+			return s.answer(readData, di, date), true
+		}
+		return s.answer(readData, di, low(t, "000130")), true
+	})
+	now := time.Now()
+	slow := line.New(line.Config{Address: s.addr, Serial: wire(), Timeout: 5 * time.Second, QuietTime: -1, Now: func() time.Time {
+		now = now.Add(2 * time.Minute)
+		return now
+	}})
+	t.Cleanup(func() { slow.Close() })
+	m := mustSource(t, New(slow, Config{}), plate, mustParse(t, splitClock))
+	meter, _, err := m.ReadClock(background(t))
+	if want := time.Date(2026, 2, 28, 16, 1, 30, 0, time.UTC); err != nil || !meter.Equal(want) {
 		t.Errorf("%s, %v, want %s", meter, err, want)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"citygrid/adapters"
+	"citygrid/adapters/ask"
 	"citygrid/adapters/dlt645/profiles"
 	"citygrid/adapters/line"
 	"citygrid/schemas"
@@ -27,7 +28,7 @@ type Meter struct {
 	first int
 	// silent: the last Read gave nothing because no answer came.
 	silent bool
-	known  identity
+	known  ask.Identity[Address]
 }
 
 // item is one data identifier and the fields that its data hold.
@@ -93,75 +94,49 @@ func isOpen(p *profiles.Profile, di uint32) bool {
 func (m *Meter) Read(ctx context.Context) ([]schemas.Reading, error) {
 	t, err := m.bus.line.Begin(ctx)
 	if err != nil {
-		return nil, m.notServed(err)
+		return nil, ask.NotServed(m.id, m.bus.line, err)
 	}
 	defer t.End()
-	r := pass{readings: make([]schemas.Reading, 0, len(m.profile.Fields))}
+	r := ask.Pass{Readings: make([]schemas.Reading, 0, len(m.profile.Fields))}
 	begin := m.first
 	for i := range m.live {
-		if r.over() {
+		if r.Over() {
 			break
 		}
 		at := (begin + i) % len(m.live)
-		m.readItem(ctx, t, &r, &m.live[at])
-		if r.deadNow {
+		if dead := m.readItem(ctx, t, &r, &m.live[at]); dead {
 			m.first = (at + 1) % len(m.live)
 		}
 	}
-	m.silent = r.over() && !r.answered
-	return r.result()
+	m.silent = r.Silent()
+	return r.Result()
 }
 
-// pass is the outcome of one Read so far.
-type pass struct {
-	readings []schemas.Reading
-	failed   *adapters.Error // the first
-	dead     int             // requests that got no answer at all
-	deadNow  bool            // the last one was such
-	answered bool
-}
-
-// over reports whether asking on would only cost the line time.
-func (p *pass) over() bool { return p.dead > 1 || p.dead == 1 && !p.answered }
-
-func (p *pass) result() ([]schemas.Reading, error) {
-	if p.failed != nil {
-		return p.readings, p.failed
-	}
-	return p.readings, nil
-}
-
-func (p *pass) fail(err *adapters.Error) {
-	if p.failed == nil {
-		p.failed = err
-	}
-}
-
-// readItem reads one item into r.
-func (m *Meter) readItem(ctx context.Context, t *line.Turn, r *pass, it *item) {
-	r.deadNow = false
+// readItem reads one item into r; dead reports that no answer came.
+func (m *Meter) readItem(ctx context.Context, t *line.Turn, r *ask.Pass, it *item) (dead bool) {
 	if it.refusals > 1 && m.bus.now().Before(it.rest) {
-		r.fail(it.last)
-		return
+		r.Fail(it.last, false)
+		return false
 	}
 	got, at, err := m.ask(ctx, t, it.di)
 	if err != nil {
 		failure := m.failure(it.di, err)
-		r.fail(failure)
-		if r.deadNow = unanswered(err); r.deadNow {
-			r.dead++
-			return
+		if fromMeterItself(err) {
+			r.Answered()
+			it.refused(err, failure, m.bus.now())
+		} else {
+			dead = ask.Unanswered(err)
 		}
-		r.answered = r.answered || fromMeterItself(err)
-		it.refused(err, failure, m.bus.now())
-		return
+		r.Fail(failure, dead)
+		return dead
 	}
-	r.answered, it.refusals = true, 0
-	readings, err := m.decode(r.readings, it, got, at, schemas.Live)
-	r.readings = readings
+	r.Answered()
+	it.refusals = 0
+	r.Readings, err = m.decode(r.Readings, it, got, at, schemas.Live)
 	if err != nil {
-		r.fail(m.failure(it.di, err))
+		r.Fail(m.failure(it.di, err), false)
 	}
+	return false
 }
 
 // refused keeps count of how often the meter said that it will not give the item
@@ -218,14 +193,6 @@ func (m *Meter) failure(di uint32, err error) *adapters.Error {
 	}
 }
 
-// notServed is a request that ended before its turn: nothing was asked.
-func (m *Meter) notServed(err error) *adapters.Error {
-	if errors.Is(err, context.DeadlineExceeded) {
-		err = fmt.Errorf("%w: it is busy with other meters; lengthen the interval", err)
-	}
-	return &adapters.Error{Meter: m.id, Class: adapters.ClassOf(err), Request: "waited for the line " + m.bus.line.String(), Err: err}
-}
-
 // explain adds to an error what the operator can do about it.
 func explain(err error) error {
 	var frame *line.FrameError
@@ -239,11 +206,4 @@ func explain(err error) error {
 func fromMeterItself(err error) bool {
 	var device *line.DeviceError
 	return errors.As(err, &device) || adapters.ClassOf(err) != adapters.Transient
-}
-
-// unanswered reports an error that a dead meter or line gives, as opposed to an
-// answer of any kind.
-func unanswered(err error) bool {
-	var frame *line.FrameError
-	return !fromMeterItself(err) && !errors.As(err, &frame)
 }

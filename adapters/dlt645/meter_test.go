@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"citygrid/adapters"
+	"citygrid/adapters/ask"
 	"citygrid/adapters/line"
 	"citygrid/schemas"
 )
@@ -276,7 +277,7 @@ func TestTwoMeters(t *testing.T) {
 	if readings, err := m.Read(background(t)); err == nil || len(readings) != 0 {
 		t.Errorf("exchanged just now: %v, %v", readings, err)
 	}
-	now = now.Add(forgetAfter)
+	now = now.Add(ask.ForgetAfter)
 	if readings, err := m.Read(background(t)); err != nil || len(readings) != 4 {
 		t.Errorf("exchanged an hour ago: %v, %v", readings, err)
 	}

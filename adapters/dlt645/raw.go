@@ -38,7 +38,7 @@ func (b *Bus) ReadItem(ctx context.Context, address string, edition int, di uint
 	data, at, err := m.ask(ctx, t, di)
 	from := to
 	if to.Wild() {
-		from = m.known.address
+		from = m.known.Address
 	}
 	if err != nil {
 		return Raw{From: from.String()}, explain(err)

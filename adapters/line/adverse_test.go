@@ -327,3 +327,23 @@ func TestFlood(t *testing.T) {
 	ln.Close()
 	<-done
 }
+
+// TestHeldUpSending: a process that is held up right after it has sent does not
+// know when the answer came either.
+func TestHeldUpSending(t *testing.T) {
+	for address, s := range map[string]*Serial{"gateway:1": nil, "server:1": nine(), "/dev/stub": nine()} {
+		for stall, taken := range map[time.Duration]bool{time.Millisecond: true, time.Hour: false} {
+			d := &stub{}
+			d.sent = func(_ int, b []byte) {
+				d.comes(10*time.Millisecond, right(b[0])...)
+				time.Sleep(stall)
+			}
+			onStub(t, Config{Address: address, Serial: s, Timeout: 100 * time.Millisecond, QuietTime: -1}, d, func(t *testing.T, l *Line) {
+				at, err := askAt(t, l, &word{ask: 1})
+				if (err == nil) != taken || err != nil && !isNoAnswer(err) {
+					t.Errorf("%s, held up for %s: dated %s after the request, %v", address, stall, at.Sub(d.writes[0]), err)
+				}
+			})
+		}
+	}
+}

@@ -48,6 +48,7 @@ func (l *Line) exchange(ctx context.Context, r Request, named bool) (time.Time, 
 func (l *Line) send(ctx context.Context, k *link) error {
 	frame := l.frame
 	l.counts.requests.Add(1)
+	begun := time.Now()
 	n, err := k.port.Write(frame)
 	l.counts.sent.Add(uint64(n))
 	l.tell(Sent, frame[:n])
@@ -59,8 +60,10 @@ func (l *Line) send(ctx context.Context, k *link) error {
 	if l.serial == nil {
 		return nil
 	}
-	l.heard = time.Now().Add(l.serial.Wire(n))
-	if err := k.arm(sooner(ctx, l.heard.Add(l.timeout))); err != nil {
+	wire := l.serial.Wire(n)
+	l.heard = time.Now().Add(wire)
+	// Counted from before, because the process may have been held up since.
+	if err := k.arm(sooner(ctx, begun.Add(wire+l.timeout))); err != nil {
 		return err
 	}
 	// An interrupt may have come before arm and so be forgotten.

@@ -55,6 +55,7 @@ func (l *Line) Listen(ctx context.Context, f func(at time.Time, b []byte)) error
 	if err := k.port.SetDeadline(time.Time{}); err != nil {
 		return fmt.Errorf("listen on %s: %w", l, err)
 	}
+	k.n = 0
 	for ctx.Err() == nil {
 		n, err := k.fill()
 		l.counts.received.Add(uint64(n))

@@ -66,10 +66,10 @@ func refusesSpan(err error) bool {
 		(e.ExceptionCode == gb.ExceptionCodeIllegalDataAddress || e.ExceptionCode == gb.ExceptionCodeIllegalDataValue)
 }
 
-// refusedByDevice reports an exception that the device itself sent, or the
-// gateway in its place when that has no answer from it.
-func refusedByDevice(err error) bool {
+// refusedByGateway reports an exception that the gateway sent in the device's
+// place, because it has no answer from that.
+func refusedByGateway(err error) bool {
 	var e *exception
-	return errors.As(err, &e) && e.ExceptionCode != gb.ExceptionCodeGatewayPathUnavailable &&
-		e.ExceptionCode != gb.ExceptionCodeGatewayTargetDeviceFailedToRespond
+	return errors.As(err, &e) && (e.ExceptionCode == gb.ExceptionCodeGatewayPathUnavailable ||
+		e.ExceptionCode == gb.ExceptionCodeGatewayTargetDeviceFailedToRespond)
 }

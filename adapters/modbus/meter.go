@@ -2,11 +2,11 @@ package modbus
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
 	"citygrid/adapters"
+	"citygrid/adapters/ask"
 	"citygrid/adapters/line"
 	"citygrid/adapters/modbus/profiles"
 	"citygrid/schemas"
@@ -65,24 +65,21 @@ func newBlock(p *profiles.Profile, r Request) block {
 func (m *Meter) Read(ctx context.Context) ([]schemas.Reading, error) {
 	turn, err := m.bus.line.Begin(ctx)
 	if err != nil {
-		return nil, m.notServed(err)
+		return nil, ask.NotServed(m.id, m.bus.line, err)
 	}
 	defer turn.End()
 
-	r := pass{turn: turn, readings: make([]schemas.Reading, 0, m.values)}
-	for i := 0; i < len(m.blocks) && !r.over(); i++ {
+	r := ask.Pass{Readings: make([]schemas.Reading, 0, m.values)}
+	for i := 0; i < len(m.blocks) && !r.Over(); i++ {
 		m.arrange(i)
-		parts := m.readBlock(ctx, &r, &m.blocks[i])
+		parts := m.readBlock(ctx, turn, &r, &m.blocks[i])
 		if parts != nil {
 			m.blocks = append(m.blocks[:i:i], append(parts, m.blocks[i+1:]...)...)
 			i += len(parts) - 1
 		}
 	}
-	m.silent = r.over() && len(r.readings) == 0
-	if r.failed != nil {
-		return r.readings, r.failed
-	}
-	return r.readings, nil
+	m.silent = r.Silent()
+	return r.Result()
 }
 
 // arrange brings forward, to place i, a block that can be asked for at once,
@@ -107,62 +104,40 @@ func (m *Meter) retries() int {
 	return m.bus.retries
 }
 
-// pass is the outcome of one Read so far.
-type pass struct {
-	turn     *line.Turn
-	readings []schemas.Reading
-	failed   *adapters.Error // the first
-	dead     int             // requests that got no answer at all
-}
-
-// over reports whether asking on would only cost the line time.
-func (p *pass) over() bool {
-	return p.dead > 1 || p.dead == 1 && len(p.readings) == 0
-}
-
 // readBlock reads one block into r. When the device refuses the block as a
 // whole but gives a part of it, it returns the parts that stand for the block
 // from now on; else nil. A device that refuses everything, for instance while
 // it starts, so does not lose its joined requests for good.
-func (m *Meter) readBlock(ctx context.Context, r *pass, b *block) []block {
+func (m *Meter) readBlock(ctx context.Context, t *line.Turn, r *ask.Pass, b *block) []block {
 	dst := m.raw[:2*int(b.Count)]
-	at, err := m.bus.request(ctx, r.turn, m.unit, b, dst, m.retries())
+	at, err := m.bus.request(ctx, t, m.unit, b, dst, m.retries())
 	if err == nil {
-		r.readings = m.decode(r.readings, b, dst, at)
+		r.Answered()
+		r.Readings = m.decode(r.Readings, b, dst, at)
 		return nil
 	}
 	cut := b.middle()
 	if !refusesSpan(err) || cut == 0 {
-		r.fail(m.failure(&b.Request, err))
-		if unanswered(err) {
-			r.dead++
-		}
+		r.Fail(m.failure(&b.Request, err), ask.Unanswered(err) || refusedByGateway(err))
 		return nil
 	}
-	before := len(r.readings)
+	before := len(r.Readings)
 	var parts []block
 	for _, half := range b.halves(cut) {
-		if r.over() {
+		if r.Over() {
 			parts = append(parts, half)
 			continue
 		}
-		if finer := m.readBlock(ctx, r, &half); finer != nil {
+		if finer := m.readBlock(ctx, t, r, &half); finer != nil {
 			parts = append(parts, finer...)
 		} else {
 			parts = append(parts, half)
 		}
 	}
-	if len(r.readings) == before {
+	if len(r.Readings) == before {
 		return nil
 	}
 	return parts
-}
-
-// unanswered reports an error that a dead meter or line gives, as opposed to an
-// answer of any kind.
-func unanswered(err error) bool {
-	var frame *line.FrameError
-	return adapters.ClassOf(err) == adapters.Transient && !refusedByDevice(err) && !errors.As(err, &frame)
 }
 
 // middle returns where between its fields a block is best cut in two, or 0 if
@@ -201,12 +176,6 @@ func (m *Meter) decode(out []schemas.Reading, b *block, raw []byte, at time.Time
 	return out
 }
 
-func (p *pass) fail(err *adapters.Error) {
-	if p.failed == nil {
-		p.failed = err
-	}
-}
-
 // failure names the meter and the request that failed.
 func (m *Meter) failure(r *Request, err error) *adapters.Error {
 	kind := "holding"
@@ -220,12 +189,4 @@ func (m *Meter) failure(r *Request, err error) *adapters.Error {
 			kind, r.At, r.last(), m.unit, m.bus.line),
 		Err: explain(err, m.bus.noIDs),
 	}
-}
-
-// notServed is a Read that ended before its turn: nothing was asked.
-func (m *Meter) notServed(err error) *adapters.Error {
-	if errors.Is(err, context.DeadlineExceeded) {
-		err = fmt.Errorf("%w: it is busy with other meters; lengthen the interval", err)
-	}
-	return &adapters.Error{Meter: m.id, Class: adapters.ClassOf(err), Request: "waited for the line " + m.bus.line.String(), Err: err}
 }

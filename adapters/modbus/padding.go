@@ -2,12 +2,12 @@ package modbus
 
 import "encoding/binary"
 
-// An RTU answer, and that of a Modbus TCP gateway without ids, names its unit, its function and how many registers it holds,
-// not which [Modbus 6.3]. So the answer to one request fits every other of the
-// same shape, and a late one would be taken for it. Two requests in a row
-// therefore never have one shape, nor has a request that of one which got no
-// answer a while ago: it asks for a register more, which is dropped from the
-// answer.
+// An RTU answer, and that of a Modbus TCP gateway without ids, names its unit,
+// its function and how many registers it holds, not which [Modbus 6.3]. So the
+// answer to one request fits every other of the same shape, and a late one would
+// be taken for it. Two requests in a row therefore never have one shape, nor has
+// a request that of one which got no answer a while ago: it asks for a register
+// more, which is dropped from the answer.
 
 // shape is what an RTU answer can be told by.
 type shape struct {

@@ -27,6 +27,9 @@ neighbours, and what late answers on a serial line do to the values. "make
 bench-peers" builds both programs first.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			if err := o.Validate(); err != nil {
+				return err
+			}
 			if o.Dir, err = os.MkdirTemp("", "citygrid-peers-"); err != nil {
 				return cli.Failed(err)
 			}

@@ -31,6 +31,9 @@ when one value is wrong. The same flags make the same city and the same faults.`
 			if o.Fleet, err = f.config(); err != nil {
 				return err
 			}
+			if err := o.Validate(); err != nil {
+				return fmt.Errorf("%w (--values, --for, --timeout)", err)
+			}
 			o.Progress = func(values, wrong uint64) {
 				fmt.Fprintf(cmd.ErrOrStderr(), "\r%d values, %d wrong ", values, wrong)
 			}
@@ -38,6 +41,9 @@ when one value is wrong. The same flags make the same city and the same faults.`
 			fmt.Fprintln(cmd.ErrOrStderr())
 			if err != nil {
 				return cli.Failed(err)
+			}
+			if cmd.Context().Err() != nil {
+				fmt.Fprintln(cmd.ErrOrStderr(), "interrupted; this is what was checked until then")
 			}
 			return cli.Failed(finishSoak(cmd.OutOrStdout(), r, report))
 		},
@@ -62,7 +68,7 @@ func finishSoak(out io.Writer, r *soak.Report, path string) error {
 	if err := table.Flush(); err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "seed %d: %d values in %.0f s, %d wrong; %d suspect, %d without a number, %d from the meters' memory; %d glitches of the meters, %d of them marked\n",
+	fmt.Fprintf(out, "seed %d: %d values in %.1f s, %d wrong; %d suspect, %d without a number, %d from the meters' memory; %d glitches of the meters, %d of them marked\n",
 		r.Seed, r.Values, r.Seconds, r.Wrong, r.Suspect, r.Missing, r.Kept, r.Glitches, r.GlitchesMarked)
 	for _, text := range r.FirstWrong {
 		fmt.Fprintln(out, "wrong:", text)

@@ -333,3 +333,46 @@ func TestBuiltInProfiles(t *testing.T) {
 		t.Errorf("%d profiles, %d names", n, len(sets.protocols))
 	}
 }
+func TestBuildMonitored(t *testing.T) {
+	c, err := Parse([]byte(`collector: c1
+bundle: c1.bundle
+data_dir: data
+interval: 1m
+broker: {url: "tcp://127.0.0.1:1"}
+lines:
+  - {name: a, address: "127.0.0.1:1", timeout: 50ms, meters: [{id: P-1, unit: 1, profile: eastron-sdm630}]}
+  - {name: b, address: "127.0.0.1:2", meters: [{id: P-2, unit: 1, profile: eastron-sdm630}]}
+`), ".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := c.BuildMonitored("b", func(line.Event) {})
+	if err != nil || l.Name != "b" || len(l.Meters) != 1 || l.Meters[0].ID != "P-2" {
+		t.Errorf("%+v, %v", l, err)
+	}
+	if _, err := c.BuildMonitored("x", nil); err == nil || !strings.Contains(err.Error(), `no line "x"`) {
+		t.Error(err)
+	}
+}
+
+// An item that takes several frames is asked for, and answered, once a frame.
+func TestSummaryOfALongItem(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, "long.yaml", strings.Replace(twoItems, "shift: -2}", "shift: -2}\n  - {quantity: power.energy.import.t1, di: 0x0001FF00, bytes: 4, at: 496, format: bcd, shift: -2}", 1))
+	c, err := Parse([]byte(`{collector: c1, bundle: b, data_dir: d, interval: 1m, broker: {url: "tcp://127.0.0.1:1"},
+profiles: [{protocol: dlt645, file: long.yaml}],
+lines: [{name: a, address: "127.0.0.1:1", serial: {baud: 2400, parity: even}, meters: [{id: P-1, address: "000000000001", profile: long}]}]}`), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := c.Summary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	// 500 bytes: 196, 195 and 109; the two further questions and answers have
+	// their number. Beside it the two items of 20 + 20 and 24 + 23 bytes.
+	want := Cost{5, 40 + 20 + 21 + 21, 24 + 23 + 4 + 212 + 4 + 212 + 4 + 126}
+	if m := got[0].Meters[0]; m.Cost != want || m.Values != 3 {
+		t.Errorf("%+v, want %+v", m, want)
+	}
+}

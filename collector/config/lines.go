@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"citygrid/adapters"
@@ -24,7 +25,7 @@ func (c *Config) BuildLines() ([]collector.Line, error) {
 	}
 	var lines []collector.Line
 	for i := range c.Lines {
-		built, err := c.buildLine(i, &c.Lines[i], sets)
+		built, err := c.buildLine(i, &c.Lines[i], sets, nil)
 		if err != nil {
 			return nil, err
 		}
@@ -33,13 +34,24 @@ func (c *Config) BuildLines() ([]collector.Line, error) {
 	return lines, nil
 }
 
-func (c *Config) buildLine(i int, l *Line, sets *profileSets) (collector.Line, error) {
-	w := newWire(l)
-	out := collector.Line{Name: l.Name, Close: w.line.Close, CloseAfterCycle: l.CloseAfterCycle, ProbeShare: l.ProbeShare, Timeout: time.Duration(l.Timeout)}
-	offset := time.Duration(0)
-	if n := len(c.Lines); n > 1 {
-		offset = time.Duration(c.Spread) * time.Duration(i) / time.Duration(n)
+// BuildMonitored returns the line of that name as BuildLines does, with a
+// monitor on it (see line.Config.Monitor): for people who watch a line.
+func (c *Config) BuildMonitored(name string, monitor func(line.Event)) (collector.Line, error) {
+	i := slices.IndexFunc(c.Lines, func(l Line) bool { return l.Name == name })
+	if i < 0 {
+		return collector.Line{}, fmt.Errorf("no line %q in the configuration", name)
 	}
+	sets, err := c.loadProfiles()
+	if err != nil {
+		return collector.Line{}, err
+	}
+	return c.buildLine(i, &c.Lines[i], sets, monitor)
+}
+
+func (c *Config) buildLine(i int, l *Line, sets *profileSets, monitor func(line.Event)) (collector.Line, error) {
+	w := newWire(l, monitor)
+	out := collector.Line{Name: l.Name, Close: w.line.Close, CloseAfterCycle: l.CloseAfterCycle, ProbeShare: l.ProbeShare, Timeout: time.Duration(l.Timeout)}
+	offset := time.Duration(c.Spread) * time.Duration(i) / time.Duration(len(c.Lines))
 	for j, m := range l.Meters {
 		built, key, err := w.meter(m, sets)
 		if err != nil {
@@ -61,10 +73,10 @@ type wire struct {
 	cjt188 *cjt188.Bus
 }
 
-func newWire(l *Line) *wire {
+func newWire(l *Line, monitor func(line.Event)) *wire {
 	at := line.New(line.Config{
 		Name: l.Name, Address: l.Address, Serial: l.settings(),
-		Timeout: time.Duration(l.Timeout), QuietTime: time.Duration(l.QuietTime),
+		Timeout: time.Duration(l.Timeout), QuietTime: time.Duration(l.QuietTime), Monitor: monitor,
 	})
 	return &wire{
 		line:   at,

@@ -3,6 +3,9 @@ package config
 import (
 	"time"
 
+	cjt188profiles "citygrid/adapters/cjt188/profiles"
+	"citygrid/adapters/dlt645"
+	dlt645profiles "citygrid/adapters/dlt645/profiles"
 	"citygrid/adapters/line"
 	"citygrid/adapters/modbus"
 	"citygrid/schemas"
@@ -84,21 +87,13 @@ func (k *profileSets) summary(m Meter, wire bool) (MeterSummary, error) {
 		if err != nil {
 			return out, err
 		}
-		items := make(map[uint32]int)
-		for _, f := range p.Fields {
-			items[f.DI] = max(items[f.DI], f.At+f.Bytes)
-		}
-		out.Values, out.Cost = len(p.Fields), costOf(items, dlt645Frame(p.Edition))
+		out.Values, out.Cost = len(p.Fields), dlt645Cost(p)
 	case CJT188:
 		p, err := k.cjt188.Get(m.Profile)
 		if err != nil {
 			return out, err
 		}
-		items := make(map[uint16]int)
-		for _, f := range p.Fields {
-			items[f.DI] = p.Lengths[f.DI]
-		}
-		out.Values, out.Cost = len(p.Fields), costOf(items, cjt188Frame())
+		out.Values, out.Cost = len(p.Fields), cjt188Cost(p)
 	default:
 		p, err := k.modbus.Get(m.Profile)
 		if err != nil {
@@ -113,34 +108,35 @@ func (k *profileSets) summary(m Meter, wire bool) (MeterSummary, error) {
 	return out, nil
 }
 
-// frame is the bytes of a question, and of an answer without its data.
-type frame struct{ out, in int }
-
 // leadIn is the FE that wake a receiver up: four by us and by the meter
 // [DL/T 645-2007 5.3.1: 1 to 4; CJ/T 188-2004 6.1: 2 to 4].
 const leadIn = 4
 
-// cjt188Frame: 68 T A0..A6 C L, DI0 DI1 SER, CS 16 [CJ/T 188-2004 6.2].
-func cjt188Frame() frame {
-	const n = leadIn + 11 + 3 + 2
-	return frame{n, n}
-}
-
-// dlt645Frame: 68 A0..A5 68 C L, the identifier, CS 16 [DL/T 645-2007 5.2].
-func dlt645Frame(edition int) frame {
-	n := leadIn + 10 + 4 + 2 // the identifier has four bytes
-	if edition == 1997 {
-		n -= 2
+// dlt645Cost counts further frames of an item too.
+func dlt645Cost(p *dlt645profiles.Profile) (c Cost) {
+	bare := dlt645.Plan(p, -1)
+	for i, item := range dlt645.Plan(p, leadIn) {
+		frames := (item.Sent - bare[i].Sent) / leadIn
+		c.Requests += frames
+		c.BytesOut += item.Sent
+		c.BytesIn += item.Received + frames*leadIn
 	}
-	return frame{n, n}
+	return c
 }
 
-// costOf is the cost of reading items with so many bytes of data each.
-func costOf[DI comparable](items map[DI]int, f frame) (c Cost) {
-	for _, data := range items {
+// cjt188Cost: a question, and an answer without its data, are 68 T A0..A6 C L,
+// DI0 DI1 SER, CS 16 [CJ/T 188-2004 6.2].
+func cjt188Cost(p *cjt188profiles.Profile) (c Cost) {
+	const frame = leadIn + 11 + 3 + 2
+	items := make(map[uint16]bool)
+	for _, f := range p.Fields {
+		if items[f.DI] {
+			continue
+		}
+		items[f.DI] = true
 		c.Requests++
-		c.BytesOut += f.out
-		c.BytesIn += f.in + data
+		c.BytesOut += frame
+		c.BytesIn += frame + p.Lengths[f.DI]
 	}
 	return c
 }

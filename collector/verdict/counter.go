@@ -118,10 +118,16 @@ func (v *Validator) judgeCounter(s *slot, r *schemas.Reading) schemas.Reason {
 		s.accept(r.Value, at)
 		return ""
 	case s.level.confirmed():
+		if s.doubted(at) {
+			return s.level.reason()
+		}
 		return v.judgeOnLevel(s, r.Value, at)
 	}
 	how := s.fits(s.last, r.Value, at)
 	if how == no {
+		if s.doubted(at) {
+			return s.contradicts(r.Value)
+		}
 		return v.judgeUnexplained(s, r.Value, at)
 	}
 	if s.reverse && how == rises && s.runsBack(r.Value, at) {
@@ -150,13 +156,23 @@ func (c *counter) accept(x schemas.Decimal, at int64) {
 	c.level = nil
 }
 
+// doubted reports whether the value of that very moment has been found suspect
+// already: a dated record that is read again, which cannot confirm itself.
+func (c *counter) doubted(at int64) bool {
+	return c.doubt.ok && c.doubt.at == at || c.level != nil && c.level.first.at == at
+}
+
+// contradicts names how x, which the baseline does not explain, differs.
+func (c *counter) contradicts(x schemas.Decimal) schemas.Reason {
+	if below(x, c.last.value()) {
+		return schemas.ReasonRollback
+	}
+	return schemas.ReasonJump
+}
+
 // judgeUnexplained judges a value that the baseline does not explain.
 func (v *Validator) judgeUnexplained(s *slot, x schemas.Decimal, at int64) schemas.Reason {
-	reason := schemas.ReasonJump
-	if below(x, s.last.value()) {
-		reason = schemas.ReasonRollback
-	}
-	now := pointOf(x, at)
+	reason, now := s.contradicts(x), pointOf(x, at)
 	if !s.firm.ok || s.fits(s.firm, x, at) != no {
 		if s.doubt.ok && s.fits(s.doubt, x, at) != no {
 			v.noteWithdrawn(s, x, at)
@@ -256,7 +272,7 @@ func (c *counter) judgeOlder(x schemas.Decimal, at int64) schemas.Reason {
 		return ""
 	}
 	if below(c.last.value(), x) {
-		return schemas.ReasonRollback
+		return schemas.ReasonRollback // as the later record is, seen from this one
 	}
 	return schemas.ReasonJump
 }

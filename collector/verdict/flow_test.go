@@ -326,3 +326,75 @@ func TestNotesAreBounded(t *testing.T) {
 		t.Errorf("%d notes are told twice", n)
 	}
 }
+
+// A record that is read twice, because a part of it was refused or because the
+// collector was restarted, says the same thing twice: it must not confirm
+// itself.
+func TestARecordDoesNotConfirmItself(t *testing.T) {
+	day := func(n int) time.Time { return start.AddDate(0, 0, n) }
+	type step struct {
+		day   int
+		value string
+		want  schemas.Reason
+	}
+	for name, steps := range map[string][]step{
+		"against a provisional baseline": {
+			{1, "5000", ""}, {2, "40", schemas.ReasonRollback}, {2, "40", schemas.ReasonRollback}, {2, "40", schemas.ReasonRollback},
+			{3, "5100", ""},
+		},
+		"against a firm one": {
+			{1, "5000", ""}, {2, "5100", ""}, {3, "6000", schemas.ReasonJump}, {3, "6000", schemas.ReasonJump}, {3, "6000", schemas.ReasonJump},
+			{4, "5300", ""},
+		},
+		"of a level": { // the second of two values is the one that ends it
+			{1, "5000", ""}, {2, "5100", ""}, {3, "40", schemas.ReasonRollback}, {4, "50", schemas.ReasonReset},
+			{5, "5200", schemas.ReasonReset}, {5, "5200", schemas.ReasonReset}, {5, "5200", schemas.ReasonReset}, {6, "5300", ""},
+		},
+		"that is right the second time": {
+			{1, "5000", ""}, {2, "5100", ""}, {3, "6000", schemas.ReasonJump}, {3, "5200", ""}, {4, "5300", ""},
+		},
+	} {
+		v := New(hourly(), State{})
+		for i, s := range steps {
+			if got := judged(t, v, frozen(energy, s.value, day(s.day))); !same(got, s.want) {
+				t.Errorf("%s, step %d, %s of day %d: %q, want %q", name, i, s.value, s.day, got, s.want)
+			}
+			v = New(hourly(), roundTrip(t, v.State()))
+		}
+	}
+}
+
+// Direction and StuckAfter are of live values: a record has no flow beside it,
+// and says of the past what cannot be changed now.
+func TestRecordsAreNeitherReverseNorStuck(t *testing.T) {
+	v := New(Rules{Direction: Forward, StuckAfter: time.Hour}, State{})
+	for i := range 10 {
+		at := start.Add(time.Duration(i) * quarter)
+		grown := schemas.Decimal{Mantissa: int64(50 + i), Exponent: -1}
+		back := frozen(export, "0", at)
+		back.Value = grown
+		got := judged(t, v, reading(active, "5000", at), frozen(energy, "100.0", at), back, frozen(active, "-5", at))
+		if !same(got, "", "", "", "") {
+			t.Fatalf("step %d: %q", i, got)
+		}
+	}
+	// The same live readings are both.
+	got := judged(t, v, reading(export, "1", start), reading(active, "-5", start))
+	got = append(got, judged(t, v, reading(export, "2", start.Add(quarter)))...)
+	if !same(got, "", reverse, reverse) {
+		t.Errorf("live: %q", got)
+	}
+}
+
+// Between two meters the width of the one that was removed says nothing.
+func TestAVacancyHasNoWidth(t *testing.T) {
+	rules := installed()
+	rules.Installations[0].WrapsAt = widths(energy, "10000")
+	v := New(rules, State{})
+	got := judged(t, v, reading(energy, "9000", start))
+	got = append(got, judged(t, v, reading(energy, "20000", start.Add(time.Hour)))...)
+	got = append(got, judged(t, v, reading(energy, "20000", start.Add(5*time.Hour+quarter)))...)
+	if !same(got, "", schemas.ReasonRange, schemas.ReasonSwap) {
+		t.Errorf("%q", got)
+	}
+}

@@ -56,6 +56,16 @@ func Lines(fleet *simulators.Fleet, addresses []string, timeout, interval time.D
 	return lines
 }
 
+// TrialConfig returns a configuration with which a collector reads lines and
+// does nothing else: as "collector try" does, which needs no bundle or broker.
+func TrialConfig(lines []collectorconfig.Line, interval time.Duration) *collectorconfig.Config {
+	return &collectorconfig.Config{
+		Collector: "trial", Bundle: "none", DataDir: "none", Interval: collectorconfig.Duration(interval),
+		Broker: collectorconfig.Broker{URL: "tcp://127.0.0.1:1883"},
+		Lines:  lines,
+	}
+}
+
 // lines returns the city's own lines.
 func (c *City) lines() []collectorconfig.Line {
 	lines := Lines(c.fleet, c.addresses, wireTimeout, c.o.Interval)

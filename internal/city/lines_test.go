@@ -23,11 +23,7 @@ func TestLinesAreAConfiguration(t *testing.T) {
 			t.Fatal(err)
 		}
 		addresses := []string{"127.0.0.1:1", "/dev/pts/1", "/dev/pts/2", "127.0.0.1:2", "127.0.0.1:3"}
-		data, err := yaml.Marshal(&collectorconfig.Config{
-			Collector: "c", Bundle: "b", DataDir: "d", Interval: collectorconfig.Duration(time.Second),
-			Broker: collectorconfig.Broker{URL: "tcp://127.0.0.1:1"},
-			Lines:  Lines(fleet, addresses, answerTimeout, time.Second),
-		})
+		data, err := yaml.Marshal(TrialConfig(Lines(fleet, addresses, answerTimeout, time.Second), time.Second))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -8,23 +8,15 @@
 package peers
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
-	"go.yaml.in/yaml/v3"
-
 	"citygrid/adapters/modbus/profiles"
-	collectorconfig "citygrid/collector/config"
-	"citygrid/internal/city"
 	"citygrid/schemas"
 	"citygrid/simulators"
 )
@@ -35,9 +27,25 @@ type Options struct {
 	Telegraf, Collector string
 	// Dir is an empty folder for all files. It is not removed.
 	Dir string
-	// Each is how long each of the measurements lasts.
+	// Each is how long each of the measurements lasts, at least 5 s.
 	Each time.Duration
 	Log  func(format string, args ...any)
+}
+
+// shortest is the shortest measurement that says anything: some slots.
+const shortest = 5 * time.Second
+
+// Validate reports the first option with which nothing can be measured.
+func (o Options) Validate() error {
+	if o.Each < shortest {
+		return fmt.Errorf("%s for each measurement; want at least %s", o.Each, shortest)
+	}
+	for _, p := range []struct{ what, path string }{{"the edge program", o.Collector}, {"Telegraf", o.Telegraf}} {
+		if _, err := exec.LookPath(p.path); err != nil {
+			return fmt.Errorf("%s is missing; \"make bench-peers\" builds both programs: %w", p.what, err)
+		}
+	}
+	return nil
 }
 
 // Report is the comparison.
@@ -86,48 +94,66 @@ const (
 	lateShare = 0.1
 )
 
-// wideYAML is a profile of a meter whose numbers all come in one request: as many 32-bit
-// floats, side by side, as quantities allow, at most the 50 of the comparison's
-// source. It shows the price of a value, not of a request.
-func wideYAML() []byte {
-	const most = 50
+// layout is a profile made for measuring: 32-bit floats at even distances.
+type layout struct {
+	id          string
+	most, every int // so many numbers, one every so many registers
+}
+
+// wide has all of its numbers, as many as quantities allow up to the 50 of the
+// comparison's source, in one request: it shows the price of a value, not of a
+// request.
+func wide() layout { return layout{"bench-wide", 50, 2} }
+
+// apart has each of its numbers in a request of its own, all of the same length:
+// a late answer to one fits any other, if nobody looks.
+func apart() layout { return layout{"bench-apart", 8, 100} }
+
+func (l layout) file() string { return l.id + ".yaml" }
+
+func (l layout) yaml() []byte {
 	var b strings.Builder
 	b.WriteString("maker: citygrid\nmodel: bench\nmedium: power\ndocument: \"for measuring only\"\nfunction: 3\nfields:\n")
 	n := 0
 	for _, q := range schemas.Quantities() {
-		if q.Kind != schemas.State && (q.Medium == schemas.Power || q.Medium == schemas.Device) && n < most {
-			fmt.Fprintf(&b, "  - {quantity: %s, at: %d, type: f32}\n", q.Quantity, 2*n)
+		if q.Kind != schemas.State && (q.Medium == schemas.Power || q.Medium == schemas.Device) && n < l.most {
+			fmt.Fprintf(&b, "  - {quantity: %s, at: %d, type: f32}\n", q.Quantity, l.every*n)
 			n++
 		}
 	}
 	return []byte(b.String())
 }
 
-// wide is the id of that profile, wideFile its file.
-const (
-	wide     = "bench-wide"
-	wideFile = wide + ".yaml"
-)
-
-// Run measures everything, one program at a time.
+// Run measures everything, one program at a time, and ends with the first
+// measurement that fails.
 func Run(ctx context.Context, o Options) (*Report, error) {
+	if err := o.Validate(); err != nil {
+		return nil, err
+	}
 	set, err := profiles.Embedded()
 	if err != nil {
 		return nil, err
 	}
-	p, err := profiles.Parse(wideFile, wideYAML())
-	if err != nil {
-		return nil, err
-	}
-	if err := os.WriteFile(filepath.Join(o.Dir, wideFile), wideYAML(), 0o600); err != nil {
-		return nil, err
-	}
-	if set, err = set.With(p); err != nil {
-		return nil, err
+	for _, l := range []layout{wide(), apart()} {
+		p, err := profiles.Parse(l.file(), l.yaml())
+		if err != nil {
+			return nil, err
+		}
+		if err := os.WriteFile(filepath.Join(o.Dir, l.file()), l.yaml(), 0o600); err != nil {
+			return nil, err
+		}
+		if set, err = set.With(p); err != nil {
+			return nil, err
+		}
 	}
 	b := &bench{Options: o, set: set}
 	r := new(Report)
-	return r, errors.Join(b.throughput(ctx, r), b.dead(ctx, r), b.late(ctx, r))
+	for _, measure := range []func(context.Context, *Report) error{b.throughput, b.dead, b.late} {
+		if err := measure(ctx, r); err != nil {
+			return nil, err
+		}
+	}
+	return r, nil
 }
 
 // bench is a running comparison.
@@ -139,10 +165,13 @@ type bench struct {
 
 func (b *bench) throughput(ctx context.Context, r *Report) error {
 	fleet := simulators.FleetConfig{Meters: throughputMeters, MetersPerGateway: throughputMeters, Seed: 1, Step: time.Second}
-	return b.both(ctx, "one TCP connection, 200 meters", fleet, wide,
+	return b.both(ctx, "one TCP connection, 200 meters", fleet, wide().id,
 		func(s *session) error {
 			out, err := s.collector(ctx, throughputEvery, "")
-			r.Throughput.Citygrid = Throughput{float64(out.Values) / out.Seconds, s.cpu.Seconds() * 1e6 / float64(out.Values), s.peak}
+			if err != nil {
+				return err
+			}
+			r.Throughput.Citygrid, err = s.cost(float64(out.Values), out.Seconds)
 			return err
 		},
 		func(s *session) error {
@@ -151,14 +180,21 @@ func (b *bench) throughput(ctx context.Context, r *Report) error {
 				return err
 			}
 			before := s.requests()
-			begun := time.Now()
 			if err := s.telegraf(ctx, throughputEvery, ""); err != nil {
 				return err
 			}
 			values := float64(s.requests()-before) / float64(perRead) * float64(s.fields())
-			r.Throughput.Telegraf = Throughput{values / time.Since(begun).Seconds(), s.cpu.Seconds() * 1e6 / values, s.peak}
-			return nil
+			r.Throughput.Telegraf, err = s.cost(values, s.Each.Seconds())
+			return err
 		})
+}
+
+// cost is what the program that has just run needed for its values.
+func (s *session) cost(values, seconds float64) (Throughput, error) {
+	if values == 0 || seconds == 0 {
+		return Throughput{}, fmt.Errorf("no value was read in %.1f s", seconds)
+	}
+	return Throughput{values / seconds, s.cpu.Seconds() * 1e6 / values, s.peak}, nil
 }
 
 func (b *bench) dead(ctx context.Context, r *Report) error {
@@ -169,10 +205,12 @@ func (b *bench) dead(ctx context.Context, r *Report) error {
 	}
 	return b.both(ctx, "ten meters on a line, one dead", fleet, "eastron-sdm630",
 		func(s *session) error {
-			out, err := s.collector(ctx, interval, "")
-			if err == nil {
-				r.Dead.Citygrid.Kept = out.Lines[0].AnsweringKept
+			file := s.path("values")
+			if _, err := s.collector(ctx, interval, file); err != nil {
+				return err
 			}
+			readings, err := readOurs(file)
+			r.Dead.Citygrid.Kept = s.kept(readings, interval)
 			return err
 		},
 		func(s *session) error {
@@ -181,19 +219,34 @@ func (b *bench) dead(ctx context.Context, r *Report) error {
 				return err
 			}
 			readings, err := s.values(file)
-			if err != nil {
-				return err
-			}
-			slots := float64(b.Each/interval) * float64(s.healthy()) * float64(s.fields()) / float64(len(s.fleet.Meters))
-			r.Dead.Telegraf.Kept = min(1, float64(len(readings))/slots)
-			return nil
+			r.Dead.Telegraf.Kept = s.kept(readings, interval)
+			return err
 		})
+}
+
+// kept returns the share of the slots of the meters that are not dead in which
+// they gave values, counted in the same way for both programs: a slot is kept
+// when any value of the meter is of it. The first slot may be cut by the start
+// of the program and does not count.
+func (s *session) kept(readings []schemas.Reading, interval time.Duration) float64 {
+	type slot struct {
+		meter schemas.MeterID
+		n     int64
+	}
+	met := make(map[slot]bool)
+	for _, r := range readings {
+		if r.Origin == schemas.Live {
+			met[slot{r.Meter, r.TakenAt.UnixNano() / int64(interval)}] = true
+		}
+	}
+	slots := (int(s.Each/interval) - 1) * s.healthy()
+	return min(1, float64(len(met))/float64(slots))
 }
 
 func (b *bench) late(ctx context.Context, r *Report) error {
 	const interval = time.Second
 	fleet := simulators.FleetConfig{
-		Meters: 2, MetersPerLine: 2, SerialLines: 1, Seed: 3, Step: time.Second, Baud: 9600,
+		Meters: 1, MetersPerLine: 1, SerialLines: 1, Seed: 3, Step: time.Second, Baud: 9600,
 		Protocols: []simulators.Protocol{simulators.RTU},
 		Faults:    simulators.Faults{Late: lateShare, LateBy: lateBy},
 	}
@@ -209,7 +262,7 @@ func (b *bench) late(ctx context.Context, r *Report) error {
 			}
 		}
 	}
-	return b.both(ctx, "a serial line with late answers", fleet, "",
+	return b.both(ctx, "a serial line with late answers", fleet, apart().id,
 		func(s *session) error {
 			file := s.path("values")
 			if _, err := s.collector(ctx, interval, file); err != nil {
@@ -228,217 +281,4 @@ func (b *bench) late(ctx context.Context, r *Report) error {
 			judge(s, &r.Late.Telegraf, readings)
 			return err
 		})
-}
-
-// session is one program on one line.
-type session struct {
-	*bench
-	fleet *simulators.Fleet
-	line  simulators.Line
-	name  string
-	cpu   time.Duration
-	peak  float64 // MiB
-}
-
-// both runs the two programs one after the other, each on a fresh, equal fleet.
-func (b *bench) both(ctx context.Context, title string, c simulators.FleetConfig, model string, runs ...func(*session) error) error {
-	for i, run := range runs {
-		b.n++
-		s := &session{bench: b, name: fmt.Sprintf("%02d-%s", b.n, []string{"citygrid", "telegraf"}[i])}
-		b.Log("%s: %s, %s", title, s.name[3:], b.Each)
-		if err := s.with(ctx, c, model, run); err != nil {
-			return fmt.Errorf("%s: %s: %w", title, s.name, err)
-		}
-	}
-	return nil
-}
-
-// with serves a fleet while run runs.
-func (s *session) with(ctx context.Context, c simulators.FleetConfig, model string, run func(*session) error) error {
-	if model != "" {
-		p, err := s.set.Get(model)
-		if err != nil {
-			return err
-		}
-		c.Profiles = []*profiles.Profile{p}
-	}
-	c.Start = time.Now().UTC().Truncate(time.Second)
-	fleet, err := simulators.NewFleet(c)
-	if err != nil {
-		return err
-	}
-	serving, stop := context.WithCancel(ctx)
-	defer stop()
-	if err := fleet.Listen(serving, "127.0.0.1"); err != nil {
-		return err
-	}
-	s.fleet, s.line = fleet, fleet.Lines()[0]
-	err = run(s)
-	stop()
-	return errors.Join(err, fleet.Wait())
-}
-
-func (s *session) path(name string) string { return filepath.Join(s.Dir, s.name+"."+name) }
-
-// fields is how many values a gather of the whole line gives Telegraf.
-func (s *session) fields() int {
-	n := 0
-	for _, m := range s.line.Meters {
-		if p, err := s.set.Get(m.Profile); err == nil {
-			fields, _ := plain(p)
-			n += len(fields)
-		}
-	}
-	return n
-}
-
-func (s *session) healthy() (n int) {
-	for _, m := range s.fleet.Meters {
-		if !m.Dead {
-			n++
-		}
-	}
-	return n
-}
-
-func (s *session) requests() (n uint64) {
-	for _, g := range s.fleet.Gateways {
-		n += g.Stats().Requests
-	}
-	return n
-}
-
-// values reads what Telegraf wrote.
-func (s *session) values(file string) ([]schemas.Reading, error) {
-	byMeter := make(map[schemas.MeterID]*profiles.Profile)
-	for _, m := range s.line.Meters {
-		p, err := s.set.Get(m.Profile)
-		if err != nil {
-			return nil, err
-		}
-		byMeter[m.ID] = p
-	}
-	return readTelegraf(file, byMeter)
-}
-
-// summary is the part of `collector try --json` that counts here.
-type summary struct {
-	Seconds float64 `json:"seconds"`
-	Values  uint64  `json:"values"`
-	Lines   []struct {
-		AnsweringKept float64 `json:"schedule_kept_of_answering"`
-	} `json:"lines"`
-}
-
-// collector runs `collector try` for the time of the measurement.
-func (s *session) collector(ctx context.Context, interval time.Duration, readings string) (out summary, err error) {
-	file, report := s.path("yaml"), s.path("json")
-	data, err := yaml.Marshal(&collectorconfig.Config{
-		Collector: "bench", Bundle: "none", DataDir: "none", Interval: collectorconfig.Duration(interval),
-		Broker:   collectorconfig.Broker{URL: "tcp://127.0.0.1:1883"},
-		Profiles: []collectorconfig.ProfileFile{{Protocol: collectorconfig.Modbus, File: wideFile}},
-		Lines:    city.Lines(s.fleet, s.fleet.Addresses(), answerTimeout, interval),
-	})
-	if err != nil {
-		return out, err
-	}
-	if err := os.WriteFile(file, data, 0o600); err != nil {
-		return out, err
-	}
-	args := []string{"try", "-c", file, "--for", s.Each.String(), "--json", report}
-	if readings != "" {
-		args = append(args, "--readings", readings)
-	}
-	if err := s.run(ctx, exec.CommandContext(ctx, s.Collector, args...), 0); err != nil {
-		return out, err
-	}
-	if data, err = os.ReadFile(report); err != nil {
-		return out, err
-	}
-	return out, json.Unmarshal(data, &out)
-}
-
-// telegraf runs Telegraf for the time of the measurement.
-func (s *session) telegraf(ctx context.Context, interval time.Duration, output string) error {
-	file, err := s.telegrafConfig(interval, output)
-	if err != nil {
-		return err
-	}
-	return s.run(ctx, exec.CommandContext(ctx, s.Telegraf, "--config", file, "--quiet"), s.Each)
-}
-
-func (s *session) telegrafConfig(interval time.Duration, output string) (file string, err error) {
-	text, err := telegrafJob{line: s.line, set: s.set, interval: interval, timeout: answerTimeout, output: output}.config()
-	if err != nil {
-		return "", err
-	}
-	file = s.path("conf")
-	return file, os.WriteFile(file, []byte(text), 0o600)
-}
-
-// requestsOfOneGather lets Telegraf read every meter once and counts.
-func (s *session) requestsOfOneGather(ctx context.Context) (uint64, error) {
-	file, err := s.telegrafConfig(throughputEvery, "")
-	if err != nil {
-		return 0, err
-	}
-	before := s.requests()
-	if err := s.run(ctx, exec.CommandContext(ctx, s.Telegraf, "--config", file, "--quiet", "--once"), 0); err != nil {
-		return 0, err
-	}
-	n := s.requests() - before
-	if n == 0 {
-		return 0, errors.New("Telegraf asked nothing in a whole gather")
-	}
-	return n, nil
-}
-
-// run runs a program, tells it to stop after d (0: it ends by itself), and notes
-// what it cost.
-func (s *session) run(ctx context.Context, cmd *exec.Cmd, d time.Duration) error {
-	var log bytes.Buffer
-	cmd.Stderr = &log
-	if err := cmd.Start(); err != nil {
-		return err
-	}
-	if d > 0 {
-		timer := time.AfterFunc(d, func() { _ = cmd.Process.Signal(os.Interrupt) })
-		defer timer.Stop()
-	}
-	err := cmd.Wait()
-	if writeErr := os.WriteFile(s.path("log"), log.Bytes(), 0o600); err == nil {
-		err = writeErr
-	}
-	if err != nil {
-		return fmt.Errorf("%s: %w: %s", strings.Join(cmd.Args, " "), err, tail(log.String()))
-	}
-	s.cpu = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
-	if usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
-		s.peak = float64(usage.Maxrss) / 1024
-	}
-	return ctx.Err()
-}
-
-// tail is the end of a log, for an error.
-func tail(log string) string {
-	const most = 500
-	return strings.TrimSpace(log[max(0, len(log)-most):])
-}
-
-// readOurs reads what `collector try --readings` wrote.
-func readOurs(path string) ([]schemas.Reading, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	var out []schemas.Reading
-	for in := json.NewDecoder(f); in.More(); {
-		var r schemas.Reading
-		if err := in.Decode(&r); err != nil {
-			return nil, fmt.Errorf("readings %s: %w", path, err)
-		}
-		out = append(out, r)
-	}
-	return out, nil
 }

@@ -23,11 +23,11 @@ var telegrafTypes = map[profiles.Type]string{
 }
 
 // plain are the fields of p that Telegraf can read too: one number in one place,
-// scaled afterwards. Of one byte order, because Telegraf has one for a device.
+// scaled afterwards and not rounded. Of one byte order, because Telegraf has one for a device.
 func plain(p *profiles.Profile) (fields []profiles.Field, order profiles.Order) {
 	for _, f := range p.Fields {
 		part := f.Parts[0]
-		if len(f.Parts) != 1 || f.States != nil || f.Mask != 0 || telegrafTypes[part.Type] == "" {
+		if len(f.Parts) != 1 || f.States != nil || f.Mask != 0 || part.Places != 0 || telegrafTypes[part.Type] == "" {
 			continue
 		}
 		if order == "" {

@@ -97,9 +97,17 @@ func (i *item) run(ctx context.Context, out io.Writer) error {
 	s := p.open(1)
 	report, err := read(ctx, s, uint32(di))
 	if err = errors.Join(err, s.close()); err != nil {
-		return cli.Failed(fmt.Errorf("item %s at %s: %w", i.di, s.line, err))
+		return cli.Failed(fmt.Errorf("item %s of %s at %s: %w", i.di, i.whom(), s.line, err))
 	}
 	return cli.Failed(i.print(out, report))
+}
+
+// whom names the meter that is asked.
+func (i *item) whom() string {
+	if strings.Trim(i.meter, "Aa") == "" {
+		return "whoever is on the line"
+	}
+	return "meter " + i.meter
 }
 
 type itemReader = func(context.Context, *session, uint32) (ItemReport, error)

@@ -43,7 +43,7 @@ func top(all []Match) []Match {
 // with ctx; what was not judged is not there.
 func (s *scanner) matches(ctx context.Context, on *session, f *Find, q question) []Match {
 	switch {
-	case f.Address == anonymous:
+	case f.unclear:
 		return nil
 	case f.Protocol == "modbus":
 		return top(matchModbus(ctx, on, q.unit))
@@ -181,7 +181,8 @@ func usual(info schemas.QuantityInfo) (low, high float64) {
 	return 0.0001, 1e8
 }
 
-// match645 reads all items of each profile.
+// match645 reads all items of each profile. A profile during which ctx ends is
+// not judged.
 func match645(ctx context.Context, on *session, address string) (all []Match) {
 	set, err := dlt645profiles.Embedded()
 	if err != nil {
@@ -210,6 +211,9 @@ func match645(ctx context.Context, on *session, address string) (all []Match) {
 				}
 			}
 		}
+		if ctx.Err() != nil {
+			return all
+		}
 		all = append(all, tally(id, len(p.Fields), func(i int) bool {
 			f := &p.Fields[i]
 			_, reason, err := dlt645.Decode(f, items[f.DI])
@@ -220,7 +224,7 @@ func match645(ctx context.Context, on *session, address string) (all []Match) {
 }
 
 // match188 reads all items of each profile, in the orders of both editions where
-// it does not name one.
+// it does not name one. A profile during which ctx ends is not judged.
 func match188(ctx context.Context, on *session, address string) (all []Match) {
 	set, err := cjt188profiles.Embedded()
 	if err != nil {
@@ -238,6 +242,9 @@ func match188(ctx context.Context, on *session, address string) (all []Match) {
 				continue
 			}
 			items[di] = on.item188(ctx, p, address, di)
+		}
+		if ctx.Err() != nil {
+			return all
 		}
 		all = append(all, tally(id, len(p.Fields), func(i int) bool {
 			f := &p.Fields[i]
@@ -294,8 +301,5 @@ func (s *scanner) ask645Item(ctx context.Context, on *session, edition int, di u
 	if errors.As(err, &refused) {
 		return &Find{Protocol: "dlt645", Address: raw.From, Answer: fmt.Sprintf("refuses item %X of edition %d", di, edition)}, nil
 	}
-	if text, ok := several(err); ok {
-		return &Find{Protocol: "dlt645", Address: anonymous, Answer: text}, nil
-	}
-	return nil, err
+	return unclear("dlt645", anonymous, err)
 }

@@ -62,7 +62,11 @@ func (m *monitor) run(ctx context.Context, out, progress io.Writer) error {
 		return errors.New("a Modbus TCP gateway gives frames only to who asked: give -c FILE --line NAME --poll; a transparent serial server needs --serial")
 	}
 	l := line.New(line.Config{Name: p.name, Address: p.address, Serial: p.serial, Timeout: p.timeout})
-	fmt.Fprintf(progress, "listening on %s; Ctrl-C ends\n", l)
+	how := "" // over TCP the server drives the wire
+	if s, ok := l.Serial(); ok && line.IsDevice(p.address) {
+		how = " at " + s.String()
+	}
+	fmt.Fprintf(progress, "listening on %s%s; Ctrl-C ends\n", l, how)
 	err = l.Listen(ctx, func(at time.Time, b []byte) { w.bytes(at, received, b) })
 	w.flush()
 	if ctx.Err() != nil {
@@ -85,7 +89,7 @@ func (m *monitor) pollLine(ctx context.Context, p place, w *watcher, progress io
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(progress, "polling %s at %s; Ctrl-C ends\n", l, p.address)
+	fmt.Fprintf(progress, "polling line %s (%d meters) at %s; Ctrl-C ends\n", l.Name, len(l.Meters), p.address)
 	for n := 1; ctx.Err() == nil; n++ {
 		m.round(ctx, l, w, progress)
 		if n == m.cycles {

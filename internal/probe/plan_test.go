@@ -66,14 +66,14 @@ func TestPlanAgreesWithTheWire(t *testing.T) {
 			defer func() { _ = lines[0].Close() }()
 			var before time.Duration
 			for range 2 { // the first finds out what the meter wants
-				before = onWire(bus.Stats(), tc.serial)
+				before = bus.Stats().Wire
 				for _, m := range lines[0].Meters {
 					if _, err := m.Source.Read(t.Context()); err != nil {
 						t.Fatal(err)
 					}
 				}
 			}
-			wire, said := millis(onWire(bus.Stats(), tc.serial)-before), plan.Lines[0].CycleMS
+			wire, said := millis(bus.Stats().Wire-before), plan.Lines[0].CycleMS
 			if off := said/wire - 1; off < -0.05 || off > 0.05 {
 				t.Errorf("the plan says %.1f ms a cycle, the wire accounts for %.1f: %+.1f %%", said, wire, 100*off)
 			} else {
@@ -81,12 +81,6 @@ func TestPlanAgreesWithTheWire(t *testing.T) {
 			}
 		})
 	}
-}
-
-// onWire is the line's account. The lead-in of requests, which is on the wire
-// too, the lab counts apart, as bytes of no request.
-func onWire(s lab.Stats, wire lab.Serial) time.Duration {
-	return s.Wire + wire.Wire(int(s.Garbage))
 }
 
 // TestPlanJudges: lines that can, can barely and cannot keep up; the exit code

@@ -53,7 +53,7 @@ func (s *saving) prepare(unitOf string, ranked bool) (shift int, err error) {
 	case !ranked:
 		return 0, errors.New("--save: give the number on the display (--display): the profile's golden vector is made of it")
 	case s.pick < 1:
-		return 0, errors.New("--save: say which of the ways listed (--pick N)")
+		return 0, errors.New("--save: say which of the ways listed (--pick N); without --save they are listed")
 	case !ok:
 		return 0, fmt.Errorf("--quantity %q: no such quantity; the list is in schemas/quantities.md", s.quantity)
 	case info.Kind == schemas.State:

@@ -25,6 +25,9 @@ type Find struct {
 	Answer string `json:"answer"`
 	// Profiles are the built-in ones that fit best.
 	Profiles []Match `json:"profiles,omitempty"`
+
+	// unclear: bytes came, and no whole answer.
+	unclear bool
 }
 
 // question is one request of a scan.
@@ -41,7 +44,7 @@ type scanner struct {
 	settings []*line.Serial // in the order in which they are tried; nil is Modbus TCP
 	asks     []question     // at each setting
 	// all goes on after a setting at which somebody answered; first ends with
-	// the first that answers.
+	// the first that answers. Bytes that are no answer do not count.
 	all, first bool
 	match      bool // look for profiles that fit
 	open       func(place) *session
@@ -102,7 +105,7 @@ func (s *scanner) run(ctx context.Context) (finds []Find, err error) {
 		if err != nil {
 			return finds, err
 		}
-		if ctx.Err() != nil || len(finds) > 0 && (s.first || !s.all) {
+		if ctx.Err() != nil || slices.ContainsFunc(found, Find.clear) && (s.first || !s.all) {
 			break
 		}
 	}
@@ -135,7 +138,7 @@ func (s *scanner) runSetting(ctx context.Context, at place) (finds []Find, err e
 			found.Profiles = s.matches(ctx, session, found, q)
 		}
 		fmt.Fprintf(s.progress, "found: %s %s: %s\n", found.Protocol, strings.TrimSpace(found.Address+" "+found.Serial), found.Answer)
-		if finds = append(finds, *found); s.first {
+		if finds = append(finds, *found); s.first && found.clear() {
 			return finds, nil
 		}
 	}
@@ -172,17 +175,24 @@ func (s *scanner) tell(at place, q question) {
 	fmt.Fprintf(s.progress, "%3d%%%s: %s, %s\n", 100*s.done/max(total, 1), left, setting, q.name)
 }
 
-// several describes bytes that are no answer: they say that somebody is there.
-func several(err error) (string, bool) {
+// clear reports whether somebody answered so that the settings are right.
+func (f Find) clear() bool { return !f.unclear }
+
+// unclear returns the find of bytes that are no answer: they say that somebody
+// is there. It returns err itself when none came.
+func unclear(protocol, address string, err error) (*Find, error) {
+	f := &Find{Protocol: protocol, Address: address, unclear: true}
 	var none *line.NoAnswer
 	var frame *line.FrameError
 	switch {
 	case errors.As(err, &none) && none.Got > 0:
-		return fmt.Sprintf("%d bytes that are no frame: several answer at once, or noise, or other settings", none.Got), true
+		f.Answer = fmt.Sprintf("%d bytes that are no frame: several answer at once, or noise, or other settings", none.Got)
 	case errors.As(err, &frame):
-		return fmt.Sprintf("%v: several answer at once, or noise, or another master", frame), true
+		f.Answer = fmt.Sprintf("%v: several answer at once, or noise, or another master", frame)
+	default:
+		return nil, err
 	}
-	return "", false
+	return f, nil
 }
 
 // anonymous stands for the address of those who answer at once.
@@ -199,11 +209,8 @@ func (s *scanner) ask645(ctx context.Context, on *session, _ question) (*Find, e
 	if err == nil {
 		return &Find{Protocol: "dlt645", Address: address, Answer: "its address"}, nil
 	}
-	if text, ok := several(err); ok {
-		return &Find{Protocol: "dlt645", Address: anonymous, Answer: text}, nil
-	}
-	if fatal(err) {
-		return nil, err
+	if f, err := unclear("dlt645", anonymous, err); f != nil || fatal(err) {
+		return f, err
 	}
 	return s.ask645Item(ctx, on, 2007, 0x00010000)
 }
@@ -222,15 +229,15 @@ func (s *scanner) ask188(ctx context.Context, on *session, _ question) (*Find, e
 		}
 		return err
 	})
-	if text, ok := several(err); ok {
-		return &Find{Protocol: "cjt188", Address: anonymous, Answer: text}, nil
+	if err != nil {
+		return unclear("cjt188", anonymous, err)
 	}
-	return find, err
+	return find, nil
 }
 
 // askUnit reads two registers, because meters whose numbers all have two refuse
-// to give one, and those that keep silent then are not found. An exception is an answer too, unless a gateway
-// says by it that nobody is there.
+// to give one, and those that keep silent then are not found. An exception is an
+// answer too, unless a gateway says by it that nobody is there.
 func (s *scanner) askUnit(ctx context.Context, on *session, q question) (*Find, error) {
 	find := &Find{Protocol: "modbus", Address: fmt.Sprintf("unit %d", q.unit)}
 	raw, err := on.registers(ctx, q.unit, modbus.Request{Function: 3, At: 0, Count: 2})
@@ -245,9 +252,5 @@ func (s *scanner) askUnit(ctx context.Context, on *session, q question) (*Find, 
 		find.Answer = fmt.Sprintf("exception %02X to holding registers from 0x0000", code)
 		return find, nil
 	}
-	if text, ok := several(err); ok {
-		find.Answer = text
-		return find, nil
-	}
-	return nil, err
+	return unclear(find.Protocol, find.Address, err)
 }

@@ -110,6 +110,83 @@ func TestScanFindsTheSettings(t *testing.T) {
 	}
 }
 
+// TestScanGoesOnAfterNoise: at the wrong speed a line may give back bytes that
+// are no frame. They are told, and do not pass for somebody who answers.
+func TestScanGoesOnAfterNoise(t *testing.T) {
+	t.Parallel()
+	_, right := onServer(t, lab.Config{Serial: fast(), Slaves: []lab.Slave{slave(t, simulators.NewRTU, mustMeter(t, "eastron-sdm120", 2, ""))}})
+	for _, first := range []bool{false, true} {
+		p := place{address: "/dev/ttyTEST", timeout: 30 * time.Millisecond, ports: func(_ string, s line.Serial) (line.Port, error) {
+			if s.String() == "2400 8E1" {
+				return net.Dial("tcp", right)
+			}
+			port, far := net.Pipe()
+			go func() {
+				defer far.Close()
+				for b := make([]byte, 256); ; {
+					if _, err := far.Read(b); err != nil {
+						return
+					}
+					if _, err := far.Write([]byte{0x00, 0xF8, 0x80}); err != nil {
+						return
+					}
+				}
+			}()
+			return port, nil
+		}}
+		s := testScanner(p, new(bytes.Buffer))
+		s.settings, s.asks, s.match, s.first = settingsOf([]int{9600, 2400}), asksOf(true, false, []uint8{2}), false, first
+		finds, err := s.run(t.Context())
+		last := len(finds) - 1
+		if err != nil || last < 1 || finds[last].Serial != "2400 8E1" || finds[last].Address != "unit 2" || finds[0].Serial != "9600 8N1" {
+			t.Errorf("first %v: %+v, %v", first, finds, err)
+		}
+	}
+}
+
+// countdown is a context that ends when it has been looked at so often.
+type countdown struct {
+	context.Context
+	left int
+}
+
+func (c *countdown) Err() error {
+	if c.left--; c.left < 0 {
+		return context.Canceled
+	}
+	return nil
+}
+
+// TestInterruptedProfilesAreLeftOut: a profile whose items were not all asked
+// for is not judged.
+func TestInterruptedProfilesAreLeftOut(t *testing.T) {
+	_, address := onServer(t, lab.Config{Serial: fast(), Slaves: []lab.Slave{
+		slave(t, simulators.NewRTU, mustMeter(t, "eastron-sdm630", 3, "")),
+		slave(t, simulators.NewDLT645, mustMeter(t, "dlt645-three-phase", 0, plate645)),
+		slave(t, simulators.NewCJT188, mustMeter(t, "cjt188-cold-water-valve", 0, plate188)),
+	}})
+	on := place{address: address, serial: wire115200(), timeout: 50 * time.Millisecond}.open(0)
+	defer func() {
+		if err := on.close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	for name, match := range map[string]func(context.Context) []Match{
+		"modbus": func(ctx context.Context) []Match { return matchModbus(ctx, on, 3) },
+		"dlt645": func(ctx context.Context) []Match { return match645(ctx, on, plate645) },
+		"cjt188": func(ctx context.Context) []Match { return match188(ctx, on, plate188) },
+	} {
+		whole := match(t.Context())
+		for n := range 8 {
+			for _, m := range match(&countdown{t.Context(), n}) {
+				if !slices.Contains(whole, m) {
+					t.Errorf("%s, interrupted after %d: %+v", name, n, m)
+				}
+			}
+		}
+	}
+}
+
 // dedupe leaves out what was tried again.
 func dedupe(all []string) (out []string) {
 	for i, s := range all {

@@ -33,6 +33,7 @@ func newScan() *cobra.Command {
 		Long: `Asks for DL/T 645 and CJ/T 188 meters by their broadcast addresses, and each
 Modbus unit for a register. On a serial device whose settings are not given, all
 pairs of --baud and parity are tried, the usual ones first, until somebody answers.
+Bytes that are no whole answer are told, and the search for the settings goes on.
 
 Nothing is written to any meter. Stop the collector of the line first: a line has
 one master. Ctrl-C ends the scan after the request that is under way and prints
@@ -70,9 +71,20 @@ func (s *scan) run(ctx context.Context, out, progress io.Writer) error {
 	case scanErr != nil:
 		return cli.Failed(fmt.Errorf("scan %s: %w", scanner.place.address, scanErr))
 	case len(finds) == 0 && ctx.Err() == nil:
-		return cli.Failed(errors.New("nobody answers: look at the wiring (A and B exchanged?), the power of the meters and the adapter, give --all, a longer --timeout, or other --baud"))
+		return cli.Failed(fmt.Errorf("scan %s: nobody answers: %s", scanner.place.address, s.advice(scanner)))
 	}
 	return nil
+}
+
+// advice says what to try when nobody answers.
+func (s *scan) advice(on *scanner) string {
+	switch {
+	case on.settings[0] == nil:
+		return "look whether this is a Modbus TCP gateway (a transparent serial server needs --serial, such as --serial 9600-8E1), and at the wiring behind it; give --all or other --units, or a longer --timeout"
+	case len(on.settings) > 1:
+		return "look at the wiring (A and B exchanged?) and the power of the meters and the adapter; give --all, other --baud, or a longer --timeout"
+	}
+	return "look at the wiring (A and B exchanged?) and the power of the meters and the adapter; look whether the wire is driven at " + on.settings[0].String() + "; give --all, other --units, or a longer --timeout"
 }
 
 // scanner returns what the flags ask for.

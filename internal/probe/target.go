@@ -103,7 +103,10 @@ func lineOf(c *config.Config, name string) (*config.Line, error) {
 		}
 		names = append(names, c.Lines[i].Name)
 	}
-	return nil, fmt.Errorf("--line %q: the configuration has %s", name, strings.Join(names, ", "))
+	if name == "" {
+		return nil, fmt.Errorf("--line: say which; the configuration has %s", strings.Join(names, ", "))
+	}
+	return nil, fmt.Errorf("--line %q: the configuration has no such line; it has %s", name, strings.Join(names, ", "))
 }
 
 var serialForm = regexp.MustCompile(`(?i)^([0-9]+)[-, ]?([78])([NEO])([12])$`)

@@ -5,8 +5,8 @@
 package soak
 
 import (
-	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -30,8 +30,8 @@ type Options struct {
 	// time, whichever comes first; 0 stands for no such end, and one must be given.
 	Values uint64
 	For    time.Duration
-	// Timeout is the collector's patience with one answer; it should be shorter
-	// than the late answers of the faults.
+	// Timeout is the collector's patience with one answer, and must be given; it
+	// should be shorter than the late answers of the faults.
 	Timeout time.Duration
 	// Progress, if not nil, is called about once a second.
 	Progress func(values, wrong uint64)
@@ -73,11 +73,23 @@ type Kind struct {
 // maxExplained bounds Report.FirstWrong.
 const maxExplained = 10
 
+// Validate reports options with which a run proves nothing, or never ends.
+func (o Options) Validate() error {
+	switch {
+	case o.Values == 0 && o.For <= 0:
+		return errors.New("soak: give a number of values or a time at which to end")
+	case o.Timeout <= 0:
+		return fmt.Errorf("soak: timeout %s; want more than 0: values are checked over that time", o.Timeout)
+	}
+	return nil
+}
+
 // Run builds the city, reads it flat out, and checks. It returns an error when
-// the city or the collector cannot be built; wrong values are in the report.
+// the city or the collector cannot be built, or nothing could be checked; wrong
+// values are in the report.
 func Run(ctx context.Context, o Options) (*Report, error) {
-	if o.Values == 0 && o.For == 0 {
-		return nil, fmt.Errorf("soak: give a number of values or a time")
+	if err := o.Validate(); err != nil {
+		return nil, err
 	}
 	o.Fleet.Start = time.Now().UTC().Truncate(time.Second)
 	fleet, err := simulators.NewFleet(o.Fleet)
@@ -96,11 +108,24 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	if err := fleet.Listen(meters, "127.0.0.1"); err != nil {
 		return nil, err
 	}
-	lines, err := buildLines(fleet, o)
-	if err != nil {
+	c := newChecker(fleet, o, stop)
+	err = read(ctx, o, fleet, c)
+	stopMeters()
+	if err = errors.Join(err, fleet.Wait()); err != nil {
 		return nil, err
 	}
-	c := newChecker(fleet, o, stop)
+	if c.report.Values == 0 {
+		return nil, fmt.Errorf("soak: no value was read in %.1f s, so nothing is proven: go on for longer, or with fewer faults", c.report.Seconds)
+	}
+	return c.report, nil
+}
+
+// read reads the fleet flat out until ctx ends, and has c check what comes.
+func read(ctx context.Context, o Options, fleet *simulators.Fleet, c *checker) error {
+	lines, err := buildLines(fleet, o)
+	if err != nil {
+		return err
+	}
 	trial := collector.NewTrial(collector.TrialOptions{
 		Lines: lines, FlatOut: true, Readings: c.check, Log: slog.New(slog.DiscardHandler),
 	})
@@ -109,12 +134,9 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	c.report.Seconds = time.Since(begun).Seconds()
 	c.addLines(trial.Report())
 	for _, l := range lines {
-		if err := l.Close(); err != nil {
-			return c.report, err
-		}
+		err = errors.Join(err, l.Close())
 	}
-	stopMeters()
-	return c.report, fleet.Wait()
+	return err
 }
 
 // progress calls o.Progress each second while run runs.
@@ -148,22 +170,17 @@ func progress(ctx context.Context, o Options, c *checker, run func()) {
 // is what the manual asks for, because an answer there does not name its
 // request.
 func buildLines(fleet *simulators.Fleet, o Options) ([]collector.Line, error) {
-	var file bytes.Buffer
 	lines := city.Lines(fleet, fleet.Addresses(), o.Timeout, time.Second)
 	for i := range lines {
 		if lines[i].Serial != nil {
 			lines[i].QuietTime = collectorconfig.Duration(max(o.Timeout, o.Fleet.Faults.LateBy))
 		}
 	}
-	err := yaml.NewEncoder(&file).Encode(&collectorconfig.Config{
-		Collector: "soak", Bundle: "none", DataDir: "none", Interval: collectorconfig.Duration(time.Second),
-		Broker: collectorconfig.Broker{URL: "tcp://127.0.0.1:1883"},
-		Lines:  lines,
-	})
+	file, err := yaml.Marshal(city.TrialConfig(lines, time.Second))
 	if err != nil {
 		return nil, err
 	}
-	c, err := collectorconfig.Parse(file.Bytes(), ".")
+	c, err := collectorconfig.Parse(file, ".")
 	if err != nil {
 		return nil, fmt.Errorf("soak: the generated configuration: %w", err)
 	}
@@ -218,7 +235,7 @@ const (
 // window is how old a value of a line of that kind may be when its answer has
 // arrived.
 func (o Options) window(kind string) time.Duration {
-	w := o.Timeout + o.Fleet.Step + heldUp + whim
+	w := o.Timeout + heldUp + whim
 	if kind != tcp {
 		w += longestPause
 		if o.Fleet.Baud != simulators.NoPacing {
@@ -267,12 +284,12 @@ func (c *checker) one(r *schemas.Reading) {
 	if r.Origin != schemas.Live {
 		c.report.Kept++
 	}
+	if now := time.Now(); r.Origin == schemas.Live && r.TakenAt.After(now) {
+		c.isWrong(k, fmt.Sprintf("meter %s: %s is of %s, which is yet to come at %s", r.Meter, r.Quantity, r.TakenAt, now.UTC()))
+		return
+	}
 	if err := c.fleet.Check(*r, k.window); err != nil {
-		c.wrong.Add(1)
-		k.Wrong++
-		if len(c.report.FirstWrong) < maxExplained {
-			c.report.FirstWrong = append(c.report.FirstWrong, err.Error()+c.age(r, k.window))
-		}
+		c.isWrong(k, err.Error()+c.age(r, k.window))
 		return
 	}
 	if c.fleet.Glitched(*r, k.window) {
@@ -280,6 +297,15 @@ func (c *checker) one(r *schemas.Reading) {
 		if r.Quality == schemas.Suspect {
 			c.report.GlitchesMarked++
 		}
+	}
+}
+
+// isWrong counts a wrong value and explains it, if it is among the first.
+func (c *checker) isWrong(k *Kind, why string) {
+	c.wrong.Add(1)
+	k.Wrong++
+	if len(c.report.FirstWrong) < maxExplained {
+		c.report.FirstWrong = append(c.report.FirstWrong, why)
 	}
 }
 

@@ -1,6 +1,7 @@
 package soak
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -44,6 +45,55 @@ func TestNoValueIsWrong(t *testing.T) {
 		k := r.Kinds[kind]
 		if k == nil || k.Values == 0 || k.Failed == 0 {
 			t.Errorf("lines of kind %s: %+v; want values, and failures by the faults", kind, k)
+		}
+	}
+}
+
+// TestRunRefuses: a run that checks nothing proves nothing.
+func TestRunRefuses(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		want   string
+		change func(*Options)
+	}{
+		{"number of values or a time", func(o *Options) { o.Values, o.For = 0, 0 }},
+		{"timeout", func(o *Options) { o.Timeout = 0 }},
+		{"no value was read", func(o *Options) { o.Fleet.Faults, o.For = simulators.Faults{Dead: 1}, 500*time.Millisecond }},
+	} {
+		o := options(t)
+		tt.change(&o)
+		if r, err := Run(t.Context(), o); err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("want %s: %+v, %v", tt.want, r, err)
+		}
+	}
+}
+
+// TestCheckerSeesTheFuture: a value that stands still is right at any moment, but
+// nobody has read it at one that is yet to come.
+func TestCheckerSeesTheFuture(t *testing.T) {
+	o := options(t)
+	o.Fleet.Faults, o.Fleet.Step = simulators.Faults{}, 100*time.Hour
+	o.Fleet.Start = time.Now().Add(-time.Hour).UTC().Truncate(time.Second)
+	fleet, err := simulators.NewFleet(o.Fleet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := fleet.Meters[0]
+	now := time.Now().UTC().Truncate(time.Millisecond)
+	var r schemas.Reading
+	for _, info := range schemas.Quantities() {
+		if value, missing, ok := m.Expected(info.Quantity, now); ok && missing == "" {
+			r = schemas.Reading{Meter: m.ID, Quantity: info.Quantity, Unit: info.Unit, Value: value}
+			break
+		}
+	}
+	c := newChecker(fleet, o, func() {})
+	for at, wrong := range map[time.Time]uint64{now: 0, now.Add(time.Hour): 1} {
+		before := c.wrong.Load()
+		r.TakenAt = at
+		c.check([]schemas.Reading{r})
+		if got := c.wrong.Load() - before; got != wrong {
+			t.Errorf("taken at %s: %d wrong, want %d: %v", at, got, wrong, c.report.FirstWrong)
 		}
 	}
 }

@@ -30,10 +30,14 @@ func (b *Bus) receive(chunk []byte) {
 		if n == 0 {
 			break
 		}
-		b.drop(skip)
-		frame := slices.Clone(b.rx[:n])
-		b.rx = b.rx[n:]
-		b.answer(slave, frame)
+		lead := 0 // bytes FE that wake the meters
+		for lead < skip && b.rx[skip-1-lead] == leadByte {
+			lead++
+		}
+		b.drop(skip - lead)
+		frame := slices.Clone(b.rx[lead : lead+n])
+		b.rx = b.rx[lead+n:]
+		b.answer(slave, frame, lead)
 	}
 	b.drop(len(b.rx) - maxChunk)
 }
@@ -100,11 +104,12 @@ type question struct {
 	chance   *rand.Rand
 }
 
-// answer queues what the line gives back for a request.
-func (b *Bus) answer(slave Slave, frame []byte) {
+// answer queues what the line gives back for a request that before bytes of
+// lead-in came with.
+func (b *Bus) answer(slave Slave, frame []byte, before int) {
 	b.stats.Requests++
-	b.stats.BytesIn += uint64(len(frame))
-	b.stats.Wire += b.c.Serial.Wire(len(frame)) + b.c.Serial.Silence()
+	b.stats.BytesIn += uint64(before + len(frame))
+	b.stats.Wire += b.c.Serial.Wire(before+len(frame)) + b.c.Serial.Silence()
 	b.chance.Seed(b.c.Seed, b.stats.Requests)
 	lead := leadIn(frame)
 	p, known := protocolOf(frame[lead:])
@@ -241,7 +246,7 @@ func (b *Bus) neighbour(q *question) []byte {
 // noise returns a burst, half of it beginnings of frames.
 func (q *question) noise() []byte {
 	burst := make([]byte, 1+q.chance.IntN(12))
-	heads := []byte{frameStart, 0xFE, frameEnd, q.frame[0], q.frame[1]}
+	heads := []byte{frameStart, leadByte, frameEnd, q.frame[0], q.frame[1]}
 	for i := range burst {
 		if burst[i] = byte(q.chance.Uint32()); q.chance.IntN(2) == 0 {
 			burst[i] = heads[q.chance.IntN(len(heads))]

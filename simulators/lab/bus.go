@@ -71,14 +71,14 @@ type Stats struct {
 	// answered, on time and rightly or not; Silent those that nobody did: an
 	// unknown address, a dead or rebooting meter.
 	Requests, Answered, Silent uint64
-	// Garbage counts bytes that were no part of a request.
+	// Garbage counts bytes that were no part of a request, nor FE before one.
 	Garbage uint64
 	// Overlaps counts requests that began while an answer was on the wire, Hasty
 	// those that left less than the silence between frames. Both are the fault
 	// of whoever asks.
 	Overlaps, Hasty uint64
-	// BytesIn and BytesOut are the characters of requests and of everything sent
-	// back.
+	// BytesIn and BytesOut are the characters of requests, with the FE before
+	// them, and of everything sent back.
 	BytesIn, BytesOut uint64
 	// Wire is the time that the line needed: all characters, the turnaround of
 	// the slaves, and one silence for each request. Nobody can be faster.

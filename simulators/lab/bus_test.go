@@ -219,6 +219,27 @@ func TestEveryByteHasItsTime(t *testing.T) {
 	}
 }
 
+// TestLeadInIsOnTheWire: the bytes FE before a request take their time and are
+// part of it; what stands before them is not.
+func TestLeadInIsOnTheWire(t *testing.T) {
+	s := Serial{Baud: 2400, Parity: Even}
+	for _, lead := range []string{"", "FE FE FE FE", "00 11 FE"} {
+		onBus(t, Config{Serial: s, Turnaround: 20 * time.Millisecond}, func(b *Bus, m *master) {
+			m.send(unhex(lead + dltAsk))
+			got, _, _ := m.hear(time.Second)
+			if !bytes.Equal(got, unhex(dltAnswer)) {
+				t.Fatalf("lead-in %q: got % x", lead, got)
+			}
+			in := strings.Count(lead, "FE") + len(unhex(dltAsk))
+			garbage := len(unhex(lead+dltAsk)) - in
+			want := s.Wire(in+len(got)) + max(20*time.Millisecond, s.Silence()) + s.Silence()
+			if st := b.Stats(); st.BytesIn != uint64(in) || st.Garbage != uint64(garbage) || (st.Wire-want).Abs() > time.Microsecond {
+				t.Errorf("lead-in %q: %+v, want %d bytes in, %d of garbage, wire %s", lead, st, in, garbage, want)
+			}
+		})
+	}
+}
+
 func TestNoBaudIsNoTime(t *testing.T) {
 	onBus(t, Config{}, func(_ *Bus, m *master) {
 		start := time.Now()

@@ -14,6 +14,8 @@ const (
 
 const (
 	frameStart, frameEnd = 0x68, 0x16
+	// leadByte stands before frames, to wake the receiver.
+	leadByte = 0xFE
 	// rtuMin is unit, function, one byte and the CRC.
 	rtuMin = 5
 	// Places in a frame of DL/T 645-2007 [7.2] and of CJ/T 188-2004 [6.2].
@@ -92,10 +94,10 @@ func (p protocol) refusal(dst, frame []byte) []byte {
 	return dst
 }
 
-// leadIn returns how many bytes FE stand before a frame.
+// leadIn returns how many lead-in bytes stand before a frame.
 func leadIn(b []byte) int {
 	n := 0
-	for n < len(b) && b[n] == 0xFE {
+	for n < len(b) && b[n] == leadByte {
 		n++
 	}
 	return n
