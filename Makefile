@@ -65,7 +65,7 @@ bench: bin/influxd
 SOAK_FAULTS := late=0.1%,split=0.5%,torn=0.1%,duplicate=0.5%,wrong-unit=0.2%,wrong-slave=0.2%,wrong-checksum=0.2%,busy=0.2%,failure=0.2%,gateway-timeout=0.2%,exception=0.2%,slow=0.2%,reboot=0.02%,noise=0.5%,same-address=0.2%,echo=0.2%,dead=1%,reset=5%,swap=5%,clock-jump=5%,glitch=0.1%,late-by=700ms,slow-by=50ms,reboot-for=1s
 .PHONY: soak
 soak: bin/citygrid
-	bin/citygrid soak --meters 960 --per-gateway 10 --serial-lines 40 --stream-lines 40 --per-line 4 --baud -1 --turnaround 1ms \
+	bin/citygrid soak --meters 1920 --per-gateway 10 --serial-lines 60 --stream-lines 60 --per-line 4 --baud -1 --turnaround 1ms \
 	  --step 50ms --values 10000000 --faults $(SOAK_FAULTS) --json soak.json $(SOAK_ARGS)
 
 ## bench-peers: reading beside Telegraf v1.39.3 on the same simulated meters; builds it first (PEERS_ARGS="--each 15s")

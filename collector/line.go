@@ -80,11 +80,17 @@ type lineLoop struct {
 	rested bool          // since the last turn
 	closed bool          // for the time in which nothing is due
 
-	// mu holds the verdicts and the records against a snapshot. It is held
-	// until the sealer has the readings, so that a snapshot knows of no reading
-	// that is not on its way (see state.go).
+	// ready are judged readings that go to out together, since readySince; only
+	// while running.
+	ready      []schemas.Reading
+	readySince time.Time
+	running    bool
+
+	// mu holds the verdicts and the records against a snapshot. A snapshot
+	// knows of handed readings, and counts only once so many are durable (see
+	// state.go).
 	mu     sync.Mutex
-	handed uint64 // readings given to out
+	handed uint64 // readings given to out, or waiting for it
 }
 
 // maxSleep bounds how long a line sleeps without a look at the clock: a timer
@@ -147,11 +153,14 @@ func newLineLoop(line Line, start time.Time, out chan<- []schemas.Reading, m *me
 // run reads until ctx is done.
 func (l *lineLoop) run(ctx context.Context) {
 	defer l.countUp()
+	l.running = true
+	defer l.flush()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for ctx.Err() == nil && len(l.meters) > 0 {
 		now := time.Now()
 		t, wake := l.turn(now)
+		l.flushBefore(t, now)
 		if t.m == nil {
 			l.sleep(ctx, timer, wake.Sub(now))
 			continue

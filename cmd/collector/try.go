@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime/debug"
 	"sync"
 	"text/tabwriter"
 	"time"
@@ -71,9 +70,7 @@ type trySummary struct {
 
 // run reads the lines and reports.
 func (t trial) run(ctx context.Context, out, progress io.Writer, lines []collector.Line) (err error) {
-	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(memoryGoal)
-	}
+	beFrugal()
 	defer func() { err = errors.Join(err, cli.Failed(closeLines(lines))) }()
 	o := collector.TrialOptions{Lines: lines, FlatOut: t.flatOut, Log: newLog()}
 	var log *readingLog

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"citygrid/adapters/line"
+	"citygrid/collector"
 	"citygrid/collector/config"
 	"citygrid/internal/cli"
 )
@@ -112,7 +113,7 @@ func planOf(c *config.Config, summary []config.LineSummary, a assumptions) (r Pl
 		}
 		share := c.Lines[i].ProbeShare
 		if share == 0 {
-			share = defaultProbeShare
+			share = collector.DefaultProbeShare
 		}
 		plan.WithFailing = plan.Utilisation + share
 		plan.judge(share)
@@ -120,9 +121,6 @@ func planOf(c *config.Config, summary []config.LineSummary, a assumptions) (r Pl
 	}
 	return r
 }
-
-// defaultProbeShare is that of collector.Line.
-const defaultProbeShare = 0.1
 
 // readTime is how long one read of a meter keeps the line.
 func readTime(c config.Cost, wire *line.Serial, a assumptions) time.Duration {
