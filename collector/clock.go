@@ -2,6 +2,7 @@ package collector
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"citygrid/adapters"
@@ -84,7 +85,8 @@ func (l *lineLoop) noSerial(ctx context.Context, m *meterState, now time.Time, e
 		l.log.Debug("the meter does not say who it is", "meter", m.ID, "error", err)
 		return
 	}
-	if ctx.Err() == nil {
+	// A read may notice the end of ctx before ctx does.
+	if ctx.Err() == nil && !errors.Is(err, context.DeadlineExceeded) {
 		l.log.Warn("the meter does not say who it is; it is asked again later", "meter", m.ID, "error", err)
 	}
 }

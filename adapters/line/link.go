@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -109,17 +110,25 @@ func (k *link) drop(n int) {
 	k.n -= n
 }
 
+// napping lets one line of the process nap at a time, because a nap holds a
+// processor: with a hundred lines nobody else would get one. The others then wait
+// by the runtime's timers, up to a millisecond longer.
+var napping atomic.Bool
+
 // pause waits for a moment that is so far away, or till shortly before it, and
 // returns early with the first bytes.
 func (k *link) pause(ctx context.Context, until time.Time, wait time.Duration) (int, error) {
-	if k.raw != nil {
-		if wait <= napTime {
-			if err := k.nap(wait); err != nil {
-				return 0, err
-			}
-			return k.poll(true)
-		}
+	switch {
+	case k.raw == nil:
+	case wait > napTime:
 		until = until.Add(-napTime / 2)
+	case napping.CompareAndSwap(false, true):
+		err := k.nap(wait)
+		napping.Store(false)
+		if err != nil {
+			return 0, err
+		}
+		return k.poll(true)
 	}
 	if err := k.arm(sooner(ctx, until)); err != nil {
 		return 0, err

@@ -147,7 +147,7 @@ func (s trySummary) print(out io.Writer) error {
 	fmt.Fprintln(table, "LINE\tREADS\tFAILED\tSCHEDULE KEPT\tBUSY\tVALUES\tVALUES/S")
 	for _, l := range s.Lines {
 		fmt.Fprintf(table, "%s\t%d\t%d\t%s\t%s\t%d\t%.0f\n", l.Line, l.Read, l.Failed,
-			percent(l.ScheduleKept), percent(l.Busy/s.Seconds), l.Values, float64(l.Values)/s.Seconds)
+			kept(l.Report), percent(l.Busy/s.Seconds), l.Values, float64(l.Values)/s.Seconds)
 	}
 	if err := table.Flush(); err != nil {
 		return err
@@ -163,6 +163,14 @@ func (s trySummary) print(out io.Writer) error {
 	_, err := fmt.Fprintf(out, "%.1f s: %d values, %.0f values/s, CPU %.2f s (%.2f us per value), peak memory %.1f MiB\n",
 		s.Seconds, s.Values, s.ValuesPerSec, s.CPUSeconds, s.CPUMicrosValue, float64(s.PeakRSSBytes)/(1<<20))
 	return err
+}
+
+// kept is the share of the slots that gave all, or "-" where none came up.
+func kept(r collector.Report) string {
+	if r.Planned == 0 {
+		return "-"
+	}
+	return percent(r.ScheduleKept)
 }
 
 func percent(part float64) string { return fmt.Sprintf("%.1f%%", 100*part) }

@@ -3,6 +3,7 @@ package lab
 import (
 	"context"
 	"slices"
+	"sync/atomic"
 	"time"
 )
 
@@ -80,6 +81,10 @@ const writeTimeout = time.Second
 // character at 9600 Bd.
 const napTime = 2 * time.Millisecond
 
+// napping lets one line of the process at a time wait by the system's clock: that
+// holds a processor.
+var napping atomic.Bool
+
 // transmit hands every byte to the masters when it is due, until ctx is done;
 // to the tenth of a millisecond when fine.
 func (b *Bus) transmit(ctx context.Context, fine bool) {
@@ -105,8 +110,9 @@ func (b *Bus) transmit(ctx context.Context, fine bool) {
 				return
 			}
 			continue
-		case ok && fine && wait <= napTime:
+		case ok && fine && b.c.Serial.Baud > 0 && wait <= napTime && napping.CompareAndSwap(false, true):
 			nap(wait)
+			napping.Store(false)
 			continue
 		case ok:
 			timer.Reset(wait)
