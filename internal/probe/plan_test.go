@@ -99,7 +99,7 @@ func TestPlanJudges(t *testing.T) {
 	}{
 		{"idle", "{baud: 9600, parity: none}", meters(4, "15m"), nil, nil},
 		{"full", "{baud: 9600, parity: none}", meters(30, "5s"), []string{"line riser cannot meet its intervals", "136.9%", "longer by 1.7 (5s becomes 9s)", "38400 Bd", "2 lines"}, nil},
-		{"barely", "{baud: 9600, parity: none}", meters(21, "5s"), nil, []string{"as long as all of its meters answer", "10.0%"}},
+		{"barely", "{baud: 9600, parity: none}", meters(21, "5s"), nil, []string{"as long as all of its meters answer", "5.0%"}},
 		{"hopeless at any speed", "{baud: 9600, parity: none}", meters(9, "100ms"), []string{"cannot meet its intervals", "longer by 25.7 (100ms becomes 3s)"}, nil},
 		{"one waits for another", "{baud: 1200, parity: none}", "      - {id: P-1, unit: 1, profile: eastron-sdm630, interval: 15m}\n      - {id: W-2, unit: 2, profile: changli-em, interval: 1s}\n",
 			[]string{"interval 1s of meter W-2: a read of meter P-1 alone takes"}, nil},
