@@ -122,8 +122,8 @@ func spoolOptions(c config.Spool) spool.Options {
 // box in a cabinet has little. Below it, garbage may grow to several times of what
 // lives, which is little too.
 const (
-	memoryGoal = 30 << 20
-	garbage    = 300 // per cent
+	memoryGoal = 28 << 20
+	garbage    = 500 // per cent
 )
 
 // beFrugal sets the runtime up for a small box, unless the environment says
