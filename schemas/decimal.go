@@ -240,18 +240,7 @@ func decimalFromFloat(f float64, bits int) (Decimal, bool) {
 	if math.IsNaN(f) || math.IsInf(f, 0) {
 		return Decimal{}, false
 	}
-	s := strconv.FormatFloat(f, 'e', -1, bits)
-	mant, exp, _ := strings.Cut(s, "e")
-	whole, frac, _ := strings.Cut(mant, ".")
-	m, err := strconv.ParseInt(whole+frac, 10, 64)
-	if err != nil {
-		return Decimal{}, false
-	}
-	e, err := strconv.Atoi(exp)
-	if err != nil {
-		return Decimal{}, false
-	}
-	e -= len(frac)
+	m, e := shortest(f, bits)
 	if m == 0 {
 		return Decimal{}, true
 	}
@@ -268,4 +257,31 @@ func decimalFromFloat(f float64, bits int) (Decimal, bool) {
 		return Decimal{}, false
 	}
 	return Decimal{Mantissa: m, Exponent: int8(e)}, true
+}
+
+// shortest returns the fewest digits m and the exponent e for which m × 10^e
+// rounds to f. A float64 needs at most 17 digits, which fit.
+func shortest(f float64, bits int) (m int64, e int) {
+	var room [32]byte
+	text := strconv.AppendFloat(room[:0], f, 'e', -1, bits) // [-]d[.ddd]e±dd
+	past := false
+	for i, c := range text {
+		switch {
+		case c == 'e':
+			exp, _ := strconv.Atoi(string(text[i+1:]))
+			e += exp
+			if f < 0 {
+				m = -m
+			}
+			return m, e
+		case c == '.':
+			past = true
+		case c != '-':
+			m = m*10 + int64(c-'0')
+			if past {
+				e--
+			}
+		}
+	}
+	return m, e
 }

@@ -79,7 +79,21 @@ func (s *stub) read(b []byte) (int, error) {
 // plugged is a stub that can be read without waiting.
 type plugged struct{ *stub }
 
-func (p plugged) SyscallConn() (syscall.RawConn, error) { return p.buffer.SyscallConn() }
+func (p plugged) SyscallConn() (syscall.RawConn, error) {
+	raw, err := p.buffer.SyscallConn()
+	return waiting{raw, p.stub}, err
+}
+
+// waiting waits as the runtime does: not at all once the deadline is past.
+type waiting struct {
+	syscall.RawConn
+	stub *stub
+}
+
+func (w waiting) Read(func(fd uintptr) bool) error {
+	_, err := w.stub.Read(nil)
+	return err
+}
 
 // onStub runs f in a bubble with a line over s.
 func onStub(t *testing.T, c Config, s *stub, f func(t *testing.T, l *Line)) {

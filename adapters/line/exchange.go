@@ -49,7 +49,7 @@ func (l *Line) send(ctx context.Context, k *link) error {
 	frame := l.frame
 	l.counts.requests.Add(1)
 	begun := time.Now()
-	n, err := k.port.Write(frame)
+	n, err := k.write(frame)
 	l.counts.sent.Add(uint64(n))
 	l.tell(Sent, frame[:n])
 	if err != nil {

@@ -24,11 +24,16 @@ type link struct {
 	// until is the deadline set last.
 	until time.Time
 
-	// raw reads without waiting; nil where the system or the connection cannot.
-	raw     syscall.RawConn
-	probe   func(fd uintptr) // made once, to keep requests free of it
-	probed  int
-	probErr error
+	// raw reads and writes without waiting; nil where the system or the
+	// connection cannot. readNow, readOnce and writeNow are made for its methods
+	// and leave what they did in the fields below.
+	raw      syscall.RawConn
+	readNow  func(fd uintptr)
+	readOnce func(fd uintptr) bool
+	writeNow func(fd uintptr)
+	got      int
+	gotErr   error
+	out      []byte // left to be written
 }
 
 func newLink(port Port) *link {
@@ -51,7 +56,7 @@ func (k *link) fill() (int, error) {
 	if k.n == len(k.buf) {
 		return 0, Refuse("%d bytes and no frame in them", k.n)
 	}
-	n, err := k.port.Read(k.buf[k.n:])
+	n, err := k.read()
 	k.n += n
 	if n > 0 {
 		return n, nil // an error along with bytes comes again
@@ -60,6 +65,32 @@ func (k *link) fill() (int, error) {
 		err = io.ErrNoProgress
 	}
 	return 0, err
+}
+
+// read waits for bytes behind those in buf, up to the deadline.
+func (k *link) read() (int, error) {
+	if k.raw == nil {
+		return k.port.Read(k.buf[k.n:])
+	}
+	if err := k.raw.Read(k.readOnce); err != nil {
+		return 0, err
+	}
+	return k.got, k.gotErr
+}
+
+// write sends b, up to the deadline, and returns how much of it went out.
+func (k *link) write(b []byte) (int, error) {
+	if k.raw == nil {
+		return k.port.Write(b)
+	}
+	k.out = b
+	_ = k.raw.Control(k.writeNow) // closed: Write says so
+	n := len(b) - len(k.out)
+	if n == len(b) {
+		return n, nil
+	}
+	m, err := k.port.Write(k.out)
+	return n + m, err
 }
 
 // glanceTime is how long poll waits where it cannot read without waiting.
@@ -77,11 +108,11 @@ func (k *link) poll(insist bool) (int, error) {
 		return k.glance()
 	}
 	// Not raw.Read, which reads nothing once the deadline is past.
-	if err := k.raw.Control(k.probe); err != nil {
+	if err := k.raw.Control(k.readNow); err != nil {
 		return 0, err
 	}
-	k.n += k.probed
-	return k.probed, k.probErr
+	k.n += k.got
+	return k.got, k.gotErr
 }
 
 // glance reads under a deadline that is near. One in the past would not do: the

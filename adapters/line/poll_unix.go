@@ -11,25 +11,41 @@ import (
 // openRaw finds the descriptor of the connection, which one that is wrapped, or
 // is no socket or port, does not have.
 func (k *link) openRaw() {
-	if sc, ok := k.port.(syscall.Conn); ok {
-		if raw, err := sc.SyscallConn(); err == nil {
-			k.raw, k.probe = raw, k.readNow
-		}
+	sc, ok := k.port.(syscall.Conn)
+	if !ok {
+		return
+	}
+	if raw, err := sc.SyscallConn(); err == nil {
+		// Made once, to keep requests free of them.
+		k.raw, k.readNow, k.readOnce, k.writeNow = raw, k.tryRead, k.readable, k.tryWrite
 	}
 }
 
-// readNow reads once from the non-blocking descriptor.
-func (k *link) readNow(fd uintptr) {
-	n, err := syscall.Read(int(fd), k.buf[k.n:])
+// tryRead reads once from the non-blocking descriptor.
+func (k *link) tryRead(fd uintptr) {
+	n, err := readFD(fd, k.buf[k.n:])
 	for errors.Is(err, syscall.EINTR) {
-		n, err = syscall.Read(int(fd), k.buf[k.n:])
+		n, err = readFD(fd, k.buf[k.n:])
 	}
-	k.probed, k.probErr = max(n, 0), nil
+	k.got, k.gotErr = max(n, 0), nil
 	switch {
 	case errors.Is(err, syscall.EAGAIN):
 	case err != nil:
-		k.probErr = err
+		k.gotErr = err
 	case n == 0:
-		k.probErr = io.EOF
+		k.gotErr = io.EOF
 	}
+}
+
+// readable is tryRead for RawConn.Read, which waits when it says no.
+func (k *link) readable(fd uintptr) bool {
+	k.tryRead(fd)
+	return k.got > 0 || k.gotErr != nil
+}
+
+// tryWrite writes once to the non-blocking descriptor; what it cannot, and why,
+// is left to the port's own Write.
+func (k *link) tryWrite(fd uintptr) {
+	n, _ := writeFD(fd, k.out)
+	k.out = k.out[max(n, 0):]
 }
