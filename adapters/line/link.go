@@ -25,15 +25,15 @@ type link struct {
 	until time.Time
 
 	// raw reads and writes without waiting; nil where the system or the
-	// connection cannot. readNow, readOnce and writeNow are made for its methods
+	// connection cannot. readNow, readOnce and writeOnce are made for its methods
 	// and leave what they did in the fields below.
-	raw      syscall.RawConn
-	readNow  func(fd uintptr)
-	readOnce func(fd uintptr) bool
-	writeNow func(fd uintptr)
-	got      int
-	gotErr   error
-	out      []byte // left to be written
+	raw       syscall.RawConn
+	readNow   func(fd uintptr)
+	readOnce  func(fd uintptr) bool
+	writeOnce func(fd uintptr) bool
+	got       int
+	gotErr    error
+	out       []byte // left to be written
 }
 
 func newLink(port Port) *link {
@@ -84,7 +84,11 @@ func (k *link) write(b []byte) (int, error) {
 		return k.port.Write(b)
 	}
 	k.out = b
-	_ = k.raw.Control(k.writeNow) // closed: Write says so
+	// Not raw.Control: a request must not go out when its deadline is past, for
+	// nobody knows any more that the line is silent.
+	if err := k.raw.Write(k.writeOnce); err != nil {
+		return 0, err
+	}
 	n := len(b) - len(k.out)
 	if n == len(b) {
 		return n, nil

@@ -57,7 +57,7 @@ func TestOneNapAtATime(t *testing.T) {
 			t.Errorf("the first wakes with %v, want %v", err, failure)
 		}
 		if _, err := second.pause(ctx, until, wait); err != nil || naps != 2 || quiet.deadlines != 1 { // the nap, and the look at what came
-			t.Errorf("after the nap: %d uses of the descriptor, %d deadlines, %v", naps, quiet.deadlines, err)
+			t.Fatalf("after the nap: %d uses of the descriptor, %d deadlines, %v", naps, quiet.deadlines, err)
 		}
 	}
 }

@@ -17,7 +17,7 @@ func (k *link) openRaw() {
 	}
 	if raw, err := sc.SyscallConn(); err == nil {
 		// Made once, to keep requests free of them.
-		k.raw, k.readNow, k.readOnce, k.writeNow = raw, k.tryRead, k.readable, k.tryWrite
+		k.raw, k.readNow, k.readOnce, k.writeOnce = raw, k.tryRead, k.readable, k.tryWrite
 	}
 }
 
@@ -43,9 +43,11 @@ func (k *link) readable(fd uintptr) bool {
 	return k.got > 0 || k.gotErr != nil
 }
 
-// tryWrite writes once to the non-blocking descriptor; what it cannot, and why,
-// is left to the port's own Write.
-func (k *link) tryWrite(fd uintptr) {
+// tryWrite writes once to the non-blocking descriptor, for RawConn.Write, which
+// is not to wait: what this cannot write, and why, is left to the port's own
+// Write.
+func (k *link) tryWrite(fd uintptr) bool {
 	n, _ := writeFD(fd, k.out)
 	k.out = k.out[max(n, 0):]
+	return true
 }
