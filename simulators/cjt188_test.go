@@ -7,47 +7,24 @@ import (
 	"testing"
 	"time"
 
+	"citygrid/adapters/catalog/catalogtest"
 	cjt188 "citygrid/adapters/cjt188/profiles"
 	"citygrid/schemas"
 )
 
 func cjtProfiles(t testing.TB) []*cjt188.Profile {
 	t.Helper()
-	set, err := cjt188.Embedded()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var out []*cjt188.Profile
-	for _, id := range set.IDs() {
-		p, err := set.Get(id)
-		if err != nil {
-			t.Fatal(err)
-		}
-		out = append(out, p)
-	}
-	return out
+	return catalogtest.All(t, cjt188.Embedded)
 }
 
 func mustCJT188(t testing.TB, p *cjt188.Profile, change func(*MeterConfig)) *Meter {
 	t.Helper()
-	c := MeterConfig{ID: "W-1", CJT188: p, Address: "00112233445566", Seed: 42, Start: start, Edition: 2004}
-	if change != nil {
-		change(&c)
-	}
-	m, err := NewMeter(c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return m
+	return built(t, MeterConfig{ID: "W-1", CJT188: p, Address: "00112233445566", Edition: 2004}, change)
 }
 
 func cjtSlave(t testing.TB, meters ...*Meter) Slave {
 	t.Helper()
-	s, err := NewCJT188(meters...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
+	return slaveOf(t, NewCJT188, meters)
 }
 
 // valveProfile is a prepaid cold-water meter as CJ/T 188-2004 has it.

@@ -3,10 +3,10 @@ package simulators
 import (
 	"bytes"
 	"encoding/hex"
-	"strings"
 	"testing"
 	"time"
 
+	"citygrid/adapters/catalog/catalogtest"
 	dlt645 "citygrid/adapters/dlt645/profiles"
 	"citygrid/schemas"
 )
@@ -14,33 +14,24 @@ import (
 // octetsOf reads bytes as people print them.
 func octetsOf(t testing.TB, s string) []byte {
 	t.Helper()
-	b, err := hex.DecodeString(strings.ReplaceAll(s, " ", ""))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
+	return catalogtest.Bytes(t, s)
 }
 
 func dltProfiles(t testing.TB) []*dlt645.Profile {
 	t.Helper()
-	set, err := dlt645.Embedded()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var out []*dlt645.Profile
-	for _, id := range set.IDs() {
-		p, err := set.Get(id)
-		if err != nil {
-			t.Fatal(err)
-		}
-		out = append(out, p)
-	}
-	return out
+	return catalogtest.All(t, dlt645.Embedded)
 }
 
 func mustDLT645(t testing.TB, p *dlt645.Profile, change func(*MeterConfig)) *Meter {
 	t.Helper()
-	c := MeterConfig{ID: "E-1", DLT645: p, Address: "000000000161", Seed: 42, Start: start}
+	return built(t, MeterConfig{ID: "E-1", DLT645: p, Address: "000000000161"}, change)
+}
+
+// built returns the meter of c, of which the tests have one seed and one start,
+// with the changes of one test.
+func built(t testing.TB, c MeterConfig, change func(*MeterConfig)) *Meter {
+	t.Helper()
+	c.Seed, c.Start = 42, start
 	if change != nil {
 		change(&c)
 	}
@@ -53,7 +44,12 @@ func mustDLT645(t testing.TB, p *dlt645.Profile, change func(*MeterConfig)) *Met
 
 func dltSlave(t testing.TB, meters ...*Meter) Slave {
 	t.Helper()
-	s, err := NewDLT645(meters...)
+	return slaveOf(t, NewDLT645, meters)
+}
+
+func slaveOf(t testing.TB, build func(...*Meter) (Slave, error), meters []*Meter) Slave {
+	t.Helper()
+	s, err := build(meters...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,6 +3,7 @@ package catalog
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strings"
 	"testing"
@@ -128,6 +129,31 @@ func TestHeadCheck(t *testing.T) {
 	}
 }
 
+// TestHeadForm reads what a file may say, and notes what it may not.
+func TestHeadForm(t *testing.T) {
+	var p Problems
+	h := HeadForm{Quantity: "power.energy.import", WrapsAt: "999999.99", Mask: 7}.Head(&p, "fields", 0)
+	if h.Quantity != "power.energy.import" || h.WrapsAt.String() != "999999.99" || h.Mask != 7 || h.States != nil || p.Err() != nil {
+		t.Errorf("%+v, %v", h, p.Err())
+	}
+	h = HeadForm{Quantity: "power.relay.state", WrapsAt: "many", States: map[uint16]string{0: "closed", 1: "ajar"}}.Head(&p, "fields", 0)
+	if h.WrapsAt != nil || len(h.States) != 1 || strings.Count(p.Err().Error(), "power.relay.state: ") != 2 {
+		t.Errorf("%+v, %v", h, p.Err())
+	}
+}
+
+func TestPlate(t *testing.T) {
+	p := Problems{Name: "m.yaml"}
+	if p.Plate("A", "B", "D", schemas.Gas); p.Err() != nil {
+		t.Error(p.Err())
+	}
+	p.Plate("", "", "", "heat")
+	want := "profile m.yaml: maker: missing\nprofile m.yaml: model: missing\nprofile m.yaml: document: missing\nprofile m.yaml: medium: \"heat\" is none of water, power, gas"
+	if got := p.Err().Error(); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
 func TestOfMedium(t *testing.T) {
 	if got := OfMedium("power.active", schemas.Power) + OfMedium("device.battery.state", schemas.Gas) + OfMedium("nonsense", schemas.Gas); got != "" {
 		t.Errorf("fitting media: %q", got)
@@ -161,6 +187,49 @@ func TestParseExpectations(t *testing.T) {
 			t.Errorf("%q was taken", bad)
 		} else if errors.Unwrap(err) == nil {
 			t.Errorf("%q: %v does not wrap its cause", bad, err)
+		}
+	}
+}
+
+func TestParseFrameVectors(t *testing.T) {
+	has := func(o schemas.Origin, q schemas.Quantity) (bool, error) {
+		if o == schemas.DailyFreeze {
+			return false, errors.New("no days")
+		}
+		return q == "power.active", nil
+	}
+	const good = `[{name: a, source: b, answers: ["68 16", "6816"], expect: {power.active: "1.0"}}]`
+	v, err := ParseFrameVectors("m.vectors.yaml", []byte(good), "m", has)
+	if err != nil || len(v) != 1 || v[0].Name != "a" || v[0].Origin != schemas.Live || len(v[0].Answers) != 2 || v[0].Want[0].Value.String() != "1.0" {
+		t.Errorf("%+v, %v", v, err)
+	}
+	for old, tt := range map[string]struct{ new, want string }{
+		"name: a":      {"name: ''", "want name, source, answers and expect"},
+		"68 16":        {"68 1", `vectors m.vectors.yaml: [0] a: answer "68 1": `},
+		"power.active": {"power.factor", "vectors m.vectors.yaml: [0] a: power.factor: profile m has no such quantity"},
+		"source: b":    {"source: b, origin: daily_freeze", "[0] a: no days"},
+		`"1.0"`:        {"one", "decimal"},
+		"expect":       {"expects", "vectors m.vectors.yaml: yaml"},
+	} {
+		file := strings.Replace(good, old, tt.new, 1)
+		if _, err := ParseFrameVectors("m.vectors.yaml", []byte(file), "m", has); err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: %v, want %q", file, err, tt.want)
+		}
+	}
+}
+
+func TestVectors(t *testing.T) {
+	fsys := files(map[string]string{"a.yaml": "x", "a.vectors.yaml": "lines", "b.yaml": ""})
+	load := func(fsys fs.FS) (*Set[profile], error) { return Load(fsys, parse, idOf) }
+	read := func(name string, data []byte, p *profile) ([]string, error) {
+		return []string{name, string(data), p.Text}, nil
+	}
+	if got, err := Vectors(fsys, "a", load, read); err != nil || !slices.Equal(got, []string{"a.vectors.yaml", "lines", "x"}) {
+		t.Errorf("%q, %v", got, err)
+	}
+	for _, id := range []string{"b", "c"} {
+		if _, err := Vectors(fsys, id, load, read); err == nil {
+			t.Errorf("%s: vectors of nothing", id)
 		}
 	}
 }

@@ -16,6 +16,36 @@ type Head struct {
 	States   map[uint16]uint8
 }
 
+// HeadForm is a Head as a file writes it; the form of a field embeds it.
+type HeadForm struct {
+	Quantity string            `yaml:"quantity"`
+	WrapsAt  string            `yaml:"wraps_at"`
+	Mask     uint16            `yaml:"mask"`
+	States   map[uint16]string `yaml:"states"`
+}
+
+// Head returns the head of element i of a list of the file. What cannot be read
+// is noted in p; what makes no sense is left to Head.Check.
+func (f HeadForm) Head(p *Problems, list string, i int) Head {
+	h := Head{Quantity: schemas.Quantity(f.Quantity), Mask: f.Mask}
+	if f.WrapsAt != "" {
+		d, err := schemas.ParseDecimal(f.WrapsAt)
+		if err != nil {
+			p.Add(list, i, f.Quantity, "wraps_at: %v", err)
+		} else {
+			h.WrapsAt = &d
+		}
+	}
+	if f.States != nil {
+		var problems []string
+		h.States, problems = States(h.Quantity, f.States)
+		for _, problem := range problems {
+			p.Add(list, i, f.Quantity, "%s", problem)
+		}
+	}
+	return h
+}
+
 // Check returns what makes h one that no reading could come of, in words that
 // follow the field's name.
 func (h Head) Check() (problems []string) {
@@ -50,6 +80,23 @@ func (h Head) Check() (problems []string) {
 		}
 	}
 	return problems
+}
+
+// Plate notes what is missing of a meter's model and of the document that its
+// profile follows, and a medium that no meter has.
+func (p *Problems) Plate(maker, model, document string, medium schemas.Medium) {
+	for _, k := range []struct{ key, value string }{
+		{"maker", maker}, {"model", model}, {"document", document},
+	} {
+		if k.value == "" {
+			p.AddTop(k.key, "missing")
+		}
+	}
+	switch medium {
+	case schemas.Water, schemas.Power, schemas.Gas:
+	default:
+		p.AddTop("medium", "%q is none of water, power, gas", medium)
+	}
 }
 
 // OfMedium reports in words a quantity that does not belong into a profile of

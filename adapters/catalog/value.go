@@ -1,6 +1,16 @@
 package catalog
 
-import "citygrid/schemas"
+import (
+	"bytes"
+
+	"citygrid/schemas"
+)
+
+// Filled reports data of which every byte is all: meters fill with 00, 99 or FF
+// what they have nothing for.
+func Filled(data []byte, all byte) bool {
+	return len(data) > 0 && bytes.Count(data, []byte{all}) == len(data)
+}
 
 // BCD reads a number of up to 16 decimal digits, four bits each; ok is false
 // when one of them is no digit.

@@ -42,3 +42,16 @@ func TestStateOf(t *testing.T) {
 		}
 	}
 }
+
+func TestFilled(t *testing.T) {
+	for _, tt := range []struct {
+		data []byte
+		want bool
+	}{
+		{nil, false}, {[]byte{0xFF}, true}, {[]byte{0xFF, 0xFF, 0xFF}, true}, {[]byte{0xFF, 0x00}, false}, {[]byte{0x99}, false},
+	} {
+		if got := Filled(tt.data, 0xFF); got != tt.want {
+			t.Errorf("% X: %v", tt.data, got)
+		}
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"citygrid/adapters/catalog/catalogtest"
 	"citygrid/adapters/cjt188/profiles"
 	"citygrid/adapters/line"
 )
@@ -98,11 +99,11 @@ func newDouble(t *testing.T) *double {
 	return &double{
 		address: [7]byte{0x66, 0x55, 0x44, 0x33, 0x22, 0x11, 0x00}, typ: 0x10, low: true, high: true,
 		items: map[uint16][]byte{
-			0x901F: unhex(t, "56 34 12 00 2C 00 00 12 00 2C 15 30 14 05 03 26 20 00 00"),
-			0x8105: unhex(t, "07 00 50 00 00 00 50 03 00 34 12 00 00 05 00"),
-			0x8103: unhex(t, "01"),
-			0xD120: unhex(t, "00 00 12 00 2C"),
-			0xD121: unhex(t, "50 99 11 00 2C"),
+			0x901F: catalogtest.Bytes(t, "56 34 12 00 2C 00 00 12 00 2C 15 30 14 05 03 26 20 00 00"),
+			0x8105: catalogtest.Bytes(t, "07 00 50 00 00 00 50 03 00 34 12 00 00 05 00"),
+			0x8103: catalogtest.Bytes(t, "01"),
+			0xD120: catalogtest.Bytes(t, "00 00 12 00 2C"),
+			0xD121: catalogtest.Bytes(t, "50 99 11 00 2C"),
 		},
 	}
 }
@@ -194,15 +195,7 @@ func testLine(t *testing.T, addr string) *line.Line {
 
 func mustProfile(t testing.TB, id string) *profiles.Profile {
 	t.Helper()
-	set, err := profiles.Embedded()
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := set.Get(id)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return p
+	return catalogtest.Get(t, profiles.Embedded, id)
 }
 
 // source is a meter of that profile, read from d, with its edition changed.

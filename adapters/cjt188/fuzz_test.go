@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"citygrid/adapters"
+	"citygrid/adapters/catalog/catalogtest"
 	"citygrid/adapters/cjt188/profiles"
 	"citygrid/adapters/line"
 	"citygrid/schemas"
@@ -17,7 +18,7 @@ import (
 func FuzzFrame(f *testing.F) {
 	for _, s := range []string{c01, c02, c03, c04, c05, c06, cN1, ask2004, ask2018, answer, askBought, bought, sell, shut, isShut, askGas,
 		"00 FF 68 10 " + answer, cN1 + " " + answer, "68 10 66 55 44 33 22 11 00 C1 03 01 02 00 B8 16"} {
-		f.Add(unhex(f, s))
+		f.Add(catalogtest.Bytes(f, s))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		before := bytes.Clone(b)
@@ -63,7 +64,7 @@ func checkOpen(t *testing.T, b []byte) {
 		}
 		return
 	}
-	want := unhex(t, answer)[:14]
+	want := catalogtest.Bytes(t, answer)[:14]
 	if !bytes.Equal(b[:14], want) || len(b) != 35 || !bytes.Equal(r.data[:19], b[14:33]) {
 		t.Errorf("taken for an answer: % X", b)
 	}
@@ -72,11 +73,11 @@ func checkOpen(t *testing.T, b []byte) {
 // FuzzDecode reads any field from any data: a value is exact, or there is none
 // and a reason.
 func FuzzDecode(f *testing.F) {
-	f.Add(uint8(0), 0, 4, -2, uint16(0), unhex(f, "56 34 12 00 2C"))
-	f.Add(uint8(1), 0, 4, -2, uint16(0), unhex(f, "56 34 12 00"))
-	f.Add(uint8(2), 17, 2, 0, uint16(3), unhex(f, answer)[14:33])
-	f.Add(uint8(3), 0, 2, 0, uint16(0), unhex(f, "21 84"))
-	f.Add(uint8(0), 0, 4, 18, uint16(0), unhex(f, "99 99 99 99 2E"))
+	f.Add(uint8(0), 0, 4, -2, uint16(0), catalogtest.Bytes(f, "56 34 12 00 2C"))
+	f.Add(uint8(1), 0, 4, -2, uint16(0), catalogtest.Bytes(f, "56 34 12 00"))
+	f.Add(uint8(2), 17, 2, 0, uint16(3), catalogtest.Bytes(f, answer)[14:33])
+	f.Add(uint8(3), 0, 2, 0, uint16(0), catalogtest.Bytes(f, "21 84"))
+	f.Add(uint8(0), 0, 4, 18, uint16(0), catalogtest.Bytes(f, "99 99 99 99 2E"))
 	f.Fuzz(func(t *testing.T, kind uint8, at, size, shift int, mask uint16, data []byte) {
 		field := profiles.Field{Quantity: "water.volume.forward", At: at, Bytes: size, Shift: shift, Format: profiles.BCDUnit}
 		switch kind % 4 {
@@ -119,7 +120,7 @@ func TestDoubtful(t *testing.T) {
 		{askBought, true, false}, {askGas, true, false}, {c01, true, false}, {"", true, false}, {"01 03 00 00", true, false},
 	} {
 		r := &request{bus: New(line.New(line.Config{}), Config{IgnoreSequence: tt.ignore}), typ: 0x10, address: a, control: readData, di: 0x901F}
-		if _, err := r.Encode(nil, unhex(t, tt.last)); err != nil || r.Doubtful() != tt.want || r.Named() == tt.ignore {
+		if _, err := r.Encode(nil, catalogtest.Bytes(t, tt.last)); err != nil || r.Doubtful() != tt.want || r.Named() == tt.ignore {
 			t.Errorf("%q, ignore %v: doubtful %v, named %v, %v", tt.last, tt.ignore, r.Doubtful(), r.Named(), err)
 		}
 	}

@@ -3,10 +3,12 @@ package cjt188
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"citygrid/adapters/ask"
 	"citygrid/adapters/catalog"
+	"citygrid/adapters/cjt188/profiles"
 	"citygrid/adapters/line"
 	"citygrid/adapters/meterclock"
 	"citygrid/schemas"
@@ -54,6 +56,9 @@ func (m *Meter) Kept(o schemas.Origin) int {
 // date it: its moment is the beginning of the settlement day, n times back from
 // the meter's own clock. While that clock is near the settlement the count may
 // be off by one, and ReadKept asks for patience with a transient error.
+//
+// A record that the meter does not have is no reading and no error: it refuses
+// the item, or the digits in it are all F.
 func (m *Meter) ReadKept(ctx context.Context, o schemas.Origin, n int) ([]schemas.Reading, error) {
 	what := fmt.Sprintf("%s %d", o, n)
 	if n < 1 || n > m.Kept(o) {
@@ -72,7 +77,7 @@ func (m *Meter) ReadKept(ctx context.Context, o schemas.Origin, n int) ([]schema
 	for i := range m.monthly {
 		it := &m.monthly[i]
 		r, _, err := m.ask(ctx, t, it.di+uint16(n-1), it.length)
-		if isRefusal(err) {
+		if isRefusal(err) || err == nil && it.unfilled(r.data[:it.length]) {
 			continue // not that many settlements yet
 		}
 		if err != nil {
@@ -81,6 +86,14 @@ func (m *Meter) ReadKept(ctx context.Context, o schemas.Origin, n int) ([]schema
 		out = m.decode(out, it, r, settled, o)
 	}
 	return out, nil
+}
+
+// unfilled reports an item whose fields are all FF: the meter has not recorded
+// it. The unit bytes may be set nevertheless.
+func (it *item) unfilled(data []byte) bool {
+	return !slices.ContainsFunc(it.fields, func(f *profiles.Field) bool {
+		return !catalog.Filled(data[f.At:f.At+f.Bytes], 0xFF)
+	})
 }
 
 // settled returns the moment of settlement reading n, UTC.

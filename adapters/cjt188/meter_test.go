@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"citygrid/adapters"
+	"citygrid/adapters/catalog/catalogtest"
 	"citygrid/adapters/cjt188/profiles"
 	"citygrid/adapters/line"
 	"citygrid/schemas"
@@ -100,9 +101,11 @@ func TestOrderFoundOut(t *testing.T) {
 func TestOrderByItem(t *testing.T) {
 	d := newDouble(t)
 	m := source(t, d, prepaid, 0, Config{})
-	d.items[0x1F90] = d.items[0x901F]
-	delete(d.items, 0x901F) // 901F only as 1F 90, 8105 only as 81 05
-	d.low, d.high = false, true
+	d.set(func() {
+		d.items[0x1F90] = d.items[0x901F]
+		delete(d.items, 0x901F) // 901F only as 1F 90, 8105 only as 81 05
+		d.low, d.high = false, true
+	})
 	for i, want := range [][]string{{"1F90", "0581", "8105"}, {"1F90", "8105"}} {
 		readings, err := m.Read(t.Context())
 		if err != nil || !slices.Equal(values(readings), wholeMeter) {
@@ -367,6 +370,28 @@ func TestReadKept(t *testing.T) {
 		}
 		if got != want {
 			t.Errorf("%d: %q, want %q", n, got, want)
+		}
+	}
+}
+
+// TestReadKeptUnfilled: a record of FF alone is one that the meter has not made,
+// as if it refused the item; one that is damaged is not.
+func TestReadKeptUnfilled(t *testing.T) {
+	for record, want := range map[string][]string{
+		"FF FF FF FF FF": nil,
+		"FF FF FF FF 2C": nil,
+		"FF FF FF 0F 2C": {"water.volume.forward bad_bcd"},
+		"FF 00 12 00 2C": {"water.volume.forward bad_bcd"},
+	} {
+		d := newDouble(t)
+		d.items[0xD120] = catalogtest.Bytes(t, record)
+		m := source(t, d, prepaid, 2018, Config{})
+		readings, err := m.ReadKept(t.Context(), schemas.MonthlyFreeze, 1)
+		if got := values(readings); err != nil || !slices.Equal(got, want) {
+			t.Errorf("%s: %q, %v; want %q", record, got, err, want)
+		}
+		if readings, err := m.ReadKept(t.Context(), schemas.MonthlyFreeze, 2); err != nil || len(readings) != 1 {
+			t.Errorf("%s, the record before: %v, %v", record, readings, err)
 		}
 	}
 }

@@ -1,26 +1,17 @@
 package cjt188
 
 import (
-	"encoding/hex"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"citygrid/adapters/catalog/catalogtest"
 	"citygrid/adapters/cjt188/profiles"
 	"citygrid/adapters/line"
 	"citygrid/schemas"
 )
-
-func unhex(t testing.TB, s string) []byte {
-	t.Helper()
-	b, err := hex.DecodeString(strings.ReplaceAll(s, " ", ""))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
-}
 
 // The published frames, and those computed outside Go.
 const (
@@ -78,12 +69,12 @@ func TestPublishedFrames(t *testing.T) {
 		"ask gas":        {askGas, 0x30, "00112233445566", 0x01, "90 1F 01"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			raw := unhex(t, tt.frame)
+			raw := catalogtest.Bytes(t, tt.frame)
 			f, err := Parse(raw)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if f.Type != tt.typ || f.Address.String() != tt.address || f.Control != tt.control || !slices.Equal(f.Data, unhex(t, tt.data)) {
+			if f.Type != tt.typ || f.Address.String() != tt.address || f.Control != tt.control || !slices.Equal(f.Data, catalogtest.Bytes(t, tt.data)) {
 				t.Errorf("parsed %+v", f)
 			}
 			built := f.Append(nil)
@@ -97,7 +88,7 @@ func TestPublishedFrames(t *testing.T) {
 // TestSameSum pins why the order of an identifier needs care: both editions'
 // frames have one checksum.
 func TestSameSum(t *testing.T) {
-	a, b := unhex(t, ask2004), unhex(t, ask2018)
+	a, b := catalogtest.Bytes(t, ask2004), catalogtest.Bytes(t, ask2018)
 	if a[len(a)-2] != b[len(b)-2] || slices.Equal(a, b) {
 		t.Error("the two editions' requests should differ and have the same checksum")
 	}
@@ -116,7 +107,7 @@ func TestDamagedFrames(t *testing.T) {
 		"too short":                             {"68 10 66 55 44 33 22 11 00 01 03 90 1F 91 16", "15 bytes, its length byte 03 means 16"},
 		"one bit":                               {"68 10 66 55 44 33 22 11 00 01 03 90 1F 03 91 16", "checksum is 91, the bytes sum up to 93"},
 	} {
-		if _, err := Parse(unhex(t, tt.frame)); err == nil || !strings.Contains(err.Error(), tt.want) {
+		if _, err := Parse(catalogtest.Bytes(t, tt.frame)); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: %v, want %q", name, err, tt.want)
 		}
 	}
@@ -151,7 +142,7 @@ func TestRequestsAsPublished(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := append([]byte{leadIn, leadIn, leadIn, leadIn}, trimLead(unhex(t, tt.want))...)
+		want := append([]byte{leadIn, leadIn, leadIn, leadIn}, trimLead(catalogtest.Bytes(t, tt.want))...)
 		if !slices.Equal(got, want) {
 			t.Errorf("%s:\n% X\nwant\n% X", name, got, want)
 		}
@@ -160,23 +151,7 @@ func TestRequestsAsPublished(t *testing.T) {
 
 // TestVectorsOfEveryProfile decodes every vector file.
 func TestVectorsOfEveryProfile(t *testing.T) {
-	set, err := profiles.Embedded()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, id := range set.IDs() {
-		p, err := set.Get(id)
-		if err != nil {
-			t.Fatal(err)
-		}
-		vectors, err := profiles.Vectors(id)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, v := range vectors {
-			t.Run(id+"/"+v.Name, func(t *testing.T) { checkVector(t, p, v) })
-		}
-	}
+	catalogtest.EachVector(t, profiles.Embedded, profiles.Vectors, checkVector)
 }
 
 func checkVector(t *testing.T, p *profiles.Profile, v profiles.Vector) {
@@ -205,27 +180,16 @@ func checkVector(t *testing.T, p *profiles.Profile, v profiles.Vector) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got[fields[i].Quantity] = d.String()
-			if reason != "" {
-				got[fields[i].Quantity] = "missing " + string(reason)
-			}
+			got[fields[i].Quantity] = catalogtest.Text(d, reason)
 		}
 	}
-	for _, e := range v.Want {
-		want := e.Value.String()
-		if e.Missing != "" {
-			want = "missing " + string(e.Missing)
-		}
-		if got[e.Quantity] != want {
-			t.Errorf("%s: %q, want %q", e.Quantity, got[e.Quantity], want)
-		}
-	}
+	catalogtest.Meets(t, got, v.Want)
 }
 
 // TestDecode holds what no profile of ours has: the settlement total within
 // 901F, binary counts, units, sentinels.
 func TestDecode(t *testing.T) {
-	data := unhex(t, answer)[14:33]
+	data := catalogtest.Bytes(t, answer)[14:33]
 	settled := profiles.Field{Quantity: "water.volume.forward", DI: 0x901F, At: 5, Bytes: 4, Format: profiles.BCDUnit, Shift: -2}
 	count := profiles.Field{Quantity: "water.purchase.count", DI: 0x8105, Bytes: 1, Format: profiles.Bits}
 	word := profiles.Field{Quantity: "device.status.word1", DI: 0x901F, Bytes: 2, Format: profiles.Bits}
@@ -242,16 +206,16 @@ func TestDecode(t *testing.T) {
 		{"settlement total in 901F", settled, data, "1200.00", ""},
 		{"count in binary", count, []byte{0xFF}, "255", ""},
 		{"a word, low byte first", word, []byte{0x21, 0x84}, "33825", ""},
-		{"Wh", energy, unhex(t, "56 34 12 00 02"), "1.23456", ""},
-		{"kWh", energy, unhex(t, "56 34 12 00 05"), "1234.56", ""},
-		{"MWh times 100", energy, unhex(t, "56 34 12 00 0A"), "123456000", ""},
-		{"GJ are no decimal fraction of kWh", energy, unhex(t, "56 34 12 00 11"), "", schemas.ReasonUnknownState},
-		{"m3 for an energy", energy, unhex(t, "56 34 12 00 2C"), "", schemas.ReasonUnknownState},
-		{"m3/h", flow, unhex(t, "56 34 12 00 35"), "1234.56", ""},
-		{"L/h times 10", flow, unhex(t, "56 34 12 00 33"), "12.3456", ""},
-		{"m3 for a flow", flow, unhex(t, "56 34 12 00 2C"), "", schemas.ReasonUnknownState},
-		{"sentinel", sentinel, unhex(t, "FF FF FF FF"), "", schemas.ReasonSentinel},
-		{"a digit above 9", sentinel, unhex(t, "FF FF FF 0F"), "", schemas.ReasonBadBCD},
+		{"Wh", energy, catalogtest.Bytes(t, "56 34 12 00 02"), "1.23456", ""},
+		{"kWh", energy, catalogtest.Bytes(t, "56 34 12 00 05"), "1234.56", ""},
+		{"MWh times 100", energy, catalogtest.Bytes(t, "56 34 12 00 0A"), "123456000", ""},
+		{"GJ are no decimal fraction of kWh", energy, catalogtest.Bytes(t, "56 34 12 00 11"), "", schemas.ReasonUnknownState},
+		{"m3 for an energy", energy, catalogtest.Bytes(t, "56 34 12 00 2C"), "", schemas.ReasonUnknownState},
+		{"m3/h", flow, catalogtest.Bytes(t, "56 34 12 00 35"), "1234.56", ""},
+		{"L/h times 10", flow, catalogtest.Bytes(t, "56 34 12 00 33"), "12.3456", ""},
+		{"m3 for a flow", flow, catalogtest.Bytes(t, "56 34 12 00 2C"), "", schemas.ReasonUnknownState},
+		{"sentinel", sentinel, catalogtest.Bytes(t, "FF FF FF FF"), "", schemas.ReasonSentinel},
+		{"a digit above 9", sentinel, catalogtest.Bytes(t, "FF FF FF 0F"), "", schemas.ReasonBadBCD},
 	} {
 		d, reason, err := Decode(&tt.field, tt.data)
 		if err != nil || reason != tt.reason || reason == "" && d.String() != tt.want {
@@ -296,7 +260,7 @@ func TestDecodeClock(t *testing.T) {
 		"00 00 24 01 01 26 20": "", "00 00 00 00 01 26 20": "", "00 00 00 01 13 26 20": "",
 		"00 00 00 01 01 00 00": "", "FF FF FF FF FF FF FF": "", "1A 00 00 01 01 26 20": "",
 	} {
-		got, err := decodeClock(unhex(t, s), zone)
+		got, err := decodeClock(catalogtest.Bytes(t, s), zone)
 		switch {
 		case want == "" && err == nil:
 			t.Errorf("%s is %s", s, got)
@@ -308,7 +272,7 @@ func TestDecodeClock(t *testing.T) {
 
 // TestSplit looks for frames among other bytes.
 func TestSplit(t *testing.T) {
-	whole := unhex(t, answer)
+	whole := catalogtest.Bytes(t, answer)
 	for _, tt := range []struct {
 		name    string
 		bytes   string
@@ -332,7 +296,7 @@ func TestSplit(t *testing.T) {
 		{"nothing but noise", strings.Repeat("00 FF 13", 30), 0, 0, true},
 		{"Modbus", strings.Repeat("01 03 04 43 66 33 34 1B 38", 9), 0, 0, true},
 	} {
-		skip, n, err := split(unhex(t, tt.bytes))
+		skip, n, err := split(catalogtest.Bytes(t, tt.bytes))
 		if skip != tt.skip || n != tt.n || (err != nil) != tt.err {
 			t.Errorf("%s: %d, %d, %v; want %d, %d", tt.name, skip, n, err, tt.skip, tt.n)
 		}
@@ -347,7 +311,7 @@ func TestSplit(t *testing.T) {
 // TestOpen holds one row a verdict.
 func TestOpen(t *testing.T) {
 	const me = "00112233445566"
-	data := unhex(t, answer)[11:33]
+	data := catalogtest.Bytes(t, answer)[11:33]
 	build := func(change func(*Frame)) []byte {
 		a, _ := ParseAddress(me)
 		f := Frame{Type: 0x10, Address: a, Control: 0x81, Data: slices.Clone(data)}
@@ -360,8 +324,8 @@ func TestOpen(t *testing.T) {
 		verdict line.Verdict
 		err     string
 	}{
-		{"the answer", unhex(t, answer), line.Answer, ""},
-		{"own echo", unhex(t, ask2004), line.Stale, ""},
+		{"the answer", catalogtest.Bytes(t, answer), line.Answer, ""},
+		{"own echo", catalogtest.Bytes(t, ask2004), line.Stale, ""},
 		{"an earlier sequence byte", build(func(f *Frame) { f.Data[2] = 0 }), line.Stale, ""},
 		{"of another meter, earlier", build(func(f *Frame) { f.Data[2], f.Address[0] = 0, 0x77 }), line.Stale, ""},
 		{"of another meter", build(func(f *Frame) { f.Address[0] = 0x77 }), line.Foreign, "asked was 00112233445566"},
@@ -376,7 +340,7 @@ func TestOpen(t *testing.T) {
 		{"refusal with identifier", build(func(f *Frame) { f.Control, f.Data = 0xC1, []byte{0x90, 0x1F, 1, 2, 0} }), line.Answer, "refuses"},
 		{"an earlier refusal", build(func(f *Frame) { f.Control, f.Data = 0xC1, []byte{0, 0x02, 0x00} }), line.Stale, ""},
 		{"no sequence byte", build(func(f *Frame) { f.Data = f.Data[:2] }), line.Foreign, "no sequence byte"},
-		{"broken", unhex(t, cN1), line.Foreign, "checksum"},
+		{"broken", catalogtest.Bytes(t, cN1), line.Foreign, "checksum"},
 	} {
 		a, _ := ParseAddress(me)
 		r := &request{bus: New(line.New(line.Config{}), Config{}), typ: 0x10, address: a, control: readData, di: 0x901F, order: highFirst, length: 19, ser: 1}
@@ -396,7 +360,7 @@ func TestFrameString(t *testing.T) {
 		ask2004: "request to 00112233445566, type 10, control 01: item 90 1F, sequence 01, 0 bytes",
 		answer:  "answer of 00112233445566, type 10, control 81: item 90 1F, sequence 01, 19 bytes",
 	} {
-		f, err := Parse(unhex(t, s))
+		f, err := Parse(catalogtest.Bytes(t, s))
 		if err != nil || fmt.Sprint(f) != want {
 			t.Errorf("%s, %v", f, err)
 		}

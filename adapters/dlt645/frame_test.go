@@ -2,25 +2,15 @@ package dlt645
 
 import (
 	"bytes"
-	"encoding/hex"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
 
+	"citygrid/adapters/catalog/catalogtest"
 	"citygrid/adapters/dlt645/profiles"
 	"citygrid/schemas"
 )
-
-// unhex reads bytes written as people write them.
-func unhex(t testing.TB, s string) []byte {
-	t.Helper()
-	b, err := hex.DecodeString(strings.ReplaceAll(s, " ", ""))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
-}
 
 // TestRequestVectors holds the published requests: the frames that we send are
 // those, byte for byte.
@@ -51,7 +41,7 @@ func TestRequestVectors(t *testing.T) {
 			t.Fatal(err)
 		}
 		got, err := appendRequest(nil, tt.wake, request{to: to, function: tt.function, di: tt.di})
-		if want := unhex(t, tt.want); err != nil || !bytes.Equal(got, want) {
+		if want := catalogtest.Bytes(t, tt.want); err != nil || !bytes.Equal(got, want) {
 			t.Errorf("%s: % X, %v, want % X", tt.name, got, err, want)
 		}
 		if f, err := Parse(got); err != nil || f.Address != to || f.Control != tt.function {
@@ -60,7 +50,7 @@ func TestRequestVectors(t *testing.T) {
 	}
 	to, _ := ParseAddress("000000000161")
 	got, err := appendRequest(nil, 0, request{to: to, function: readNext, di: 0x0001FF00, seq: 2})
-	if want := unhex(t, "68 61 01 00 00 00 00 68 12 05 33 32 34 33 35 4A 16"); err != nil || !bytes.Equal(got, want) {
+	if want := catalogtest.Bytes(t, "68 61 01 00 00 00 00 68 12 05 33 32 34 33 35 4A 16"); err != nil || !bytes.Equal(got, want) {
 		t.Errorf("read on: % X, %v", got, err)
 	}
 }
@@ -105,7 +95,7 @@ func TestAnswerVectors(t *testing.T) {
 		{"power back", "68 61 01 00 00 00 00 68 91 07 33 33 36 35 78 56 B4 1D 16", "000000000161", 0x02030000, watt, "-1234.5"},
 	} {
 		for _, wake := range []int{0, 1, 4, 7} {
-			f, err := Parse(append(bytes.Repeat([]byte{wakeUp}, wake), unhex(t, tt.frame)...))
+			f, err := Parse(append(bytes.Repeat([]byte{wakeUp}, wake), catalogtest.Bytes(t, tt.frame)...))
 			if err != nil {
 				t.Errorf("%s: %v", tt.name, err)
 				continue
@@ -138,7 +128,7 @@ func TestBadVectors(t *testing.T) {
 		{"FE only", "FE FE FE FE", "frame of 0 bytes"},
 		{"too much data", "68 61 01 00 00 00 00 68 91 C9" + strings.Repeat("33", 201) + "00 16", "201 bytes of data"},
 	} {
-		if f, err := Parse(unhex(t, tt.frame)); err == nil || !strings.Contains(err.Error(), tt.want) {
+		if f, err := Parse(catalogtest.Bytes(t, tt.frame)); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: %s, %v, want %q", tt.name, f, err, tt.want)
 		}
 	}
@@ -166,7 +156,7 @@ func TestSplit(t *testing.T) {
 		{"a start in the data of a bad one", strings.Replace(good, "59 33", "58 68", 1), 0, 20},
 		{"five bytes of address", "68 11 11 00 00 00 68 81 04 46 E9 53 35 2E 16", 0, 0},
 	} {
-		skip, n, err := Split(unhex(t, tt.bytes))
+		skip, n, err := Split(catalogtest.Bytes(t, tt.bytes))
 		if err != nil || skip != tt.skip || n != tt.n {
 			t.Errorf("%s: skip %d, n %d, %v, want %d, %d", tt.name, skip, n, err, tt.skip, tt.n)
 		}
@@ -207,7 +197,7 @@ func TestFrameString(t *testing.T) {
 		"68 54 07 13 00 80 13 68 81 06 43 C3 34 33 33 33 2B 16":       "meter 138000130754: 9010 = 01 00 00 00",
 		"68 AA AA AA AA AA AA 68 13 00 DF 16":                         "master to AAAAAAAAAAAA: 13 with ",
 	} {
-		f, err := Parse(unhex(t, s))
+		f, err := Parse(catalogtest.Bytes(t, s))
 		if err != nil || f.String() != want {
 			t.Errorf("%s: %s, %v", s, f, err)
 		}
@@ -219,23 +209,7 @@ func TestFrameString(t *testing.T) {
 
 // TestProfileVectors decodes the vector files of all profiles.
 func TestProfileVectors(t *testing.T) {
-	set, err := profiles.Embedded()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, id := range set.IDs() {
-		p, err := set.Get(id)
-		if err != nil {
-			t.Fatal(err)
-		}
-		vectors, err := profiles.Vectors(id)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, v := range vectors {
-			t.Run(id+"/"+v.Name, func(t *testing.T) { checkVector(t, p, v) })
-		}
-	}
+	catalogtest.EachVector(t, profiles.Embedded, profiles.Vectors, checkVector)
 }
 
 func checkVector(t *testing.T, p *profiles.Profile, v profiles.Vector) {
@@ -263,19 +237,9 @@ func checkVector(t *testing.T, p *profiles.Profile, v profiles.Vector) {
 		if err != nil {
 			t.Error(err)
 		}
-		if got[f.Quantity] = d.String(); reason != "" {
-			got[f.Quantity] = "missing " + string(reason)
-		}
+		got[f.Quantity] = catalogtest.Text(d, reason)
 	}
-	for _, e := range v.Want {
-		want := e.Value.String()
-		if e.Missing != "" {
-			want = "missing " + string(e.Missing)
-		}
-		if got[e.Quantity] != want {
-			t.Errorf("%s: %q, want %q", e.Quantity, got[e.Quantity], want)
-		}
-	}
+	catalogtest.Meets(t, got, v.Want)
 }
 
 func TestDecode(t *testing.T) {
@@ -305,7 +269,7 @@ func TestDecode(t *testing.T) {
 		{"short", profiles.Field{Quantity: "power.active", Bytes: 3, Format: profiles.BCD}, "00 00", "error"},
 		{"no field", profiles.Field{Quantity: "power.active", Bytes: 9, Format: profiles.BCD}, "00 00", "error"},
 	} {
-		d, reason, err := Decode(&tt.field, unhex(t, tt.data))
+		d, reason, err := Decode(&tt.field, catalogtest.Bytes(t, tt.data))
 		got := d.String()
 		switch {
 		case err != nil:
@@ -340,7 +304,7 @@ func FuzzFrame(f *testing.F) {
 		"68 75 67 12 66 88 00 68 91 08 33 33 34 33 A4 56 79 38 F5 16",
 		"68 11 11 00 00 00 68 81 04 46 E9 53 35 2E 16",
 	} {
-		f.Add(unhex(f, s))
+		f.Add(catalogtest.Bytes(f, s))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if skip, n, err := Split(b); err == nil && (skip < 0 || n < 0 || skip+n > len(b)) {
@@ -367,20 +331,12 @@ func FuzzFrame(f *testing.F) {
 // FuzzDecode feeds data to the decoder by all fields of all profiles: it must
 // never panic, and a value must be the digits that the bytes show.
 func FuzzDecode(f *testing.F) {
-	set, err := profiles.Embedded()
-	if err != nil {
-		f.Fatal(err)
-	}
 	var fields []profiles.Field
-	for _, id := range set.IDs() {
-		p, err := set.Get(id)
-		if err != nil {
-			f.Fatal(err)
-		}
+	for _, p := range catalogtest.All(f, profiles.Embedded) {
 		fields = append(fields, p.Fields...)
 	}
-	f.Add(unhex(f, "26 00 00 00 FF FF FF FF 99 99 99 99 00 00 A0 00 45 23 01 80"))
-	f.Add(unhex(f, "D0 02"))
+	f.Add(catalogtest.Bytes(f, "26 00 00 00 FF FF FF FF 99 99 99 99 00 00 A0 00 45 23 01 80"))
+	f.Add(catalogtest.Bytes(f, "D0 02"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		for i := range fields {
 			d, reason, err := Decode(&fields[i], data)

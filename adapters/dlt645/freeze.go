@@ -1,7 +1,6 @@
 package dlt645
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"slices"
@@ -109,7 +108,7 @@ func (k *kept) values(ctx context.Context, at time.Time) (readings []schemas.Rea
 		di := it.di + uint32(k.n-1)
 		data, _, err := k.ask(ctx, k.turn, di)
 		switch {
-		case err == nil && empty(data, 0xFF), lacks(err):
+		case err == nil && catalog.Filled(data, 0xFF), lacks(err):
 			continue
 		case err != nil && adapters.ClassOf(err) == adapters.Transient:
 			return nil, nil, k.failure(di, err)
@@ -140,7 +139,7 @@ func (k *kept) madeAt(ctx context.Context) (time.Time, error) {
 	if err != nil {
 		return time.Time{}, err
 	}
-	if empty(b, 0x00) || empty(b, 0x99) || empty(b, 0xFF) {
+	if catalog.Filled(b, 0x00) || catalog.Filled(b, 0x99) || catalog.Filled(b, 0xFF) {
 		return time.Time{}, nil
 	}
 	slices.Reverse(b)
@@ -182,7 +181,7 @@ func (k *kept) settlementDays(ctx context.Context) (days []meterclock.Settlement
 		if err != nil {
 			return nil, err
 		}
-		if empty(b, 0x00) || empty(b, 0x99) || empty(b, 0xFF) {
+		if catalog.Filled(b, 0x00) || catalog.Filled(b, 0x99) || catalog.Filled(b, 0xFF) {
 			continue
 		}
 		hour, ok1 := catalog.BCD(uint64(b[0]))
@@ -196,9 +195,4 @@ func (k *kept) settlementDays(ctx context.Context) (days []meterclock.Settlement
 		}
 	}
 	return days, nil
-}
-
-// empty reports data that are all of one byte: 00, 99 and FF stand for nothing.
-func empty(data []byte, all byte) bool {
-	return len(data) > 0 && bytes.Count(data, []byte{all}) == len(data)
 }

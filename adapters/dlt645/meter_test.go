@@ -226,7 +226,9 @@ func TestSpoiltAnswerIsRepeated(t *testing.T) {
 		t.Errorf("%v, %v", got, err)
 	}
 	m = mustSource(t, busTo(t, s.addr, Config{Retries: -1}), plate, mustParse(t, three))
+	s.mu.Lock()
 	clear(spoilt)
+	s.mu.Unlock()
 	readings, err = m.Read(background(t))
 	var frame *line.FrameError
 	if len(readings) != 0 || !errors.As(err, &frame) || adapters.ClassOf(err) != adapters.Transient {

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"citygrid/adapters"
+	"citygrid/adapters/catalog/catalogtest"
 	"citygrid/adapters/line"
 )
 
@@ -61,7 +62,7 @@ func TestOpen(t *testing.T) {
 			if _, err := q.Encode(nil, nil); err != nil {
 				t.Fatal(err)
 			}
-			verdict, err := q.Open(unhex(t, tt.frame))
+			verdict, err := q.Open(catalogtest.Bytes(t, tt.frame))
 			if verdict != tt.verdict || (err == nil) != (tt.err == "") || err != nil && !strings.Contains(err.Error(), tt.err) {
 				t.Fatalf("verdict %d, %v, want %d, %q", verdict, err, tt.verdict, tt.err)
 			}

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"citygrid/adapters/catalog/catalogtest"
 	"citygrid/adapters/dlt645/profiles"
 	"citygrid/adapters/line"
 )
@@ -203,22 +204,14 @@ func mustParse(t testing.TB, keys string) *profiles.Profile {
 
 func embedded(t testing.TB, id string) *profiles.Profile {
 	t.Helper()
-	set, err := profiles.Embedded()
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := set.Get(id)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return p
+	return catalogtest.Get(t, profiles.Embedded, id)
 }
 
 // low returns bytes written the way of the documents, the highest first, in the
 // order of the wire.
 func low(t testing.TB, s string) []byte {
 	t.Helper()
-	b := unhex(t, s)
+	b := catalogtest.Bytes(t, s)
 	slices.Reverse(b)
 	return b
 }

@@ -4,8 +4,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"strings"
-
-	"github.com/goburrow/modbus"
 )
 
 // A Sight is a Modbus frame that somebody who watches a line has seen, of
@@ -114,7 +112,8 @@ func (s Sight) String() string {
 	d := s.Data
 	switch {
 	case s.Function&refusal != 0 && len(d) == 1:
-		return fmt.Sprintf("%s refuses function %d: %s", what, s.Function&^refusal, exceptionText(d[0]))
+		name, _ := meaning(d[0])
+		return fmt.Sprintf("%s refuses function %d: %02X %s", what, s.Function&^refusal, d[0], name)
 	case s.Request && len(d) >= 4:
 		return what + ": " + s.asks()
 	case (s.Function == 3 || s.Function == 4) && len(d) > 0 && int(d[0]) == len(d)-1 && len(d)%2 == 1:
@@ -156,30 +155,4 @@ func hexWords(b []byte) string {
 		fmt.Fprintf(&out, "%04X", b[i:i+2])
 	}
 	return out.String()
-}
-
-// exceptionText names an exception code [Modbus 7].
-func exceptionText(code byte) string {
-	text := "reserved"
-	switch code {
-	case modbus.ExceptionCodeIllegalFunction:
-		text = "illegal function"
-	case modbus.ExceptionCodeIllegalDataAddress:
-		text = "illegal data address"
-	case modbus.ExceptionCodeIllegalDataValue:
-		text = "illegal data value"
-	case modbus.ExceptionCodeServerDeviceFailure:
-		text = "device failure"
-	case modbus.ExceptionCodeAcknowledge:
-		text = "accepted, needs time"
-	case modbus.ExceptionCodeServerDeviceBusy:
-		text = "device busy"
-	case modbus.ExceptionCodeMemoryParityError:
-		text = "memory parity error"
-	case modbus.ExceptionCodeGatewayPathUnavailable:
-		text = "gateway has no path"
-	case modbus.ExceptionCodeGatewayTargetDeviceFailedToRespond:
-		text = "no answer behind the gateway"
-	}
-	return fmt.Sprintf("%02X %s", code, text)
 }

@@ -82,10 +82,18 @@ func TestExceptions(t *testing.T) {
 		class    adapters.Class
 		requests uint64 // with one retry
 		again    uint64 // by a second read
+		text     string
 	}{
-		{1, adapters.Config, 2, 2}, {2, adapters.Config, 6, 6}, {3, adapters.Config, 6, 6},
-		{4, adapters.Slow, 2, 2}, {5, adapters.Transient, 4, 4}, {6, adapters.Transient, 4, 4},
-		{8, adapters.Slow, 2, 2}, {10, adapters.Transient, 2, 1}, {11, adapters.Transient, 2, 1}, {99, adapters.Slow, 2, 2},
+		{1, adapters.Config, 2, 2, "the meter refuses function 3: exception 01, illegal function: it does not have this function; compare function"},
+		{2, adapters.Config, 6, 6, "the meter refuses function 3: exception 02, illegal data address: it has no such register; compare the profile"},
+		{3, adapters.Config, 6, 6, "the meter refuses function 3: exception 03, illegal data value: it does not give these registers together; compare"},
+		{4, adapters.Slow, 2, 2, "the meter refuses function 3: exception 04, device failure: it has a fault of its own"},
+		{5, adapters.Transient, 4, 4, "the meter refuses function 3: exception 05, accepted, needs time: it is asked again later"},
+		{6, adapters.Transient, 4, 4, "the meter refuses function 3: exception 06, device busy: it is asked again later"},
+		{8, adapters.Slow, 2, 2, "the meter refuses function 3: exception 08, memory parity error: its memory is damaged"},
+		{10, adapters.Transient, 2, 1, "the gateway refuses function 3: exception 0A, gateway has no path: check the meter's unit address"},
+		{11, adapters.Transient, 2, 1, "the gateway refuses function 3: exception 0B, no answer behind the gateway: the meter behind it is silent"},
+		{99, adapters.Slow, 2, 2, "the meter refuses function 3: exception 63, reserved: the standard does not define this code"},
 	}
 	for _, tc := range tests {
 		t.Run(fmt.Sprintf("%02X", tc.code), func(t *testing.T) {
@@ -99,7 +107,7 @@ func TestExceptions(t *testing.T) {
 			if len(readings) != 0 || adapters.ClassOf(err) != tc.class {
 				t.Errorf("got %v, %v (class %s, want %s)", readings, err, adapters.ClassOf(err), tc.class)
 			}
-			want := " of unit 247 at riser 3 (" + addr + "): modbus: exception"
+			want := " of unit 247 at riser 3 (" + addr + "): " + tc.text
 			if err == nil || !strings.HasPrefix(err.Error(), "meter M-1: holding registers 0x000A-") || !strings.Contains(err.Error(), want) {
 				t.Errorf("error %q, want %q in it", err, want)
 			}

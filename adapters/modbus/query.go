@@ -114,7 +114,7 @@ func (q *query) unpack(pdu *gb.ProtocolDataUnit) error {
 		if len(data) != 1 {
 			return line.Refuse("exception with %d bytes, want 1", len(data))
 		}
-		return &exception{gb.ModbusError{FunctionCode: pdu.FunctionCode, ExceptionCode: data[0]}}
+		return &exception{function: function, code: data[0]}
 	case pdu.FunctionCode != function:
 		return line.Refuse("function %d, asked for %d", pdu.FunctionCode, function)
 	case len(data) != 1+want || int(data[0]) != want:

@@ -39,5 +39,5 @@ func ExceptionOf(err error) (code byte, ok bool) {
 	if !errors.As(err, &e) {
 		return 0, false
 	}
-	return e.ExceptionCode, true
+	return e.code, true
 }

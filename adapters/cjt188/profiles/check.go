@@ -77,17 +77,8 @@ func family(m schemas.Medium) (digit uint8, ok bool) {
 }
 
 func (c *checker) head(p *Profile) {
-	for _, k := range []struct{ key, value string }{
-		{"maker", p.Maker}, {"model", p.Model}, {"document", p.Document},
-	} {
-		if k.value == "" {
-			c.AddTop(k.key, "missing")
-		}
-	}
-	switch digit, ok := family(p.Medium); {
-	case !ok:
-		c.AddTop("medium", "%q is none of water, power, gas", p.Medium)
-	case p.Type>>4 != digit:
+	c.Plate(p.Maker, p.Model, p.Document, p.Medium)
+	if digit, ok := family(p.Medium); ok && p.Type>>4 != digit {
 		c.AddTop("type", "0x%02X is no type of a meter of %s; want 0x%X0 to 0x%XF", p.Type, p.Medium, digit, digit)
 	}
 	if p.Edition != 0 && p.Edition != 2004 && p.Edition != 2018 {

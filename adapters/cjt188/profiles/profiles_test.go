@@ -7,20 +7,12 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"citygrid/adapters/catalog/catalogtest"
 	"citygrid/schemas"
 )
 
-func mustEmbedded(t testing.TB) *Set {
-	t.Helper()
-	set, err := Embedded()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return set
-}
-
 func TestEmbeddedProfiles(t *testing.T) {
-	set := mustEmbedded(t)
+	set := catalogtest.Set(t, Embedded)
 	want := map[string]int{"cjt188-cold-water": 2, "cjt188-cold-water-valve": 7, "cjt188-gas": 3}
 	if got := len(set.IDs()); got != len(want) {
 		t.Errorf("%d profiles, want %d: %v", got, len(want), set.IDs())
@@ -43,10 +35,7 @@ func TestEmbeddedProfiles(t *testing.T) {
 // TestMappedItems pins single entries against the standard, since a typing error
 // in an offset is a wrong value for ever.
 func TestMappedItems(t *testing.T) {
-	p, err := mustEmbedded(t).Get("cjt188-cold-water-valve")
-	if err != nil {
-		t.Fatal(err)
-	}
+	p := catalogtest.Get(t, Embedded, "cjt188-cold-water-valve")
 	for _, want := range []Field{
 		{Quantity: "water.volume.forward", DI: 0x901F, At: 0, Bytes: 4, Format: BCDUnit, Shift: -2},
 		{Quantity: "water.valve.state", DI: 0x901F, At: 4 + 1 + 4 + 1 + 7, Bytes: 2, Format: Bits, Mask: 3},
@@ -72,33 +61,16 @@ func TestMappedItems(t *testing.T) {
 }
 
 func TestVectorsOfEveryProfile(t *testing.T) {
-	set := mustEmbedded(t)
-	for _, id := range set.IDs() {
-		vectors, err := Vectors(id)
+	for _, p := range catalogtest.All(t, Embedded) {
+		vectors, err := Vectors(p.ID)
 		if err != nil {
 			t.Error(err)
 			continue
 		}
-		covered := map[string]bool{}
-		for _, v := range vectors {
-			for _, e := range v.Want {
-				key := string(v.Origin) + " " + string(e.Quantity)
-				covered[key] = covered[key] || e.Missing == ""
-			}
-		}
-		p, err := set.Get(id)
-		if err != nil {
-			t.Fatal(err)
-		}
 		for _, o := range []schemas.Origin{schemas.Live, schemas.MonthlyFreeze} {
-			fields, err := p.FieldsOf(o)
-			if o == schemas.MonthlyFreeze && p.Monthly == nil && err != nil {
-				continue
-			}
+			fields, _ := p.FieldsOf(o) // none of an origin that p has no records of
 			for _, f := range fields {
-				if !covered[string(o)+" "+string(f.Quantity)] {
-					t.Errorf("%s: no vector gives a value of %s %s", id, o, f.Quantity)
-				}
+				catalogtest.Covers(t, p.ID, vectors, o, f.Quantity)
 			}
 		}
 	}
@@ -158,15 +130,7 @@ func TestParseRefuses(t *testing.T) {
 		{"records without clock", strings.Replace(monthly("  kept: 12\n  day: 0x8103\n"+record), "clock: {di: 0x901F, at: 10}\n", "", 1), "name its item"},
 		{"records too far", strings.ReplaceAll(monthly("  kept: 12\n  day: 0x8103\n"+record), "0xD120", "0xD1F5"), "m.yaml:14: water.volume.forward: di: D1F5 and 12 records"},
 	} {
-		t.Run(tt.name, func(t *testing.T) {
-			p, err := Parse("m.yaml", []byte(tt.file))
-			if err == nil {
-				t.Fatalf("accepted: %+v", p)
-			}
-			if !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), "m.yaml") {
-				t.Errorf("error %q does not say %q", err, tt.want)
-			}
-		})
+		t.Run(tt.name, func(t *testing.T) { catalogtest.Refuses(t, Parse, tt.file, tt.want) })
 	}
 	if _, err := Parse("m.yaml", []byte(monthly("  kept: 12\n  day: 0x8103\n"+record))); err != nil {
 		t.Errorf("a good one: %v", err)
@@ -215,18 +179,14 @@ func TestParseVectorsRefuses(t *testing.T) {
 		`"1"`:                  {"missing range", "no reason"},
 		"name: a":              {"name: a, origin: monthly_freeze", "no records of origin"},
 	} {
-		file := strings.Replace(good, old, tt.new, 1)
-		if _, err := ParseVectors("m.vectors.yaml", []byte(file), p); err == nil || !strings.Contains(err.Error(), tt.want) {
-			t.Errorf("%s: %v, want %q", tt.new, err, tt.want)
-		}
+		catalogtest.RefusesVectors(t, ParseVectors, strings.Replace(good, old, tt.new, 1), p, tt.want)
 	}
 }
 
 // FuzzProfile feeds files to the loader: it must never panic, and what it
 // accepts must keep the promises of Profile.
 func FuzzProfile(f *testing.F) {
-	set := mustEmbedded(f)
-	for _, id := range set.IDs() {
+	for _, id := range catalogtest.Set(f, Embedded).IDs() {
 		data, err := embedded.ReadFile(id + ".yaml")
 		if err != nil {
 			f.Fatal(err)

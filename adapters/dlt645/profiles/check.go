@@ -54,18 +54,7 @@ func (c *checker) profile(p *Profile) {
 }
 
 func (c *checker) head(p *Profile) {
-	for _, k := range []struct{ key, value string }{
-		{"maker", p.Maker}, {"model", p.Model}, {"document", p.Document},
-	} {
-		if k.value == "" {
-			c.AddTop(k.key, "missing")
-		}
-	}
-	switch p.Medium {
-	case schemas.Water, schemas.Power, schemas.Gas:
-	default:
-		c.AddTop("medium", "%q is none of water, power, gas", p.Medium)
-	}
+	c.Plate(p.Maker, p.Model, p.Document, p.Medium)
 	if p.Edition != 2007 && p.Edition != 1997 {
 		c.AddTop("edition", "%d is neither 2007 nor 1997", p.Edition)
 	}

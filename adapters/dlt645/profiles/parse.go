@@ -1,6 +1,7 @@
 package profiles
 
 import (
+	"cmp"
 	"fmt"
 
 	"citygrid/adapters/catalog"
@@ -39,16 +40,13 @@ type freezeForm struct {
 }
 
 type fieldForm struct {
-	Quantity string            `yaml:"quantity"`
-	DI       *uint32           `yaml:"di"`
-	At       int               `yaml:"at"`
-	Bytes    int               `yaml:"bytes"`
-	Format   string            `yaml:"format"`
-	Shift    int               `yaml:"shift"`
-	Mask     uint16            `yaml:"mask"`
-	States   map[uint16]string `yaml:"states"`
-	Absent   []uint64          `yaml:"absent"`
-	WrapsAt  string            `yaml:"wraps_at"`
+	catalog.HeadForm `yaml:",inline"`
+	DI               *uint32  `yaml:"di"`
+	At               int      `yaml:"at"`
+	Bytes            int      `yaml:"bytes"`
+	Format           string   `yaml:"format"`
+	Shift            int      `yaml:"shift"`
+	Absent           []uint64 `yaml:"absent"`
 }
 
 // The names of the lists of fields in a file.
@@ -108,32 +106,14 @@ func (c *checker) formed(list string, forms []fieldForm) []Field {
 }
 
 func (c *checker) field(list string, i int, form fieldForm) Field {
-	f := Field{
-		Quantity: schemas.Quantity(form.Quantity), At: form.At, Bytes: form.Bytes,
-		Format: Format(form.Format), Shift: form.Shift, Mask: form.Mask, Absent: form.Absent,
-	}
-	if f.Format == "" {
-		f.Format = BCD
-	}
 	if form.DI == nil {
 		c.Add(list, i, form.Quantity, "di: missing; give the data identifier")
-	} else {
-		f.DI = *form.DI
+		form.DI = new(uint32)
 	}
-	if form.WrapsAt != "" {
-		d, err := schemas.ParseDecimal(form.WrapsAt)
-		if err != nil {
-			c.Add(list, i, form.Quantity, "wraps_at: %v", err)
-		} else {
-			f.WrapsAt = &d
-		}
+	h := form.Head(&c.Problems, list, i)
+	return Field{
+		Quantity: h.Quantity, WrapsAt: h.WrapsAt, Mask: h.Mask, States: h.States,
+		DI: *form.DI, At: form.At, Bytes: form.Bytes,
+		Format: cmp.Or(Format(form.Format), BCD), Shift: form.Shift, Absent: form.Absent,
 	}
-	if form.States != nil {
-		var problems []string
-		f.States, problems = catalog.States(f.Quantity, form.States)
-		for _, problem := range problems {
-			c.Add(list, i, form.Quantity, "%s", problem)
-		}
-	}
-	return f
 }

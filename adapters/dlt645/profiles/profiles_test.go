@@ -6,31 +6,14 @@ import (
 	"strings"
 	"testing"
 
+	"citygrid/adapters/catalog/catalogtest"
 	"citygrid/schemas"
 )
-
-func mustEmbedded(t *testing.T) *Set {
-	t.Helper()
-	set, err := Embedded()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return set
-}
-
-func mustGet(t *testing.T, id string) *Profile {
-	t.Helper()
-	p, err := mustEmbedded(t).Get(id)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return p
-}
 
 func TestEmbeddedProfiles(t *testing.T) {
 	want := map[string]int{"dlt645-three-phase": 31, "dlt645-prepaid-single-phase": 20, "dlt645-1997": 14}
 	for id, n := range want {
-		p := mustGet(t, id)
+		p := catalogtest.Get(t, Embedded, id)
 		if len(p.Fields) != n || p.ID != id {
 			t.Errorf("%s (%s): %d quantities, want %d", id, p.ID, len(p.Fields), n)
 		}
@@ -38,7 +21,7 @@ func TestEmbeddedProfiles(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if ids := mustEmbedded(t).IDs(); len(ids) != len(want) {
+	if ids := catalogtest.Set(t, Embedded).IDs(); len(ids) != len(want) {
 		t.Errorf("profiles %v", ids)
 	}
 }
@@ -68,7 +51,7 @@ func TestMappedItems(t *testing.T) {
 		{"dlt645-1997", "power.energy.import", "00009010 0 4 bcd -2"},
 		{"dlt645-1997", "power.voltage.l3", "0000B613 0 2 bcd 0"},
 	} {
-		fields := mustGet(t, tt.id).Fields
+		fields := catalogtest.Get(t, Embedded, tt.id).Fields
 		i := slices.IndexFunc(fields, func(f Field) bool { return f.Quantity == tt.quantity })
 		if i < 0 {
 			t.Errorf("%s has no %s", tt.id, tt.quantity)
@@ -79,7 +62,7 @@ func TestMappedItems(t *testing.T) {
 			t.Errorf("%s %s: %s, want %s", tt.id, tt.quantity, got, tt.want)
 		}
 	}
-	three := mustGet(t, "dlt645-three-phase")
+	three := catalogtest.Get(t, Embedded, "dlt645-three-phase")
 	if d := three.Daily; d.Kept != 62 || d.TimeDI != 0x05060001 || d.Fields[0].DI != 0x05060101 || d.Days != 0 {
 		t.Errorf("daily freeze %+v", d)
 	}
@@ -89,34 +72,22 @@ func TestMappedItems(t *testing.T) {
 	if c := three.Clock; c.DateDI != 0x04000101 || c.TimeDI != 0x04000102 || three.Serial != 0x04000402 {
 		t.Errorf("clock %+v, serial %08X", c, three.Serial)
 	}
-	if c := mustGet(t, "dlt645-prepaid-single-phase").Clock; c.BothDI != 0x0400010C {
+	if c := catalogtest.Get(t, Embedded, "dlt645-prepaid-single-phase").Clock; c.BothDI != 0x0400010C {
 		t.Errorf("clock %+v", c)
 	}
 }
 
 func TestVectorsOfEveryProfile(t *testing.T) {
-	for _, id := range mustEmbedded(t).IDs() {
-		vectors, err := Vectors(id)
+	for _, p := range catalogtest.All(t, Embedded) {
+		vectors, err := Vectors(p.ID)
 		if err != nil {
 			t.Error(err)
 			continue
 		}
-		covered := map[string]bool{}
-		for _, v := range vectors {
-			for _, e := range v.Want {
-				covered[string(v.Origin)+" "+string(e.Quantity)] = covered[string(v.Origin)+" "+string(e.Quantity)] || e.Missing == ""
-			}
-		}
-		p := mustGet(t, id)
 		for _, o := range []schemas.Origin{schemas.Live, schemas.DailyFreeze, schemas.MonthlyFreeze} {
-			fields, err := p.FieldsOf(o)
-			if err != nil {
-				continue
-			}
+			fields, _ := p.FieldsOf(o) // none of an origin that p has no records of
 			for _, f := range fields {
-				if !covered[string(o)+" "+string(f.Quantity)] {
-					t.Errorf("%s: no vector gives a value of %s %s", id, o, f.Quantity)
-				}
+				catalogtest.Covers(t, p.ID, vectors, o, f.Quantity)
 			}
 		}
 	}
@@ -193,15 +164,7 @@ func TestParseRefuses(t *testing.T) {
 		{"line of a record", head + "fields:\n" + volt + "daily:\n  kept: 3\n  time: 1\n  fields:\n    - {quantity: power.volts, di: 1, bytes: 4}\n", "m.yaml:12: power.volts"},
 		{"open nothing", "open: [7]\n" + fields(volt), "open: no field is of item 00000007"},
 	} {
-		t.Run(tt.name, func(t *testing.T) {
-			p, err := Parse("m.yaml", []byte(tt.file))
-			if err == nil {
-				t.Fatalf("accepted: %+v", p)
-			}
-			if !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), "m.yaml") {
-				t.Errorf("error %q does not say %q", err, tt.want)
-			}
-		})
+		t.Run(tt.name, func(t *testing.T) { catalogtest.Refuses(t, Parse, tt.file, tt.want) })
 	}
 }
 
@@ -219,9 +182,7 @@ func TestParseVectorsRefuses(t *testing.T) {
 		"reason":     {"[{name: a, source: b, answers: [\"68\"], expect: {power.active: missing range}}]", "no reason"},
 		"number":     {"[{name: a, source: b, answers: [\"68\"], expect: {power.active: one}}]", "decimal"},
 	} {
-		if _, err := ParseVectors("m.vectors.yaml", []byte(tt.file), p); err == nil || !strings.Contains(err.Error(), tt.want) {
-			t.Errorf("%s: %v, want %q", name, err, tt.want)
-		}
+		t.Run(name, func(t *testing.T) { catalogtest.RefusesVectors(t, ParseVectors, tt.file, p, tt.want) })
 	}
 }
 

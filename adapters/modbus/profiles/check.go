@@ -73,18 +73,7 @@ func (c *checker) field(i int, f *Field) {
 }
 
 func (c *checker) head(p *Profile) {
-	for _, k := range []struct{ key, value string }{
-		{"maker", p.Maker}, {"model", p.Model}, {"document", p.Document},
-	} {
-		if k.value == "" {
-			c.AddTop(k.key, "missing")
-		}
-	}
-	switch p.Medium {
-	case schemas.Water, schemas.Power, schemas.Gas:
-	default:
-		c.AddTop("medium", "%q is none of water, power, gas", p.Medium)
-	}
+	c.Plate(p.Maker, p.Model, p.Document, p.Medium)
 	if p.MaxRegisters < 1 || p.MaxRegisters > MaxRegisters {
 		c.AddTop("max_registers", "%d is not in 1 to %d [Modbus V1.1b3 6.3]", p.MaxRegisters, MaxRegisters)
 	}

@@ -1,6 +1,7 @@
 package profiles
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -32,13 +33,10 @@ type holeForm struct {
 
 // fieldForm is one quantity: its single part inline, or its parts as a list.
 type fieldForm struct {
-	Quantity string            `yaml:"quantity"`
-	Inline   partForm          `yaml:",inline"`
-	Parts    []partForm        `yaml:"parts"`
-	States   map[uint16]string `yaml:"states"`
-	Mask     uint16            `yaml:"mask"`
-	WrapsAt  string            `yaml:"wraps_at"`
-	Together *string           `yaml:"together"`
+	catalog.HeadForm `yaml:",inline"`
+	Inline           partForm   `yaml:",inline"`
+	Parts            []partForm `yaml:"parts"`
+	Together         *string    `yaml:"together"`
 }
 
 type partForm struct {
@@ -80,7 +78,7 @@ func Parse(name string, data []byte) (*Profile, error) {
 		p.MaxRegisters = MaxRegisters
 	}
 	for _, h := range form.Holes {
-		p.Holes = append(p.Holes, Span{Function: or(h.Function, form.Function), From: h.From, To: h.To})
+		p.Holes = append(p.Holes, Span{Function: cmp.Or(h.Function, form.Function), From: h.From, To: h.To})
 	}
 	for i, f := range form.Fields {
 		p.Fields = append(p.Fields, c.formed(i, f, &form))
@@ -110,31 +108,18 @@ func (c *checker) formed(i int, f fieldForm, defaults *profileForm) Field {
 			c.add(i, field.Quantity, "together: empty; name the group, or leave the key out")
 		}
 	}
-	if f.WrapsAt != "" {
-		d, err := schemas.ParseDecimal(f.WrapsAt)
-		if err != nil {
-			c.add(i, field.Quantity, "wraps_at: %v", err)
-		} else {
-			field.WrapsAt = &d
-		}
-	}
-	if f.States != nil {
-		codes, problems := catalog.States(field.Quantity, f.States)
-		for _, problem := range problems {
-			c.add(i, field.Quantity, "%s", problem)
-		}
-		field.States = codes
-	}
+	h := f.Head(&c.Problems, "fields", i)
+	field.WrapsAt, field.States = h.WrapsAt, h.States
 	return field
 }
 
 // part fills in the defaults of a part. What cannot be is left to checker.profile.
 func (c *checker) part(i int, q schemas.Quantity, f partForm, defaults *profileForm) Part {
 	p := Part{
-		Function: or(f.Function, defaults.Function),
+		Function: cmp.Or(f.Function, defaults.Function),
 		Type:     Type(f.Type),
-		Words:    or(f.Words, wordsOf(Type(f.Type))),
-		Order:    Order(or(f.Order, defaults.Order, string(defaultOrder))),
+		Words:    cmp.Or(f.Words, wordsOf(Type(f.Type))),
+		Order:    Order(cmp.Or(f.Order, defaults.Order, string(defaultOrder))),
 		Times:    1,
 		Shift:    f.Shift,
 		Absent:   f.Absent,
@@ -153,15 +138,4 @@ func (c *checker) part(i int, q schemas.Quantity, f partForm, defaults *profileF
 		}
 	}
 	return p
-}
-
-// or returns the first of vs that is not the zero value.
-func or[T comparable](vs ...T) T {
-	var zero T
-	for _, v := range vs {
-		if v != zero {
-			return v
-		}
-	}
-	return zero
 }

@@ -7,20 +7,12 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"citygrid/adapters/catalog/catalogtest"
 	"citygrid/schemas"
 )
 
-func mustEmbedded(t *testing.T) *Set {
-	t.Helper()
-	set, err := Embedded()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return set
-}
-
 func TestEmbeddedProfiles(t *testing.T) {
-	set := mustEmbedded(t)
+	set := catalogtest.Set(t, Embedded)
 	// The smallest number of quantities that each map must yield.
 	want := map[string]int{
 		"abb-b23": 17, "acrel-adw300": 12, "bg-ws100": 10, "cangnan-gas": 4, "changli-em": 1,
@@ -47,7 +39,7 @@ func TestEmbeddedProfiles(t *testing.T) {
 // TestMappedRegisters pins single entries against the documents, since a typing
 // error in an address is a wrong value for ever.
 func TestMappedRegisters(t *testing.T) {
-	set := mustEmbedded(t)
+	set := catalogtest.Set(t, Embedded)
 	for _, tt := range []struct {
 		id       string
 		quantity schemas.Quantity
@@ -96,7 +88,7 @@ func TestMappedRegisters(t *testing.T) {
 }
 
 func TestVectorsOfEveryProfile(t *testing.T) {
-	set := mustEmbedded(t)
+	set := catalogtest.Set(t, Embedded)
 	for _, id := range set.IDs() {
 		vectors, err := Vectors(id)
 		if err != nil {
@@ -209,15 +201,7 @@ func TestParseRefuses(t *testing.T) {
 		{"together across a hole", "holes: [{from: 1, to: 1}]\n" + fields("  - {quantity: power.active, at: 0, type: u16, together: now}\n  - {quantity: power.factor, at: 2, type: u16, together: now}\n"), "reach into the hole 0x0001-0x0001"},
 		{"hole backwards", "holes: [{from: 9, to: 8}]\n" + fields(volt), "want from <= to"},
 	} {
-		t.Run(tt.name, func(t *testing.T) {
-			p, err := Parse("m.yaml", []byte(tt.file))
-			if err == nil {
-				t.Fatalf("accepted: %+v", p)
-			}
-			if !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), "m.yaml") {
-				t.Errorf("error %q does not say %q", err, tt.want)
-			}
-		})
+		t.Run(tt.name, func(t *testing.T) { catalogtest.Refuses(t, Parse, tt.file, tt.want) })
 	}
 }
 
@@ -253,7 +237,7 @@ func TestSharedStatusWord(t *testing.T) {
 }
 
 func TestGetNamesNearOnes(t *testing.T) {
-	set := mustEmbedded(t)
+	set := catalogtest.Set(t, Embedded)
 	for id, want := range map[string]string{
 		"sdm630":          "eastron-sdm630",
 		"eastron-sdm360":  "eastron-sdm630",
@@ -277,7 +261,7 @@ func TestLoadJoinsErrorsAndWithRefusesTwins(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	both, err := mustEmbedded(t).With(p)
+	both, err := catalogtest.Set(t, Embedded).With(p)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -302,9 +286,7 @@ func TestParseVectorsRefuses(t *testing.T) {
 		"reason":        {"[{name: a, source: b, registers: [{function: 3, at: 5, words: \"0000 0000\"}], expect: {power.active: missing range}}]", "no reason"},
 		"number":        {"[{name: a, source: b, registers: [{function: 3, at: 5, words: \"0000 0000\"}], expect: {power.active: one}}]", "decimal"},
 	} {
-		if _, err := ParseVectors("m.vectors.yaml", []byte(tt.file), p); err == nil || !strings.Contains(err.Error(), tt.want) {
-			t.Errorf("%s: %v, want %q", name, err, tt.want)
-		}
+		t.Run(name, func(t *testing.T) { catalogtest.RefusesVectors(t, ParseVectors, tt.file, p, tt.want) })
 	}
 }
 

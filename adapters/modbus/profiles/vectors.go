@@ -3,12 +3,10 @@ package profiles
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"strconv"
 	"strings"
 
 	"citygrid/adapters/catalog"
-	"citygrid/internal/strictyaml"
 	"citygrid/schemas"
 )
 
@@ -48,51 +46,24 @@ func (v Vector) Words(p Part) (words []uint16, ok bool) {
 
 // Vectors returns the examples of a profile that comes with the program.
 func Vectors(id string) ([]Vector, error) {
-	set, err := Embedded()
-	if err != nil {
-		return nil, err
-	}
-	p, err := set.Get(id)
-	if err != nil {
-		return nil, err
-	}
-	name := id + catalog.VectorSuffix
-	data, err := fs.ReadFile(embedded, name)
-	if err != nil {
-		return nil, fmt.Errorf("read vectors: %w", err)
-	}
-	return ParseVectors(name, data, p)
+	return catalog.Vectors(embedded, id, Load, ParseVectors)
 }
 
 // vectorForm is a vector as its file writes it.
 type vectorForm struct {
-	Name      string `yaml:"name"`
-	Source    string `yaml:"source"`
-	Registers []struct {
+	catalog.VectorForm `yaml:",inline"`
+	Registers          []struct {
 		Function uint8  `yaml:"function"`
 		At       uint16 `yaml:"at"`
 		Words    string `yaml:"words"`
 	} `yaml:"registers"`
-	Expect map[string]string `yaml:"expect"`
 }
 
 // ParseVectors reads the vector file of profile p. A vector that expects a
 // quantity the profile does not have, or gives only some of its registers, is
 // an error.
 func ParseVectors(name string, data []byte, p *Profile) ([]Vector, error) {
-	var forms []vectorForm
-	if err := strictyaml.Decode(data, &forms); err != nil {
-		return nil, fmt.Errorf("vectors %s: %w", name, err)
-	}
-	vectors := make([]Vector, 0, len(forms))
-	for i, form := range forms {
-		v, err := parseVector(form, p)
-		if err != nil {
-			return nil, fmt.Errorf("vectors %s: [%d] %s: %w", name, i, form.Name, err)
-		}
-		vectors = append(vectors, v)
-	}
-	return vectors, nil
+	return catalog.ParseVectors(name, data, func(form vectorForm) (Vector, error) { return parseVector(form, p) })
 }
 
 func parseVector(form vectorForm, p *Profile) (Vector, error) {
