@@ -1,7 +1,10 @@
 package collector
 
 import (
+	"bytes"
 	"context"
+	"fmt"
+	"log/slog"
 	"math"
 	"slices"
 	"strings"
@@ -182,6 +185,35 @@ func TestMetersAreAskedWhoTheyAre(t *testing.T) {
 				t.Errorf("not asked before the first readings are judged: %q", v.asked[:2])
 			}
 		})
+	}
+}
+
+// A question that the end of the run cut short says nothing of the meter, also
+// when the read notices that end before the context does.
+func TestNoSerialIsToldOfMetersOnly(t *testing.T) {
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	now := at(midnight)
+	for _, tt := range []struct {
+		name string
+		ctx  context.Context
+		err  error
+		told bool
+		wait time.Duration
+	}{
+		{"no answer", t.Context(), failure(adapters.Transient), true, minRecordPause},
+		{"no such field", t.Context(), failure(adapters.Config), false, refusedPause},
+		{"the deadline has passed", t.Context(), fmt.Errorf("meter v: %w", context.DeadlineExceeded), false, minRecordPause},
+		{"told to stop", over, failure(adapters.Transient), false, minRecordPause},
+	} {
+		var told bytes.Buffer
+		log := slog.New(slog.NewTextHandler(&told, &slog.HandlerOptions{Level: slog.LevelInfo}))
+		l := newLineLoop(new(vault).line(time.Minute), now, nil, testMetrics(), newBoard(), log)
+		m := l.meters[0]
+		l.noSerial(tt.ctx, m, now, tt.err)
+		if (told.Len() > 0) != tt.told || !m.identifyAfter.Equal(now.Add(tt.wait)) {
+			t.Errorf("%s: asked again after %s, want %s; told: %s", tt.name, m.identifyAfter.Sub(now), tt.wait, &told)
+		}
 	}
 }
 

@@ -343,3 +343,67 @@ func TestRecordsOfBillsGoFirst(t *testing.T) {
 		}
 	})
 }
+
+// misdated is a meter that made one of its records while its clock was ahead.
+type misdated struct {
+	vault
+	made, dated time.Time
+}
+
+func (m *misdated) ReadKept(ctx context.Context, o schemas.Origin, n int) ([]schemas.Reading, error) {
+	readings, err := m.vault.ReadKept(ctx, o, n)
+	for i := range readings {
+		if readings[i].TakenAt.Equal(m.made) {
+			readings[i].TakenAt = m.dated
+		}
+	}
+	return readings, err
+}
+
+// One record that is dated ahead, in the middle of a hole or at its end, is handed
+// on and doubted. It neither holds up the others, nor is it remembered: those of
+// the days up to its date are read when they come.
+func TestARecordDatedAheadInAHole(t *testing.T) {
+	dated := at("2000-05-01T16:00:00Z")
+	tests := []struct {
+		name    string
+		made    string
+		prepare func(*archive)
+		times   int // the record is handed on
+	}{
+		{"in the middle", "2000-02-24T16:00:00Z", func(r *archive) {}, 1},
+		{"at its end, when it was the newest already", midnight, func(r *archive) {
+			r.newest, r.cursor, r.due = dated, 10, time.Now().Add(time.Hour)
+		}, 2}, // by the refill that was under way, and by the next
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				march()
+				v := &misdated{vault: vault{cost: 10 * time.Second, kept: map[schemas.Origin]int{schemas.DailyFreeze: 62}}, made: at(tt.made), dated: dated}
+				line := v.line(time.Minute)
+				line.Meters[0].Source = v
+				b := runBench(line, 3*day, func(l *lineLoop) {
+					remembered(schemas.DailyFreeze, "2000-02-19T16:00:00Z")(l)
+					tt.prepare(l.meters[0].records[0])
+				})
+				got := b.of(schemas.DailyFreeze)
+				want := slices.DeleteFunc(append(days("2000-02-20T16:00:00Z", 13), dated), v.made.Equal)
+				if !slices.Equal(once(got), want) || len(got) != len(want)-1+tt.times {
+					t.Errorf("records of %s, want %s\n%s", got, want, strings.Join(v.asked, "\n"))
+				}
+				if last := b.meters[0].records[0].last; !last.Equal(want[len(want)-2]) {
+					t.Errorf("remembers %s", last)
+				}
+				for _, r := range b.given {
+					if doubted := r.Reason == schemas.ReasonClock; doubted != r.TakenAt.Equal(dated) {
+						t.Errorf("the record of %s is %s %s", r.TakenAt, r.Quality, r.Reason)
+					}
+				}
+				if n := counters.Count(b.metrics.recordsLost); n != 1 {
+					t.Errorf("%d are counted as lost, want the one that is misdated", n)
+				}
+			})
+		})
+	}
+}

@@ -34,7 +34,8 @@ type loadBook struct {
 	at     time.Time     // when the meter is to be asked for the next one
 	n      int           // the one to be read; 0: to be reckoned
 	looked bool          // the one before it is not in the hole
-	fails  int           // since one was handed on
+	fails  int           // of the record that failed last, since one was handed on
+	failed int           // that record, counted from the newest of when that was learnt
 }
 
 // noteLive takes note of a live reading of that moment.
@@ -112,10 +113,16 @@ func (l *lineLoop) readLoad(ctx context.Context, m *meterState, now time.Time) {
 func (l *lineLoop) noLoad(m *meterState, n int, now time.Time, err error) {
 	b := m.load
 	l.metrics.recordsFailed.Inc()
-	if b.period > 0 && givesUp(b.fails, err) {
-		b.fails, b.n, b.looked = 0, n, true
-		l.onward(b)
-		return
+	if b.period > 0 {
+		// Numbers shift during the pauses, and each record has its own patience.
+		if which := n - int(now.Sub(b.newest)/b.period); which != b.failed {
+			b.fails, b.failed = 0, which
+		}
+		if givesUp(b.fails, err) {
+			b.fails, b.n, b.looked = 0, n, true
+			l.onward(b)
+			return
+		}
 	}
 	if b.fails++; b.fails == 1 {
 		l.log.Warn("a record of the meter's load profile cannot be read; it is tried again later",

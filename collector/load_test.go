@@ -167,3 +167,47 @@ func TestShortHolesAreSkipped(t *testing.T) {
 		}
 	})
 }
+
+// A record is given up for its own failures alone: neither for those of the
+// record before it, nor for those of the questions by which the period was learnt.
+func TestEachLoadRecordHasItsOwnPatience(t *testing.T) {
+	oldest, first, second := at("2000-02-20T00:00:00Z"), at("2000-02-23T00:00:00Z"), at("2000-02-24T00:00:00Z")
+	const often = passOver - 2 // failures in a row, after which it can be read
+	tests := []struct {
+		name   string
+		fails  map[time.Time]int
+		learnt int // failures before the first answer
+		lost   int
+	}{
+		{"while the period is learnt, then the oldest", map[time.Time]int{oldest: often}, often, 0},
+		{"the first, then the second", map[time.Time]int{first: often, second: often}, 0, 0},
+		{"the first is given up, then the second", map[time.Time]int{first: 99, second: often}, 0, 1},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				march()
+				asked := 0
+				v := &vault{cost: 100 * time.Millisecond, load: day, kept: map[schemas.Origin]int{schemas.LoadRecord: 60},
+					bad: func(moment time.Time) bool {
+						asked++
+						tt.fails[moment]--
+						return asked <= tt.learnt || tt.fails[moment] >= 0
+					}}
+				b := runBench(v.line(time.Minute), 16*time.Hour, func(l *lineLoop) {
+					l.meters[0].load.holes = []hole{{From: at("2000-02-19T12:00:00Z"), To: time.Now()}}
+				})
+				want := days("2000-02-20T00:00:00Z", 10)
+				if tt.lost > 0 {
+					want = slices.DeleteFunc(want, first.Equal)
+				}
+				if got := b.of(schemas.LoadRecord); !slices.Equal(got, want) {
+					t.Errorf("records of %s, want %s\n%s", got, want, strings.Join(v.asked, "\n"))
+				}
+				if n := counters.Count(b.metrics.recordsLost); n != uint64(tt.lost) {
+					t.Errorf("%d are counted as lost, want %d", n, tt.lost)
+				}
+			})
+		})
+	}
+}

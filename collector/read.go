@@ -23,7 +23,8 @@ func (l *lineLoop) read(ctx context.Context, m *meterState, start time.Time) {
 	}
 	got := l.source(ctx, m, start)
 	readings, err := got.readings, got.err
-	if ctx.Err() != nil && len(readings) == 0 {
+	stopped := ctx.Err() != nil // once: it may end at any moment
+	if stopped && len(readings) == 0 {
 		return // stopping: neither the meter's failure nor a kept slot
 	}
 	now := time.Now()
@@ -33,7 +34,7 @@ func (l *lineLoop) read(ctx context.Context, m *meterState, start time.Time) {
 	if readings, err = l.wellFormed(readings, err); len(readings) == 0 && err == nil {
 		err = errNoReadings
 	}
-	if ctx.Err() != nil && err != nil {
+	if stopped && len(readings) > 0 {
 		err = nil // cut short by the stop: what came is handed on, and is no failure
 	}
 	got.readings, got.err = readings, err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/rand"
 	"fmt"
 	"os"
@@ -55,26 +56,32 @@ func TestScripts(t *testing.T) {
 			if err := seal.WriteBundle(filepath.Join(env.WorkDir, "box.bundle"), bundle); err != nil {
 				return err
 			}
-			meters := newSlave(t)
-			env.Defer(meters.close)
-			return os.WriteFile(filepath.Join(env.WorkDir, "live.yaml"), fmt.Appendf(nil, live, meters.address()), 0o600)
+			for _, name := range []string{"live", "watched"} {
+				meters := newSlave(t)
+				env.Defer(meters.close)
+				if err := os.WriteFile(filepath.Join(env.WorkDir, name+".yaml"), fmt.Appendf(nil, live, meters.address()), 0o600); err != nil {
+					return err
+				}
+				env.Values[name] = meters
+			}
+			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){"code": exitCode, "await": await},
 	})
 }
 
-// await waits until a file is there: await FILE.
+// await waits until a meter of watched.yaml has been asked for the first time.
 func await(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 1 {
-		ts.Fatalf("usage: await FILE")
+	if neg || len(args) != 0 {
+		ts.Fatalf("usage: await")
 	}
-	for range 1000 {
-		if _, err := os.Stat(ts.MkAbs(args[0])); err == nil {
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
+	patience, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	select {
+	case <-ts.Value("watched").(*slave).asked:
+	case <-patience.Done():
+		ts.Fatalf("no meter of watched.yaml is asked")
 	}
-	ts.Fatalf("no %s after ten seconds", args[0])
 }
 
 // exitCode runs a command and checks its exit code: code N command args...

@@ -106,6 +106,9 @@ func readKept(ctx context.Context, out io.Writer, keeper adapters.Keeper, origin
 		readings, failed = keeper.ReadKept(ctx, origin, n)
 		all = append(all, readings...)
 	}
+	if len(all) == 0 && failed == nil {
+		_, failed = fmt.Fprintln(out, "the meter holds no such record")
+	}
 	return errors.Join(printReadings(out, all), failed)
 }
 
@@ -125,9 +128,12 @@ func findMeter(lines []collector.Line, id schemas.MeterID) (collector.Line, coll
 	return collector.Line{}, collector.Meter{}, fmt.Errorf("no meter %s in the configuration; it has %s", id, strings.Join(known, ", "))
 }
 
-// printReadings writes a table. The column of origins is there when any reading
-// is not live.
+// printReadings writes a table, unless it would be empty. The column of origins
+// is there when any reading is not live.
 func printReadings(out io.Writer, readings []schemas.Reading) error {
+	if len(readings) == 0 {
+		return nil
+	}
 	dated := slices.ContainsFunc(readings, func(r schemas.Reading) bool { return r.Origin != schemas.Live })
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	head := "QUANTITY\tVALUE\tUNIT\tQUALITY\tTAKEN AT"

@@ -99,3 +99,36 @@ func TestReadKept(t *testing.T) {
 		}
 	}
 }
+
+// mute is a meter that gives nothing.
+type mute struct {
+	diary
+	err error
+}
+
+func (m mute) Read(context.Context) ([]schemas.Reading, error) { return nil, m.err }
+
+func (m mute) ReadKept(context.Context, schemas.Origin, int) ([]schemas.Reading, error) {
+	return nil, m.err
+}
+
+// A table without a row has no head: an error is not announced by one.
+func TestNoTableWithoutARow(t *testing.T) {
+	broken := errors.New("no answer")
+	m := collector.Meter{ID: "m", Source: mute{err: broken}}
+	var out bytes.Buffer
+	if err := readMeter(t.Context(), &out, m); !errors.Is(err, broken) || out.Len() > 0 {
+		t.Errorf("%v, %q", err, &out)
+	}
+	for err, want := range map[error]string{broken: "", nil: "the meter holds no such record\n"} {
+		out.Reset()
+		m.Source = mute{err: err}
+		read, wrong := keptReader(m, "daily")
+		if wrong != nil {
+			t.Fatal(wrong)
+		}
+		if got := read(t.Context(), &out, m); !errors.Is(got, err) || out.String() != want {
+			t.Errorf("%v, %q, want %v, %q", got, &out, err, want)
+		}
+	}
+}

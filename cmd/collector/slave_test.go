@@ -13,6 +13,8 @@ import (
 type slave struct {
 	listener net.Listener
 	clients  sync.WaitGroup
+	asked    chan struct{} // closed with the first request
+	first    sync.Once
 }
 
 // newSlave serves until the test ends.
@@ -22,7 +24,7 @@ func newSlave(t testing.TB) *slave {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &slave{listener: l}
+	s := &slave{listener: l, asked: make(chan struct{})}
 	s.clients.Go(s.accept)
 	return s
 }
@@ -41,17 +43,18 @@ func (s *slave) accept() {
 		if err != nil {
 			return
 		}
-		s.clients.Go(func() { defer c.Close(); _ = serve(c) })
+		s.clients.Go(func() { defer c.Close(); _ = s.serve(c) })
 	}
 }
 
 // serve answers requests until the client hangs up.
-func serve(c io.ReadWriter) error {
+func (s *slave) serve(c io.ReadWriter) error {
 	request := make([]byte, 12)
 	for {
 		if _, err := io.ReadFull(c, request); err != nil {
 			return err
 		}
+		s.first.Do(func() { close(s.asked) })
 		if request[6] == 99 {
 			continue
 		}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -72,7 +73,34 @@ func (m *monitor) run(ctx context.Context, out, progress io.Writer) error {
 	if ctx.Err() != nil {
 		err = nil
 	}
-	return cli.Failed(errors.Join(err, l.Close(), w.err))
+	return cli.Failed(errors.Join(p.vanished(err), l.Close(), w.err))
+}
+
+// vanished says what to do about a line that could be opened and then was gone.
+func (p place) vanished(err error) error {
+	if err == nil || fatal(err) { // which says it itself
+		return err
+	}
+	return fmt.Errorf("%w: %s, and start again", err, p.whereTo())
+}
+
+// whereTo is where to look when the line is gone.
+func (p place) whereTo() string {
+	if line.IsDevice(p.address) {
+		return "the port is gone: look whether the adapter is plugged in"
+	}
+	return "the connection is gone: most gateways and serial servers serve one client at a time, so look whether a collector or another program uses it"
+}
+
+// isGone reports whether a read failed because the line was lost meanwhile, for
+// which the systems have few words.
+func isGone(err error) bool {
+	for _, lost := range []error{io.EOF, syscall.ECONNRESET, syscall.EPIPE, syscall.EIO, syscall.ENXIO} {
+		if errors.Is(err, lost) {
+			return !fatal(err)
+		}
+	}
+	return false
 }
 
 // pollLine reads the meters of the line in turn.
@@ -91,7 +119,7 @@ func (m *monitor) pollLine(ctx context.Context, p place, w *watcher, progress io
 	}
 	fmt.Fprintf(progress, "polling line %s (%d meters) at %s; Ctrl-C ends\n", l.Name, len(l.Meters), p.address)
 	for n := 1; ctx.Err() == nil; n++ {
-		m.round(ctx, l, w, progress)
+		m.round(ctx, p, l, w, progress)
 		if n == m.cycles {
 			break
 		}
@@ -105,16 +133,19 @@ func (m *monitor) pollLine(ctx context.Context, p place, w *watcher, progress io
 }
 
 // round reads each meter once. A read that is under way is not cut short.
-func (m *monitor) round(ctx context.Context, l collector.Line, w *watcher, progress io.Writer) {
+func (m *monitor) round(ctx context.Context, p place, l collector.Line, w *watcher, progress io.Writer) {
 	for _, meter := range l.Meters {
 		if ctx.Err() != nil {
 			return
 		}
 		readings, err := meter.Source.Read(context.WithoutCancel(ctx))
 		w.flush()
-		if err != nil {
+		switch {
+		case isGone(err):
+			fmt.Fprintf(progress, "%v: %s\n", err, p.whereTo())
+		case err != nil:
 			fmt.Fprintf(progress, "%v\n", err)
-		} else {
+		default:
 			fmt.Fprintf(progress, "meter %s: %d values\n", meter.ID, len(readings))
 		}
 	}

@@ -4,11 +4,16 @@ import (
 	"bytes"
 	"context"
 	"encoding/hex"
+	"fmt"
+	"io"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
+	"citygrid/adapters/line"
 	"citygrid/adapters/modbus"
+	"citygrid/internal/cli"
 	"citygrid/simulators"
 	"citygrid/simulators/lab"
 )
@@ -104,6 +109,48 @@ func TestListen(t *testing.T) {
 	}
 	if s := bus.Stats(); s.Garbage != 0 {
 		t.Errorf("the listener sent something: %+v", s)
+	}
+}
+
+// TestMonitorSaysWhatVanished: the other end hangs up, or the port is gone.
+func TestMonitorSaysWhatVanished(t *testing.T) {
+	ln := mustListen(t)
+	hungUp := make(chan struct{})
+	go func() {
+		defer close(hungUp)
+		for {
+			c, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			_ = c.Close()
+		}
+	}()
+	defer func() { _ = ln.Close(); <-hungUp }()
+	p := place{name: "riser", address: ln.Addr().String()}
+	for _, tc := range []struct {
+		p    place
+		err  error
+		want string
+	}{
+		{p, nil, "<nil>"},
+		{p, &line.DialError{Err: io.EOF}, "connect: EOF: look whether the gateway"},
+		{place{address: "/dev/ttyS9"}, syscall.EIO, "the port is gone: look whether the adapter is plugged in, and start again"},
+	} {
+		got := fmt.Sprint(tc.p.vanished(tc.err))
+		if !strings.Contains(got, tc.want) || strings.Count(got, "look") > 1 {
+			t.Errorf("%s, want %s", got, tc.want)
+		}
+	}
+	m := monitor{target: target{address: p.address, serial: "115200-8N1", timeout: time.Second}}
+	err := m.run(t.Context(), io.Discard, io.Discard)
+	if cli.ExitCode(err) != 1 || !strings.HasPrefix(err.Error(), "listen on "+p.address+": ") || !strings.HasSuffix(err.Error(), "another program uses it, and start again") {
+		t.Error(err)
+	}
+	file := mustFile(t, configText(p.address, "{baud: 115200, parity: none}", "1m", "      - {id: W-1, unit: 3, profile: changli-em}\n"))
+	_, progress, err := runProbe(t.Context(), "", "monitor", "-c", file, "--line", "riser", "--poll", "--cycles", "1")
+	if err != nil || !strings.Contains(progress, "riser ("+p.address+"): ") || !strings.HasSuffix(progress, "another program uses it\n") {
+		t.Error(progress, err)
 	}
 }
 

@@ -35,7 +35,7 @@ type LinePlan struct {
 	WithFailing float64 `json:"utilisation_with_failing"`
 	// Problem says why the line cannot meet its intervals, and what helps.
 	Problem string `json:"problem,omitempty"`
-	// Warning says why it may not.
+	// Warning says why it may not, and what it has no time for besides.
 	Warning string `json:"warning,omitempty"`
 
 	wire *line.Serial
@@ -54,6 +54,8 @@ type MeterPlan struct {
 	Interval  string  `json:"interval"`
 
 	read, every time.Duration
+	// memory is whether it may have a clock and records of its own.
+	memory bool
 }
 
 // assumptions are the times that no configuration names.
@@ -138,7 +140,7 @@ func meterPlan(m config.MeterSummary, wire *line.Serial, a assumptions) MeterPla
 		Meter: string(m.ID), AnswersTo: m.AnswersTo, Profile: m.Profile,
 		Requests: m.Cost.Requests, BytesOut: m.Cost.BytesOut, BytesIn: m.Cost.BytesIn,
 		RequestMS: millis(read / time.Duration(max(1, m.Cost.Requests))), ReadMS: millis(read),
-		Interval: m.Interval.String(), read: read, every: m.Interval,
+		Interval: m.Interval.String(), read: read, every: m.Interval, memory: m.Protocol != config.Modbus,
 	}
 }
 
@@ -163,6 +165,37 @@ func (p *LinePlan) judge(share float64) {
 		p.Warning = fmt.Sprintf("meets its intervals (%s) as long as all of its meters answer; failing ones may use %s more: %s",
 			percent(p.Utilisation), percent(share), p.remedies(p.Utilisation+share))
 	}
+	if busy := p.neverIdle(); busy != "" && p.Warning != "" {
+		p.Warning += "; it " + busy
+	} else if busy != "" {
+		p.Warning = busy
+	}
+}
+
+// neverIdle says that a line has no time for what is done between the slots
+// alone: the meters' clocks, the first of their records, and those that were
+// missed. It is empty when there is time, or no meter that has any of these.
+func (p *LinePlan) neverIdle() string {
+	var request time.Duration
+	memory := false
+	for _, m := range p.Meters {
+		request = max(request, m.read/time.Duration(max(1, m.Requests)))
+		memory = memory || m.memory
+	}
+	short := p.shortest()
+	if !memory || short == nil {
+		return ""
+	}
+	idle := time.Duration((1 - p.Utilisation) * float64(short.every))
+	const unread = "the clocks of its meters are not checked, and neither their first records nor those that were missed are read from their memories"
+	switch {
+	case idle <= 0:
+		return "is never idle: " + unread
+	case idle < request:
+		return fmt.Sprintf("is idle for %s of each %s, and one request takes %s: %s in time; longer intervals make room",
+			idle.Round(time.Millisecond), short.Interval, request.Round(time.Millisecond), unread)
+	}
+	return ""
 }
 
 // longest is the meter whose read takes longest, shortest the one with the

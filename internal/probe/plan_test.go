@@ -93,6 +93,9 @@ func TestPlanJudges(t *testing.T) {
 		}
 		return b.String()
 	}
+	remembering := func(interval string) string {
+		return fmt.Sprintf("      - {id: P-1, address: %q, profile: dlt645-three-phase, interval: %s}\n", plate645, interval)
+	}
 	for _, tc := range []struct {
 		name, serial, meters string
 		problem, warning     []string
@@ -103,6 +106,10 @@ func TestPlanJudges(t *testing.T) {
 		{"hopeless at any speed", "{baud: 9600, parity: none}", meters(9, "100ms"), []string{"cannot meet its intervals", "longer by 25.7 (100ms becomes 3s)"}, nil},
 		{"one waits for another", "{baud: 1200, parity: none}", "      - {id: P-1, unit: 1, profile: eastron-sdm630, interval: 15m}\n      - {id: W-2, unit: 2, profile: changli-em, interval: 1s}\n",
 			[]string{"interval 1s of meter W-2: a read of meter P-1 alone takes"}, nil},
+		{"full, of meters with a memory", "{baud: 9600, parity: none}", remembering("1s"), []string{"172.0%"}, []string{"line riser is never idle: the clocks of its meters"}},
+		{"room for no more than a record", "{baud: 9600, parity: none}", remembering("1780ms"), nil,
+			[]string{"as long as all of its meters answer", "; it is idle for 60ms of each 1.78s, and one request takes 69ms: the clocks"}},
+		{"room for a record", "{baud: 9600, parity: none}", remembering("1800ms"), nil, []string{"as long as all of its meters answer"}},
 	} {
 		out, _, err := runProbe(t.Context(), "", "plan", "-c", mustFile(t, configText("/dev/ttyS9", tc.serial, "1m", tc.meters)))
 		for _, want := range tc.problem {
@@ -117,6 +124,9 @@ func TestPlanJudges(t *testing.T) {
 			if !strings.Contains(out, want) {
 				t.Errorf("%s: %s, want %s", tc.name, out, want)
 			}
+		}
+		if idle := strings.Contains(strings.Join(tc.warning, ""), "idle"); idle != strings.Contains(out, "idle") {
+			t.Errorf("%s: %s", tc.name, out)
 		}
 	}
 }

@@ -223,6 +223,30 @@ func TestScanOfTCP(t *testing.T) {
 	}
 }
 
+// witness is a slave that calls seen when it has been given so many requests, or,
+// when foreign, bytes that are no request of its own.
+type witness struct {
+	lab.Slave
+	foreign  bool
+	requests int
+	seen     func()
+}
+
+func (w *witness) Frame(b []byte) (skip, n int) {
+	skip, n = w.Slave.Frame(b)
+	if w.foreign && n == 0 && len(b) > 0 {
+		w.seen()
+	}
+	return skip, n
+}
+
+func (w *witness) Answer(dst, frame []byte, t time.Time) []byte {
+	if w.requests--; w.requests == 0 {
+		w.seen()
+	}
+	return w.Slave.Answer(dst, frame, t)
+}
+
 // TestInterruptLeavesTheLineClean: whatever the moment, the scan ends with what
 // it found, the line saw whole requests only, and the next master is answered at
 // once.
@@ -230,32 +254,24 @@ func TestInterruptLeavesTheLineClean(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		during string
-		begun  func(lab.Stats) bool
+		when   witness
 		finds  int // a request that is under way is waited for
 	}{
-		{"the broadcasts", func(s lab.Stats) bool { return s.Garbage > 0 }, 0},
-		{"the request of unit 1", func(s lab.Stats) bool { return s.Requests == 1 }, 1},
-		{"the requests of the profiles", func(s lab.Stats) bool { return s.Requests > 3 }, 1},
+		{"the broadcasts", witness{foreign: true}, 0},
+		{"the request of unit 1", witness{requests: 1}, 1},
+		{"the requests of the profiles", witness{requests: 4}, 1},
 	} {
-		bus, address := onTerminal(t, lab.Config{
-			Serial: lab.Serial{Baud: 9600}, Turnaround: 30 * time.Millisecond,
-			Slaves: []lab.Slave{slave(t, simulators.NewRTU, mustMeter(t, "eastron-sdm630", 1, ""), mustMeter(t, "eastron-sdm120", 4, ""))},
-		})
-		wire := &line.Serial{Baud: 9600, DataBits: 8, Parity: line.None, StopBits: 1}
 		ctx, cancel := context.WithCancel(t.Context())
-		seen := make(chan struct{})
-		go func() {
-			defer close(seen)
-			for !tc.begun(bus.Stats()) && ctx.Err() == nil {
-				time.Sleep(time.Millisecond)
-			}
-			cancel()
-		}()
+		defer cancel()
+		meters := tc.when
+		meters.Slave = slave(t, simulators.NewRTU, mustMeter(t, "eastron-sdm630", 1, ""), mustMeter(t, "eastron-sdm120", 4, ""))
+		meters.seen = cancel
+		bus, address := onTerminal(t, lab.Config{Serial: lab.Serial{Baud: 9600}, Turnaround: 30 * time.Millisecond, Slaves: []lab.Slave{&meters}})
+		wire := &line.Serial{Baud: 9600, DataBits: 8, Parity: line.None, StopBits: 1}
 		s := testScanner(place{address: address, serial: wire}, new(bytes.Buffer), 1, 2, 3, 4, 5, 6, 7, 8, 9)
 		finds, err := s.run(ctx)
-		<-seen
-		if err != nil {
-			t.Fatalf("during %s: %v", tc.during, err)
+		if err != nil || ctx.Err() == nil {
+			t.Fatalf("during %s: %v, interrupted: %v", tc.during, err, ctx.Err())
 		}
 		if len(finds) != tc.finds {
 			t.Errorf("during %s: found %+v", tc.during, finds)

@@ -73,48 +73,63 @@ func (mirror) Frame(b []byte) (skip, n int) { return 0, len(b) / 256 * 256 }
 
 func (mirror) Answer(dst, frame []byte, _ time.Time) []byte { return append(dst, frame...) }
 
+// counted calls done with the last of so many requests.
+type counted struct {
+	registers
+	left *int
+	done func()
+}
+
+func (c counted) Answer(dst, frame []byte, t time.Time) []byte {
+	if *c.left--; *c.left == 0 {
+		c.done()
+	}
+	return c.registers.Answer(dst, frame, t)
+}
+
 func TestTerminalThatNobodyReadsDoesNotHang(t *testing.T) {
-	b, path := mustTerminal(t, Config{Slaves: mixed()})
+	const requests = 100 // 24 kB of answers, more than a terminal holds
+	left, answered := requests/2, make(chan struct{})
+	_, path := mustTerminal(t, Config{Slaves: []Slave{counted{left: &left, done: func() { close(answered) }}}})
 	port, err := os.OpenFile(path, os.O_RDWR|unix.O_NOCTTY, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer port.Close()
 	q := ask(1, 0, 120)
-	for range 100 { // 24 kB of answers, more than a terminal holds
+	for range requests {
 		if _, err := port.Write(q); err != nil {
 			t.Fatal(err)
 		}
 	}
-	for b.Stats().Requests < 50 {
-		if t.Context().Err() != nil {
-			return
-		}
-	}
+	<-answered
 }
 
-// BenchmarkCycle9600 asks eight meters in turn over a pseudo-terminal, as fast
-// as the wire allows, and reports how much longer than the wire time it takes.
+// BenchmarkCycle9600 asks three meters in turn over a pseudo-terminal and reports
+// how much later than on a wire of 9600 Bd the last byte of an answer is there.
+// The next request follows at once: the silence before it is the master's part,
+// which the benchmark of adapters/modbus measures.
 func BenchmarkCycle9600(b *testing.B) {
-	bus, path := mustTerminal(b, Config{Slaves: mixed(), Serial: Serial{Baud: 9600}, Turnaround: 10 * time.Millisecond})
+	const turnaround = 10 * time.Millisecond
+	bus, path := mustTerminal(b, Config{Slaves: mixed(), Serial: Serial{Baud: 9600}, Turnaround: turnaround})
 	port, err := os.OpenFile(path, os.O_RDWR|unix.O_NOCTTY, 0)
 	if err != nil {
 		b.Fatal(err)
 	}
 	defer port.Close()
-	silence := bus.c.Serial.Silence()
+	got := make([]byte, 45)
+	var late time.Duration
 	for i := 0; b.Loop(); i++ {
 		q := ask(byte(1+i%3), 0, 20)
+		begun := time.Now()
 		if _, err := port.Write(q); err != nil {
 			b.Fatal(err)
 		}
-		got := make([]byte, 45)
 		if _, err := io.ReadFull(port, got); err != nil || !bytes.Equal(got, answerTo(q)) {
 			b.Fatalf("% x, %v", got, err)
 		}
-		time.Sleep(silence)
+		late += time.Since(begun) - bus.c.Serial.Wire(len(q)+len(got)) - turnaround
 	}
-	st := bus.Stats()
-	b.ReportMetric(float64(st.InUse)/float64(st.Wire), "x-wire")
-	b.ReportMetric(float64(st.Overlaps+st.Hasty), "out-of-turn")
+	b.ReportMetric(float64(late.Microseconds())/float64(b.N), "us-late/op")
+	b.ReportMetric(float64(bus.Stats().Overlaps), "overlaps")
 }
