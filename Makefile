@@ -128,6 +128,9 @@ packages:
 	command -v chromium  >/dev/null || missing="$$missing chromium fonts-wqy-microhei"; \
 	command -v mbpoll    >/dev/null || missing="$$missing mbpoll"; \
 	/usr/bin/python3 -c 'import pymodbus, serial_asyncio' 2>/dev/null || missing="$$missing python3-pymodbus python3-serial-asyncio"; \
+	[ -x /usr/sbin/pcscd ] || missing="$$missing pcscd"; \
+	ls /usr/lib/pcsc/drivers/serial/libifdvpcd.so >/dev/null 2>&1 || missing="$$missing vsmartcard-vpcd"; \
+	ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || missing="$$missing postgresql"; \
 	ls /usr/lib/*/libmodbus.so.5 >/dev/null 2>&1 || missing="$$missing libmodbus5"; \
 	if [ -n "$$missing" ]; then \
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \

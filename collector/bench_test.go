@@ -88,8 +88,8 @@ func fifty(id schemas.MeterID) (list []schemas.Reading) {
 // spool's part is measured in its own package.
 func BenchmarkBatch(b *testing.B) {
 	keys := newKeys(b)
-	s := &sealStage{
-		id: testID, area: testArea,
+	s := &sealStage[schemas.Reading]{
+		kind:    readingsKind(testID, testArea),
 		session: func() (sealer, error) { return keys.sealer(b, seal.Up, seal.Readings, 1), nil },
 	}
 	taken := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)

@@ -96,8 +96,8 @@ func newTown(t testing.TB) *town {
 func (w *town) options() Options {
 	return Options{
 		Bundle: &w.bundle, Provider: seal.DefaultProvider(), DataDir: w.t.TempDir(),
-		Batch:    BatchLimits{MaxReadings: 10, MaxAge: 5 * time.Millisecond},
-		Spool:    spool.Options{CommitEvery: time.Millisecond},
+		Batch: BatchLimits{MaxReadings: 10, MaxAge: 5 * time.Millisecond},
+		Spool: spool.Options{CommitEvery: time.Millisecond}, CardSpool: spool.Options{CommitEvery: time.Millisecond},
 		Broker:   mqttlink.Config{URL: "tcp://" + w.wire.address(), Backoff: mqttlink.Backoff{Min: time.Millisecond, Max: 20 * time.Millisecond}},
 		Registry: prometheus.NewRegistry(), Log: silent, Version: "test", Random: rand.Reader,
 		Drain: 0, // a stop waits for no receipt
@@ -179,6 +179,8 @@ type hub struct {
 	mu       sync.Mutex
 	answers  bool // a receipt for each envelope
 	readings map[envelopeKey][]schemas.Reading
+	cards    map[envelopeKey][]schemas.CardEntry
+	noCards  bool // no receipt for cards, whatever answers says
 }
 
 func startHub(t testing.TB, keys testKeys, url string) *hub {
@@ -186,11 +188,11 @@ func startHub(t testing.TB, keys testKeys, url string) *hub {
 	h := &hub{
 		t: t, opener: keys.opener(t), down: keys.sealer(t, seal.Down, seal.Receipt, 1),
 		conns: make(chan *mqttlink.Conn, 1), seen: make(map[schemas.Stream]chan string),
-		readings: make(map[envelopeKey][]schemas.Reading),
+		readings: make(map[envelopeKey][]schemas.Reading), cards: make(map[envelopeKey][]schemas.CardEntry),
 	}
 	cfg := mqttlink.Config{URL: url, ClientID: "hub", User: "hub", Password: secret.New(hubPassword), CleanSession: true,
 		Backoff: mqttlink.Backoff{Min: time.Millisecond, Max: 20 * time.Millisecond}}
-	for _, s := range []schemas.Stream{schemas.Readings, schemas.Statuses, schemas.Online} {
+	for _, s := range []schemas.Stream{schemas.Readings, schemas.Cards, schemas.Statuses, schemas.Online} {
 		h.seen[s] = make(chan string, 10_000)
 		cfg.Subscriptions = append(cfg.Subscriptions, schemas.Topic{Stream: s}.String())
 	}
@@ -217,8 +219,8 @@ func (h *hub) session(ctx context.Context, conn *mqttlink.Conn) error {
 				return err
 			}
 			h.seen[topic.Stream] <- string(m.Payload)
-			if topic.Stream == schemas.Readings {
-				h.store(ctx, conn, m.Payload)
+			if topic.Stream == schemas.Readings || topic.Stream == schemas.Cards {
+				h.store(ctx, conn, topic.Stream, m.Payload)
 			}
 			m.Ack()
 		case <-ctx.Done():
@@ -228,21 +230,31 @@ func (h *hub) session(ctx context.Context, conn *mqttlink.Conn) error {
 }
 
 // store keeps the batch and, when the hub answers, sends its receipt.
-func (h *hub) store(ctx context.Context, conn *mqttlink.Conn, envelope []byte) {
+func (h *hub) store(ctx context.Context, conn *mqttlink.Conn, stream schemas.Stream, envelope []byte) {
 	header, plain, err := h.opener.Open(nil, envelope)
 	if err != nil {
 		h.t.Errorf("the hub cannot open an envelope: %v", err)
 		return
 	}
-	batch, err := schemas.DecodeBatch(plain)
-	if err != nil {
-		h.t.Error(err)
-		return
-	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.readings[envelopeKey{header.Context, header.Seq}] = batch.Readings
-	if h.answers {
+	key := envelopeKey{header.Context, header.Seq}
+	if stream == schemas.Cards {
+		batch, err := schemas.DecodeCardBatch(plain)
+		if err != nil || header.ContentType != seal.Cards {
+			h.t.Errorf("%s on the topic of cards: %v", header.ContentType, err)
+			return
+		}
+		h.cards[key] = batch.Entries
+	} else {
+		batch, err := schemas.DecodeBatch(plain)
+		if err != nil {
+			h.t.Error(err)
+			return
+		}
+		h.readings[key] = batch.Readings
+	}
+	if h.answers && (stream != schemas.Cards || !h.noCards) {
 		r := receiptFor(testID, header.Context, schemas.SeqRange{From: header.Seq, To: header.Seq})
 		conn.Publish(ctx, receiptTopic, sealReceipt(h.t, h.down, r), false)
 	}
@@ -262,6 +274,19 @@ func (h *hub) stored() (n int) {
 		n += len(readings)
 	}
 	return n
+}
+
+// cardNumbers returns the purchase numbers of the card entries that the hub has,
+// each envelope counted once, in no order.
+func (h *hub) cardNumbers() (numbers []int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, entries := range h.cards {
+		for _, e := range entries {
+			numbers = append(numbers, int(e.Purchase.Number))
+		}
+	}
+	return numbers
 }
 
 // next returns the next payload of a stream.

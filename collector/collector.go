@@ -6,6 +6,10 @@
 //	broker <--publish-- publisher <---------------------------------+
 //	broker --receipts-> publisher --release-> spool
 //
+// Card entries, from the card slots of meters and from card readers
+// (Collector.TakeCards), go the same way through a stage, a spool and an outbox
+// of their own, so that a spool full of the ones keeps nothing from the others.
+//
 // Nothing counts as read before it is on disk, and nothing leaves the disk
 // before the hub has said that it is in the store. What a line knows of its
 // meters (baselines of the verdicts, records read from their memory) is kept in
@@ -44,10 +48,13 @@ type Options struct {
 	Lines    []Line
 	Batch    BatchLimits
 	Spool    spool.Options
-	Broker   mqttlink.Config // URL and TLS; Run fills in the rest
-	Registry prometheus.Registerer
-	Log      *slog.Logger
-	Version  string
+	// CardSpool is the spool of the card entries. Theirs is a quota of its own:
+	// no reading takes a sale its room.
+	CardSpool spool.Options
+	Broker    mqttlink.Config // URL and TLS; Run fills in the rest
+	Registry  prometheus.Registerer
+	Log       *slog.Logger
+	Version   string
 	// Drain bounds how long Run goes on publishing after ctx is done.
 	Drain time.Duration
 	// Random fills the session contexts (crypto/rand.Reader).
@@ -60,7 +67,8 @@ type Collector struct {
 	id      schemas.CollectorID
 	area    schemas.AreaCode
 	boots   bootCounter
-	spool   *spool.Spool
+	spool   *spool.Spool // of the readings
+	cards   *cardDesk    // with their spool
 	unlock  func() error
 	metrics *metrics
 	board   *board
@@ -95,21 +103,34 @@ func Open(o Options) (*Collector, error) {
 	return c, nil
 }
 
-// open opens the spool and closes it again on an error.
+// open opens the spools and closes them again on an error.
 func (c *Collector) open() (err error) {
-	o := c.o
-	o.Spool.OnEvent = func(e spool.Event) { o.Log.Error("spool", "event", e.String()) }
-	if c.spool, err = spool.Open(filepath.Join(o.DataDir, "spool"), o.Spool); err != nil {
-		return fmt.Errorf("open spool: %w", err)
+	if c.spool, err = c.openSpool("spool", c.o.Spool); err != nil {
+		return err
 	}
-	if err := c.outfit(); err != nil {
+	cards, err := c.openSpool("cards", c.o.CardSpool)
+	if err != nil {
 		return errors.Join(err, c.spool.Close())
+	}
+	if err := c.outfit(cards); err != nil {
+		return errors.Join(err, cards.Close(), c.spool.Close())
 	}
 	return nil
 }
 
-// outfit makes what works on the open spool.
-func (c *Collector) outfit() error {
+// openSpool opens the spool in a folder of the data folder.
+func (c *Collector) openSpool(folder string, o spool.Options) (*spool.Spool, error) {
+	log := c.o.Log
+	o.OnEvent = func(e spool.Event) { log.Error("spool", "folder", folder, "event", e.String()) }
+	s, err := spool.Open(filepath.Join(c.o.DataDir, folder), o)
+	if err != nil {
+		return nil, fmt.Errorf("open spool %s: %w", folder, err)
+	}
+	return s, nil
+}
+
+// outfit makes what works on the open spools.
+func (c *Collector) outfit(cards *spool.Spool) error {
 	o := c.o
 	if _, err := c.boots.last(); err != nil {
 		return err
@@ -121,14 +142,20 @@ func (c *Collector) outfit() error {
 	if err != nil {
 		return err
 	}
-	registerSpool(o.Registry, c.spool)
+	registerSpool(o.Registry, "spool", c.spool)
+	registerSpool(o.Registry, "card_spool", cards)
 	o.Registry.MustRegister(newMeterSeries(c.board))
 	c.memory = openMemory(filepath.Join(o.DataDir, "meters.state"), o.Log, time.Now())
 	c.pub = &publisher{
-		id: c.id, area: c.area, spool: c.spool, opener: opener, status: c.sealedStatus,
-		metrics: c.metrics, log: o.Log, sent: make(map[envelopeKey]*unconfirmed), room: make(chan struct{}, 1),
-		window: maxOutstanding, resendAfter: defaultResendAfter, statusEvery: defaultStatusEvery,
+		id: c.id, area: c.area, opener: opener, status: c.sealedStatus,
+		metrics: c.metrics, log: o.Log, statusEvery: defaultStatusEvery,
 	}
+	c.pub.readings = newOutbox(c.pub.topic(schemas.Readings), c.spool, &c.metrics.flow, o.Log.With("stream", string(schemas.Readings)))
+	c.pub.cards = newOutbox(c.pub.topic(schemas.Cards), cards, &c.metrics.cards, o.Log.With("stream", string(schemas.Cards)))
+	c.cards = newCardDesk(&sealStage[schemas.CardEntry]{
+		kind: cardsKind(c.id, c.area), limits: cardLimits(), spool: cards, metrics: &c.metrics.cards, log: o.Log,
+		session: func() (sealer, error) { return c.newSealer(seal.Cards) },
+	})
 	return nil
 }
 
@@ -163,9 +190,10 @@ func (c *Collector) newSealer(content seal.ContentType) (*seal.Sealer, error) {
 
 // Run reads, seals, spools and publishes until ctx is done. Then it stops
 // reading, makes durable what it has read, and goes on publishing until the
-// spool is empty or Options.Drain has passed; what is left goes out after the
-// next start. It returns nil after such a stop.
+// spools are empty or Options.Drain has passed; what is left goes out after the
+// next start. It returns nil after such a stop. It may be called once.
 func (c *Collector) Run(ctx context.Context) error {
+	defer c.cards.close()
 	if err := c.waitForClock(ctx, clockFloor); err != nil {
 		return nil // told to stop before there was anything to do
 	}
@@ -182,6 +210,8 @@ func (c *Collector) Run(ctx context.Context) error {
 	readings := make(chan []schemas.Reading, len(c.o.Lines))
 	sealed := make(chan error, 1)
 	go func() { sealed <- c.sealStage(readings).run(sealing) }()
+	carded := make(chan error, 1)
+	go func() { carded <- c.cards.stage.run(sealing) }()
 	loops := c.lineLoops(readings)
 	var lines, keeping sync.WaitGroup
 	for _, loop := range loops {
@@ -195,10 +225,12 @@ func (c *Collector) Run(ctx context.Context) error {
 		linked <- err
 	case err := <-sealed:
 		sealed <- err
+	case err := <-carded:
+		carded <- err
 	}
 	stop() // after a fault, too, the time to drain begins now
-	go func() { lines.Wait(); close(readings) }()
-	err := errors.Join(<-sealed, unsealed(readings))
+	go func() { lines.Wait(); close(readings); c.cards.close() }()
+	err := errors.Join(<-sealed, unsealed(readings), <-carded)
 	keeping.Wait()
 	c.memory.save(sealing, loops, c.durableValues)
 	c.waitEmpty(drain)
@@ -211,6 +243,7 @@ func (c *Collector) Run(ctx context.Context) error {
 func (c *Collector) lineLoops(out chan<- []schemas.Reading) (loops []*lineLoop) {
 	for _, l := range c.o.Lines {
 		loop := newLineLoop(l, c.started, out, c.metrics, c.board, c.o.Log)
+		loop.cards, loop.terminal = c.cards, schemas.TerminalText(string(c.id)+"/"+l.Name)
 		c.memory.recall(loop)
 		loops = append(loops, loop)
 	}
@@ -263,21 +296,22 @@ func unsealed(readings <-chan []schemas.Reading) error {
 func (c *Collector) waitEmpty(ctx context.Context) {
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
-	for c.spool.Stats().Records > 0 {
+	left := func() int { return c.spool.Stats().Records + c.cards.stage.spool.Stats().Records }
+	for left() > 0 {
 		select {
 		case <-ctx.Done():
-			c.o.Log.Warn("stopping with envelopes in the spool; they are sent after the next start", "records", c.spool.Stats().Records)
+			c.o.Log.Warn("stopping with envelopes in the spool; they are sent after the next start", "records", left())
 			return
 		case <-tick.C:
 		}
 	}
 }
 
-func (c *Collector) sealStage(in <-chan []schemas.Reading) *sealStage {
-	return &sealStage{
-		id: c.id, area: c.area, limits: c.o.Batch, in: in,
+func (c *Collector) sealStage(in <-chan []schemas.Reading) *sealStage[schemas.Reading] {
+	return &sealStage[schemas.Reading]{
+		kind: readingsKind(c.id, c.area), limits: c.o.Batch, in: in,
 		session: func() (sealer, error) { return c.newSealer(seal.Readings) },
-		spool:   c.spool, metrics: c.metrics, log: c.o.Log,
+		spool:   c.spool, metrics: &c.metrics.flow, log: c.o.Log,
 	}
 }
 
@@ -348,6 +382,12 @@ type Summary struct {
 	Resent        uint64 `json:"resent"`
 	Receipts      uint64 `json:"receipts"`
 	SpoolRecords  uint64 `json:"spool_records"`
+	// Of the card entries: those that are durable, their envelopes, those of
+	// them that receipts have freed, and those that wait.
+	CardEntries      uint64 `json:"card_entries"`
+	CardBatches      uint64 `json:"card_batches_sealed"`
+	CardReceipts     uint64 `json:"card_receipts"`
+	CardSpoolRecords uint64 `json:"card_spool_records"`
 }
 
 // Summary reads the counters.
@@ -362,6 +402,8 @@ func (c *Collector) Summary() Summary {
 		ValuesRead: counters.Count(m.values), BatchesSealed: counters.Count(m.batches), SealedBytes: counters.Count(m.sealedBytes),
 		Published: counters.Count(m.published), Resent: counters.Count(m.resent), Receipts: counters.Count(m.receipts),
 		SpoolRecords: uint64(c.spool.Stats().Records),
+		CardEntries:  counters.Count(m.cards.values), CardBatches: counters.Count(m.cards.batches),
+		CardReceipts: counters.Count(m.cards.receipts), CardSpoolRecords: uint64(c.cards.stage.spool.Stats().Records),
 	}
 }
 
@@ -370,6 +412,9 @@ func (c *Collector) Summary() Summary {
 func (c *Collector) Problems() (problems []string) {
 	if counters.Level(c.metrics.full) > 0 {
 		problems = append(problems, "spool: full, reading has stopped; mend the way to the hub or make room")
+	}
+	if counters.Level(c.metrics.cards.full) > 0 {
+		problems = append(problems, "card spool: full, no more card entries are taken; mend the way to the hub or make room")
 	}
 	if _, stuck := c.pub.outstanding(); stuck > 0 {
 		problems = append(problems, fmt.Sprintf("hub: %d envelopes went out %d times without a receipt; look at the hub's refusals (dead letters)", stuck, stuckAfter))
@@ -380,7 +425,7 @@ func (c *Collector) Problems() (problems []string) {
 	return problems
 }
 
-// Close closes the spool and frees the data folder. Call it after Run.
+// Close closes the spools and frees the data folder. Call it after Run.
 func (c *Collector) Close() error {
 	var errs []error
 	for _, l := range c.o.Lines {
@@ -388,7 +433,7 @@ func (c *Collector) Close() error {
 			errs = append(errs, l.Close())
 		}
 	}
-	return errors.Join(append(errs, c.spool.Close(), c.unlock())...)
+	return errors.Join(append(errs, c.spool.Close(), c.cards.stage.spool.Close(), c.unlock())...)
 }
 
 // afterDone returns a context that is done d after ctx is, or when stop is

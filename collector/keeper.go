@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"citygrid/adapters"
+	"citygrid/adapters/cardslot"
 	"citygrid/schemas"
 )
 
@@ -25,9 +26,19 @@ type extras struct {
 	// when it ended.
 	chore  time.Duration
 	chored time.Time
+	slot   cardslot.Slot // nil: it has none, or is not asked
+	// cardsAt is when the slot is to be asked, or untaken to be handed on again:
+	// entries that found no room. cardsFault: the last look at it failed.
+	cardsAt    time.Time
+	untaken    []schemas.CardEntry
+	cardsFault bool
 }
 
-func extrasOf(m Meter) (x extras) {
+func extrasOf(m Meter, start time.Time) (x extras) {
+	if m.CardsEvery > 0 {
+		x.slot, _ = m.Source.(cardslot.Slot)
+		x.cardsAt = start
+	}
 	if k, ok := m.Source.(adapters.Keeper); ok {
 		x.keeper = k
 		for _, s := range series {
@@ -198,6 +209,9 @@ func (m *meterState) chores(now time.Time) (t turn, at time.Time) {
 			at = when
 		}
 		return false
+	}
+	if m.slot != nil && soonest(m.cardsAt, isDue(m.cardsAt, now)) {
+		return turn{m: m, do: taskCards}, at
 	}
 	if m.clocked != nil && soonest(m.clockAt, isDue(m.clockAt, now)) {
 		return turn{m: m, do: taskClock}, at

@@ -20,6 +20,9 @@ type Meter struct {
 	// Interval is the time between two reads; Offset shifts the aligned slots.
 	Interval, Offset time.Duration
 	Rules            verdict.Rules
+	// CardsEvery is the time between two looks at the meter's card slot, aligned
+	// like the reads; 0: none. Source must then be a cardslot.Slot.
+	CardsEvery time.Duration
 }
 
 // Line is one physical line (a gateway, a serial port) and its meters. They
@@ -56,8 +59,9 @@ type Line struct {
 //     neighbours little. On a line that is never idle a probe goes ahead once it
 //     is an interval late; between two such probes every healthy meter has its
 //     turn.
-//  4. When there is time until the next slot: records that are missing, and the
-//     meters' clocks.
+//  4. When there is time until the next slot: the meters' card slots, records
+//     that are missing, and the meters' clocks. A card slot that has found no
+//     such time for a whole interval comes before the reads.
 type lineLoop struct {
 	line    Line
 	meters  []*meterState
@@ -68,9 +72,12 @@ type lineLoop struct {
 	metrics *metrics
 	board   *board
 	log     *slog.Logger
-	flatOut bool // no schedule: one meter after the other (see Trial)
-	last    int  // of these turns
-	started time.Time
+	// cards takes what the card slots tell, at the terminal; nil: nobody does.
+	cards    *cardDesk
+	terminal string
+	flatOut  bool // no schedule: one meter after the other (see Trial)
+	last     int  // of these turns
+	started  time.Time
 
 	budget budget
 	pacing
@@ -136,14 +143,14 @@ func newLineLoop(line Line, start time.Time, out chan<- []schemas.Reading, m *me
 		first := instantOf(slotAfter(start, meter.Interval, meter.Offset))
 		m := &meterState{
 			Meter: meter, valid: verdict.New(meter.Rules, verdict.State{}), health: b.meter(meter.ID),
-			due: first, counted: first, extras: extrasOf(meter),
+			due: first, counted: first, extras: extrasOf(meter, start),
 		}
 		l.meters = append(l.meters, m)
 		l.health = append(l.health, m.health)
 		if len(m.records) > 0 {
 			l.keepers = append(l.keepers, m)
 		}
-		if len(m.records) > 0 || m.load != nil || m.clocked != nil {
+		if len(m.records) > 0 || m.load != nil || m.clocked != nil || m.slot != nil {
 			l.askers = append(l.askers, m)
 		}
 	}
@@ -175,6 +182,8 @@ func (l *lineLoop) run(ctx context.Context) {
 			l.readLoad(ctx, t.m, now)
 		case taskClock:
 			l.readClock(ctx, t.m)
+		case taskCards:
+			l.readCards(ctx, t.m, now)
 		}
 	}
 }

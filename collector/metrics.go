@@ -13,14 +13,21 @@ import (
 type metrics struct {
 	done, missed, skipped, refused prometheus.Counter
 	failures                       *prometheus.CounterVec
-	values, batches, sealedBytes   prometheus.Counter
-	published, resent, receipts    prometheus.Counter
 	strayReceipts, refusedReceipts prometheus.Counter
 	sessions                       prometheus.Counter
-	full                           prometheus.Gauge
+	flow                           // of the readings
+	cards                          flow
+	cardsRefused, cardsFailed      prometheus.Counter
 	// Of the meters' own records: values read, reads that failed, and records
 	// that no meter keeps any more.
 	records, recordsFailed, recordsLost prometheus.Counter
+}
+
+// flow counts what goes the way of one stream, from the seal to the receipt.
+type flow struct {
+	values, batches, sealedBytes prometheus.Counter
+	published, resent, receipts  prometheus.Counter
+	full                         prometheus.Gauge
 }
 
 // failureClasses are the labels of reads_failed_total.
@@ -37,19 +44,32 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		missed:          set.Counter("reads_missed_total", "Slots of answering meters that passed without a read."),
 		skipped:         set.Counter("reads_skipped_total", "Slots of failing meters left out by the back-off."),
 		refused:         set.Counter("readings_refused_total", "Malformed readings of a driver, left out."),
-		values:          set.Counter("values_read_total", "Values that are durable in the spool."),
-		batches:         set.Counter("batches_sealed_total", "Envelopes that are durable in the spool."),
-		sealedBytes:     set.Counter("sealed_bytes_total", "Bytes of those envelopes."),
-		published:       set.Counter("published_total", "Envelopes handed to the broker, resends included."),
-		resent:          set.Counter("resent_total", "Envelopes published again for want of a receipt."),
-		receipts:        set.Counter("receipts_total", "Envelopes that the hub's receipts have freed."),
 		strayReceipts:   set.Counter("receipts_stray_total", "Sequence numbers in receipts that this spool does not hold (any more)."),
 		refusedReceipts: set.Counter("receipts_refused_total", "Receipts that did not open or decode."),
 		sessions:        set.Counter("broker_sessions_total", "Connections to the broker."),
-		full:            set.Gauge("spool_full", "1 while reading has stopped because the spool or the disk is full."),
 		records:         set.Counter("record_values_read_total", "Values read from the meters' own memory."),
 		recordsFailed:   set.Counter("records_failed_total", "Reads of a meter's own memory that failed in whole or in part."),
 		recordsLost:     set.Counter("records_missing_total", "Daily, monthly and load records that the meter no longer keeps."),
+		flow: flow{
+			values:      set.Counter("values_read_total", "Values that are durable in the spool."),
+			batches:     set.Counter("batches_sealed_total", "Envelopes that are durable in the spool."),
+			sealedBytes: set.Counter("sealed_bytes_total", "Bytes of those envelopes."),
+			published:   set.Counter("published_total", "Envelopes handed to the broker, resends included."),
+			resent:      set.Counter("resent_total", "Envelopes published again for want of a receipt."),
+			receipts:    set.Counter("receipts_total", "Envelopes that the hub's receipts have freed."),
+			full:        set.Gauge("spool_full", "1 while reading has stopped because the spool or the disk is full."),
+		},
+		cards: flow{
+			values:      set.Counter("card_entries_total", "Card entries that are durable in the spool of the cards."),
+			batches:     set.Counter("card_batches_sealed_total", "Envelopes with card entries that are durable in that spool."),
+			sealedBytes: set.Counter("card_sealed_bytes_total", "Bytes of those envelopes."),
+			published:   set.Counter("card_published_total", "Envelopes with card entries handed to the broker, resends included."),
+			resent:      set.Counter("card_resent_total", "Envelopes with card entries published again for want of a receipt."),
+			receipts:    set.Counter("card_receipts_total", "Envelopes with card entries that the hub's receipts have freed."),
+			full:        set.Gauge("card_spool_full", "1 while no card entries are taken because their spool or the disk is full."),
+		},
+		cardsRefused: set.Counter("card_entries_refused_total", "Malformed card entries, left out."),
+		cardsFailed:  set.Counter("card_reads_failed_total", "Reads of a meter's card slot that failed in whole or in part."),
 		failures: set.CounterVec("reads_failed_total", "Meter reads that failed in whole or in part, by class.",
 			"class", classes...),
 	}
@@ -59,15 +79,15 @@ func (m *metrics) failed(c adapters.Class) prometheus.Counter {
 	return m.failures.WithLabelValues(c.String())
 }
 
-// registerSpool exports the spool's own account of itself.
-func registerSpool(reg prometheus.Registerer, s *spool.Spool) {
-	set := counters.New(reg, "spool")
+// registerSpool exports a spool's own account of itself.
+func registerSpool(reg prometheus.Registerer, name string, s *spool.Spool) {
+	set := counters.New(reg, name)
 	gauge := func(name, help string, value func(spool.Stats) float64) {
 		set.GaugeFunc(name, help, func() float64 { return value(s.Stats()) })
 	}
 	gauge("records", "Envelopes that wait for the hub's receipt.", func(s spool.Stats) float64 { return float64(s.Records) })
 	gauge("bytes", "Bytes on disk.", func(s spool.Stats) float64 { return float64(s.Bytes) })
-	gauge("quota_bytes", "Bytes at which reading stops.", func(s spool.Stats) float64 { return float64(s.Quota) })
+	gauge("quota_bytes", "Bytes at which nothing more is taken.", func(s spool.Stats) float64 { return float64(s.Quota) })
 	gauge("damaged_stretches", "Unreadable stretches of the log found since start.", func(s spool.Stats) float64 { return float64(s.Damaged) })
 	gauge("lost_records", "Envelopes without a receipt that damage has destroyed.", func(s spool.Stats) float64 { return float64(s.Lost) })
 }

@@ -126,7 +126,7 @@ func TestOnlyTrueReceiptsFree(t *testing.T) {
 func TestResendAfterSilence(t *testing.T) {
 	w := newTown(t)
 	c := mustOpen(t, w.options())
-	c.pub.resendAfter = 20 * time.Millisecond
+	c.pub.readings.resendAfter = 20 * time.Millisecond
 	session, envelopes := put(t, c, 20)
 	start(t, c)
 	for range 3 {
@@ -153,7 +153,7 @@ func TestResendAfterSilence(t *testing.T) {
 }
 
 func TestSilenceIsMeasuredFromTheLastReceipt(t *testing.T) {
-	p := &publisher{sent: make(map[envelopeKey]*unconfirmed)}
+	p := &outbox{sent: make(map[envelopeKey]*unconfirmed)}
 	t0 := at("2026-01-01T00:00:00Z")
 	if d := p.silentFor(t0.Add(time.Hour), t0); d != 0 {
 		t.Errorf("nothing is outstanding and the hub is silent for %s", d)
@@ -343,7 +343,7 @@ func TestReadingsGoOutWithoutAStatus(t *testing.T) {
 func TestRefusedEnvelopesDoNotBlockNewerOnes(t *testing.T) {
 	w := newTown(t)
 	c := mustOpen(t, w.options())
-	c.pub.resendAfter, c.pub.window = 20*time.Millisecond, 5
+	c.pub.readings.resendAfter, c.pub.readings.window = 20*time.Millisecond, 5
 	put(t, c, 5) // refused for ever
 	session, wanted := put(t, c, 7)
 	start(t, c)

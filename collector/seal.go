@@ -21,32 +21,114 @@ type BatchLimits struct {
 	MaxAge time.Duration
 }
 
-// sealStage makes envelopes of readings and makes them durable:
+// cardLimits are those of card entries. Somebody stands at a counter and waits
+// for them.
+func cardLimits() BatchLimits {
+	return BatchLimits{MaxReadings: schemas.MaxCardEntries, MaxAge: 10 * time.Millisecond}
+}
+
+// sealStage makes envelopes of the items of one stream, readings or card
+// entries, and makes them durable:
 //
-//	in (readings) -> batch -> CBOR -> seal -> spool.AppendAsync -> settle
+//	in (items) -> batch -> CBOR -> seal -> spool.AppendAsync -> settle
 //
 // A reading counts as read when its envelope is on disk, and not before. The
 // sequence number of an envelope is fixed when it is sealed, so an envelope
 // that finds the disk full is held and offered again, never sealed anew.
-type sealStage struct {
-	id      schemas.CollectorID
-	area    schemas.AreaCode
+type sealStage[T any] struct {
+	kind    stageKind[T]
 	limits  BatchLimits
-	in      <-chan []schemas.Reading
+	in      <-chan []T
 	session func() (sealer, error) // with a context of its own
 	spool   *spool.Spool
-	metrics *metrics
+	metrics *flow
 	log     *slog.Logger
 
 	sealer sealer
-	batch  []schemas.Reading
+	batch  []T
 	plain  []byte
-	taken  int // readings from in so far
+	taken  int // items from in so far
 	kept   int // of these, durable
 
 	mu      sync.Mutex
 	waiting int // how many wait for room on the disk
+
+	progress progress
 }
+
+// stageKind is what tells one stream's stage from the other's.
+type stageKind[T any] struct {
+	items string // "readings"
+	// encode appends the wire form of a batch that is sealed now.
+	encode func(dst []byte, now time.Time, items []T) ([]byte, error)
+	// stalled and resumed are for the log, when the disk takes no more and when
+	// it has room again.
+	stalled, resumed string
+}
+
+func readingsKind(id schemas.CollectorID, area schemas.AreaCode) stageKind[schemas.Reading] {
+	return stageKind[schemas.Reading]{
+		items: "readings",
+		encode: func(dst []byte, now time.Time, readings []schemas.Reading) ([]byte, error) {
+			return schemas.EncodeBatch(dst, &schemas.Batch{Collector: id, Area: area, SealedAt: now, Readings: readings})
+		},
+		stalled: "reading stops: the disk takes no more; nothing that was read is lost. " +
+			"Mend the way to the hub, or give the spool more room (spool.quota, disk)",
+		resumed: "the disk has room again; reading goes on",
+	}
+}
+
+func cardsKind(id schemas.CollectorID, area schemas.AreaCode) stageKind[schemas.CardEntry] {
+	return stageKind[schemas.CardEntry]{
+		items: "card entries",
+		encode: func(dst []byte, now time.Time, entries []schemas.CardEntry) ([]byte, error) {
+			return schemas.EncodeCardBatch(dst, &schemas.CardBatch{Collector: id, Area: area, SealedAt: now, Entries: entries})
+		},
+		stalled: "no more card entries are taken: their disk takes no more; nothing that was taken is lost. " +
+			"Mend the way to the hub, or give the spool of the cards more room (spool.cards_quota, disk)",
+		resumed: "the disk has room again; card entries are taken",
+	}
+}
+
+// progress is how far a stage has come, for those who wait for it.
+type progress struct {
+	mu sync.Mutex
+	// durable counts the items that are on disk with all that came before them.
+	durable uint64
+	// stalled is why the disk takes no more, while it does not; ended why
+	// nothing more is taken for good.
+	stalled, ended error
+	changed        chan struct{} // closed with the next change; nil: nobody waits
+}
+
+// note changes the progress and wakes those who wait.
+func (p *progress) note(change func(*progress)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	change(p)
+	if p.changed != nil {
+		close(p.changed)
+		p.changed = nil
+	}
+}
+
+// look returns the progress, what keeps it from going on, if anything does, and
+// a channel that is closed when that is no longer true.
+func (p *progress) look() (durable uint64, fault error, changed <-chan struct{}) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.changed == nil {
+		p.changed = make(chan struct{})
+	}
+	fault = p.ended
+	if fault == nil {
+		fault = p.stalled
+	}
+	return p.durable, fault, p.changed
+}
+
+// errStageEnded: the collector is being stopped, or the stage has failed.
+var errStageEnded = errors.New("the collector takes nothing more")
 
 // sealer makes one envelope after the other in one session (*seal.Sealer).
 type sealer interface {
@@ -56,7 +138,7 @@ type sealer interface {
 // pendingEnvelope is an envelope on its way to the disk.
 type pendingEnvelope struct {
 	envelope []byte
-	readings int
+	items    int
 	pending  spool.Pending
 }
 
@@ -68,22 +150,23 @@ const maxUnsettled = 64
 const fullRetry = time.Second
 
 // run works until in is closed and everything from it is durable, or ctx is
-// done: then the error says how many readings are not on disk. A failure that
-// no waiting can mend ends it as well.
-func (s *sealStage) run(stop context.Context) error {
+// done: then the error says how many items are not on disk. A failure that no
+// waiting can mend ends it as well.
+func (s *sealStage[T]) run(stop context.Context) (err error) {
+	defer func() { s.progress.note(func(p *progress) { p.ended = errors.Join(errStageEnded, err) }) }()
 	ctx, cancel := context.WithCancelCause(stop)
 	defer cancel(nil)
 	settling := make(chan pendingEnvelope, maxUnsettled)
 	settled := make(chan error, 1)
 	go func() { settled <- s.settle(ctx, cancel, settling) }()
-	err := s.collect(ctx, settling)
+	err = s.collect(ctx, settling)
 	close(settling)
 	failed := <-settled
 	if err == nil || failed != nil && errors.Is(err, failed) {
 		err = failed
 	}
 	if lost := s.taken - s.kept; lost > 0 {
-		return fmt.Errorf("%d readings are not on disk: %w", lost, err)
+		return fmt.Errorf("%d %s are not on disk: %w", lost, s.kind.items, err)
 	}
 	if stop.Err() != nil {
 		return nil // cut short, with nothing left to do
@@ -92,20 +175,20 @@ func (s *sealStage) run(stop context.Context) error {
 }
 
 // collect fills batches and offers them to the spool.
-func (s *sealStage) collect(ctx context.Context, settling chan<- pendingEnvelope) error {
+func (s *sealStage[T]) collect(ctx context.Context, settling chan<- pendingEnvelope) error {
 	timer := time.NewTimer(s.limits.MaxAge)
 	defer timer.Stop()
 	for {
 		select {
-		case readings, ok := <-s.in:
+		case items, ok := <-s.in:
 			if !ok {
 				return s.flush(ctx, settling)
 			}
-			s.taken += len(readings)
+			s.taken += len(items)
 			if len(s.batch) == 0 {
 				timer.Reset(s.limits.MaxAge)
 			}
-			if err := s.add(ctx, readings, settling); err != nil {
+			if err := s.add(ctx, items, settling); err != nil {
 				return err
 			}
 		case <-timer.C:
@@ -118,12 +201,12 @@ func (s *sealStage) collect(ctx context.Context, settling chan<- pendingEnvelope
 	}
 }
 
-// add appends readings to the batch and flushes it whenever it is full.
-func (s *sealStage) add(ctx context.Context, readings []schemas.Reading, settling chan<- pendingEnvelope) error {
-	for len(readings) > 0 {
-		n := min(len(readings), s.limits.MaxReadings-len(s.batch))
-		s.batch = append(s.batch, readings[:n]...)
-		readings = readings[n:]
+// add appends items to the batch and flushes it whenever it is full.
+func (s *sealStage[T]) add(ctx context.Context, items []T, settling chan<- pendingEnvelope) error {
+	for len(items) > 0 {
+		n := min(len(items), s.limits.MaxReadings-len(s.batch))
+		s.batch = append(s.batch, items[:n]...)
+		items = items[n:]
 		if len(s.batch) >= s.limits.MaxReadings {
 			if err := s.flush(ctx, settling); err != nil {
 				return err
@@ -134,7 +217,7 @@ func (s *sealStage) add(ctx context.Context, readings []schemas.Reading, settlin
 }
 
 // flush seals the batch and hands it to the spool.
-func (s *sealStage) flush(ctx context.Context, settling chan<- pendingEnvelope) error {
+func (s *sealStage[T]) flush(ctx context.Context, settling chan<- pendingEnvelope) error {
 	if len(s.batch) == 0 {
 		return nil
 	}
@@ -142,7 +225,7 @@ func (s *sealStage) flush(ctx context.Context, settling chan<- pendingEnvelope) 
 	if err != nil {
 		return err
 	}
-	p := pendingEnvelope{envelope: envelope, readings: len(s.batch)}
+	p := pendingEnvelope{envelope: envelope, items: len(s.batch)}
 	s.batch = s.batch[:0]
 	if p.pending, err = s.offer(ctx, envelope); err != nil {
 		return err
@@ -157,13 +240,8 @@ func (s *sealStage) flush(ctx context.Context, settling chan<- pendingEnvelope) 
 
 // seal returns the batch as an envelope. A session whose sequence numbers are
 // used up is followed by a new one.
-func (s *sealStage) seal(ctx context.Context) ([]byte, error) {
-	batch := schemas.Batch{
-		Collector: s.id, Area: s.area,
-		SealedAt: time.Now().UTC().Truncate(time.Millisecond),
-		Readings: s.batch,
-	}
-	plain, err := schemas.EncodeBatch(s.plain[:0], &batch)
+func (s *sealStage[T]) seal(ctx context.Context) ([]byte, error) {
+	plain, err := s.kind.encode(s.plain[:0], time.Now().UTC().Truncate(time.Millisecond), s.batch)
 	if err != nil {
 		return nil, fmt.Errorf("encode batch: %w", err)
 	}
@@ -189,7 +267,7 @@ func (s *sealStage) seal(ctx context.Context) ([]byte, error) {
 // open begins a session. Its number must be on disk first, so a full disk
 // makes it wait like any envelope: a collector that gave up here would never
 // publish what fills the disk.
-func (s *sealStage) open(ctx context.Context) (opened sealer, err error) {
+func (s *sealStage[T]) open(ctx context.Context) (opened sealer, err error) {
 	err = s.keepTrying(ctx, func() error {
 		opened, err = s.session()
 		return err
@@ -202,7 +280,7 @@ func (s *sealStage) open(ctx context.Context) (opened sealer, err error) {
 
 // offer hands the envelope to the spool, and waits while the spool is full: so
 // the lines stop reading.
-func (s *sealStage) offer(ctx context.Context, envelope []byte) (pending spool.Pending, err error) {
+func (s *sealStage[T]) offer(ctx context.Context, envelope []byte) (pending spool.Pending, err error) {
 	err = s.keepTrying(ctx, func() error {
 		pending, err = s.spool.AppendAsync(ctx, envelope)
 		return err
@@ -213,7 +291,7 @@ func (s *sealStage) offer(ctx context.Context, envelope []byte) (pending spool.P
 // confirm waits until the envelope is durable. One that the disk refused is
 // offered again, at once: the others that were refused with it wait behind it,
 // and only the first need find out that there is still no room.
-func (s *sealStage) confirm(ctx context.Context, p pendingEnvelope) error {
+func (s *sealStage[T]) confirm(ctx context.Context, p pendingEnvelope) error {
 	return s.keepTrying(ctx, func() error {
 		_, err := p.pending.Wait(ctx)
 		if err == nil || ctx.Err() != nil {
@@ -237,7 +315,7 @@ func mendable(err error) bool {
 
 // keepTrying calls try until it succeeds, fails for good, or ctx is done. While
 // it waits the metric says that reading has stopped, and the log says so once.
-func (s *sealStage) keepTrying(ctx context.Context, try func() error, again func(error) bool) error {
+func (s *sealStage[T]) keepTrying(ctx context.Context, try func() error, again func(error) bool) error {
 	waiting := false
 	for {
 		err := try()
@@ -264,29 +342,30 @@ func (s *sealStage) keepTrying(ctx context.Context, try func() error, again func
 	}
 }
 
-func (s *sealStage) stall(err error) {
+func (s *sealStage[T]) stall(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.waiting++; s.waiting == 1 {
 		s.metrics.full.Set(1)
-		s.log.Error("reading stops: the disk takes no more; nothing that was read is lost. "+
-			"Mend the way to the hub, or give the spool more room (spool.quota, disk)", "error", err)
+		s.progress.note(func(p *progress) { p.stalled = err })
+		s.log.Error(s.kind.stalled, "error", err)
 	}
 }
 
-func (s *sealStage) resume() {
+func (s *sealStage[T]) resume() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.waiting--; s.waiting == 0 {
 		s.metrics.full.Set(0)
-		s.log.Info("the disk has room again; reading goes on")
+		s.progress.note(func(p *progress) { p.stalled = nil })
+		s.log.Info(s.kind.resumed)
 	}
 }
 
 // settle waits for each envelope to be durable, in order, and counts it. A
 // failure stops collect through stop; settle goes on counting what is durable
 // even so, and returns the first failure.
-func (s *sealStage) settle(ctx context.Context, stop context.CancelCauseFunc, settling <-chan pendingEnvelope) (failed error) {
+func (s *sealStage[T]) settle(ctx context.Context, stop context.CancelCauseFunc, settling <-chan pendingEnvelope) (failed error) {
 	for p := range settling {
 		if err := s.confirm(ctx, p); err != nil {
 			if failed == nil {
@@ -295,8 +374,11 @@ func (s *sealStage) settle(ctx context.Context, stop context.CancelCauseFunc, se
 			}
 			continue
 		}
-		s.kept += p.readings
-		s.metrics.values.Add(float64(p.readings))
+		s.kept += p.items
+		if failed == nil {
+			s.progress.note(func(all *progress) { all.durable += uint64(p.items) })
+		}
+		s.metrics.values.Add(float64(p.items))
 		s.metrics.batches.Inc()
 		s.metrics.sealedBytes.Add(float64(len(p.envelope)))
 	}

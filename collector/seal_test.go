@@ -90,7 +90,7 @@ var tightSpool = spool.Options{SegmentBytes: 4 << 10, Quota: 8 << 10, CommitEver
 // stage is a running seal stage with a real spool and a real sealer. It lives
 // in a synctest bubble, so that its waits take no time.
 type stage struct {
-	*sealStage
+	*sealStage[schemas.Reading]
 	t        *testing.T
 	dir      string
 	in       chan []schemas.Reading
@@ -129,9 +129,9 @@ func startStage(t *testing.T, limits BatchLimits, o spool.Options, perSession in
 		t: t, dir: filepath.Join(t.TempDir(), "spool"), in: make(chan []schemas.Reading), ended: make(chan error, 1),
 		opener: keys.opener(t), envelopes: make(map[envelopeKey]int),
 	}
-	s.sealStage = &sealStage{
-		id: testID, area: testArea, limits: limits, in: s.in, spool: mustSpool(t, s.dir, o),
-		metrics: testMetrics(), log: silent,
+	s.sealStage = &sealStage[schemas.Reading]{
+		kind: readingsKind(testID, testArea), limits: limits, in: s.in, spool: mustSpool(t, s.dir, o),
+		metrics: &testMetrics().flow, log: silent,
 		session: func() (sealer, error) {
 			s.sessions++
 			return &counted{keys.sealer(t, seal.Up, seal.Readings, uint32(s.sessions)), s, perSession}, nil

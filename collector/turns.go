@@ -17,6 +17,7 @@ const (
 	taskRecord
 	taskLoad
 	taskClock
+	taskCards
 )
 
 // turn returns what is to be done now, or a turn without a meter and the moment
@@ -28,6 +29,9 @@ func (l *lineLoop) turn(now time.Time) (t turn, wake time.Time) {
 	m, wake := l.next(now)
 	if t, ok := l.dueRecord(now); ok {
 		return t, wake
+	}
+	if c := l.lateCards(now); c != nil {
+		return turn{m: c, do: taskCards}, wake
 	}
 	if m != nil {
 		return turn{m: m}, wake

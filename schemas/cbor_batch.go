@@ -7,15 +7,15 @@ import (
 	"citygrid/internal/cbor"
 )
 
-// formatVersion is the version of the wire forms of Batch, Status and Receipt
-// that this build writes and reads.
+// formatVersion is the version of the wire forms of Batch, CardBatch, Status and
+// Receipt that this build writes and reads.
 const formatVersion = 1
 
 // VersionError says that a message is of a contract that this build does not
 // know. The message may be sound; a newer build can read it.
 type VersionError struct {
-	// Message is "batch", "status" or "receipt", Reader the program that
-	// reads it: "hub" or "collector".
+	// Message is "batch", "card batch", "status" or "receipt", Reader the
+	// program that reads it: "hub" or "collector".
 	Message, Reader string
 	// Got is the version in the message.
 	Got uint64

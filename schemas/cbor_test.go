@@ -160,6 +160,7 @@ func TestDeterministicByAnotherLibrary(t *testing.T) {
 		"status":  mustEncode(t, EncodeStatus, sampleStatus()),
 		"health":  mustEncode(t, EncodeStatus, sampleHealth()),
 		"receipt": mustEncode(t, EncodeReceipt, sampleReceipt()),
+		"cards":   mustEncode(t, EncodeCardBatch, sampleCards()),
 	} {
 		if got := independent(t, data); !bytes.Equal(got, data) {
 			t.Errorf("%s: ours\n%x, theirs\n%x", name, data, got)

@@ -58,6 +58,7 @@ func TestCDDLKeys(t *testing.T) {
 		"batch": batchFields, "group": groupFields, "status": statusFields, "fault": faultFields,
 		"health":  healthFields,
 		"receipt": receiptFields, "suspect-reading": readingFields,
+		"card-batch": cardsFields, "card-entry": entryFields, "card-counters": counterFields,
 		"good-reading":    without(readingReason, readingFields),
 		"missing-reading": readingFields[:readingValue],
 	}
@@ -127,11 +128,20 @@ func recordedOrigins() []string {
 	return names
 }
 
+func texts[T ~string](list []T) (names []string) {
+	for _, v := range list {
+		names = append(names, string(v))
+	}
+	return names
+}
+
 func TestCDDLNamesAndLimits(t *testing.T) {
 	doc := readDoc(t, "citygrid.cddl")
 	for rule, want := range map[string][]string{
 		"quantity": allQuantities(), "unit": allUnits(),
-		"origin":         recordedOrigins(),
+		"origin":     recordedOrigins(),
+		"card-event": texts(CardEvents()), "card-source": texts(CardSources()), "utility": texts(utilityTable),
+		"credit-unit": texts(creditUnitTable), "purchase-scheme": texts(schemeTable),
 		"suspect-reason": reasonsOf(Suspect), "missing-reason": reasonsOf(Missing),
 	} {
 		if got := cddlNames(t, doc, rule); !slices.Equal(got, want) {
@@ -149,6 +159,10 @@ func TestCDDLNamesAndLimits(t *testing.T) {
 		fmt.Sprintf("[0*%d fault]", MaxFailing), fmt.Sprintf("[1*%d health]", MaxHealth),
 		fmt.Sprintf("drift = -%d..%d\n", MaxDrift.Milliseconds(), MaxDrift.Milliseconds()), fmt.Sprintf("[1*%d seq-range]", MaxSeqRanges),
 		fmt.Sprintf("text .size (1..%d),  ; version", MaxVersion),
+		fmt.Sprintf("[1*%d card-entry]", MaxCardEntries), fmt.Sprintf("text .size (1..%d),     ; terminal", MaxTerminal),
+		fmt.Sprintf("card-fault = 1..%d\n", FaultHoard), fmt.Sprintf("card = text .regexp \"[0-9A-F]{%d}\"\n", cardDigits),
+		fmt.Sprintf("meter-number = text .regexp \"[0-9]{%d}\"\n", meterDigits), fmt.Sprintf("issuer = text .regexp \"[0-9]{%d}\"\n", issuerDigits),
+		fmt.Sprintf("fen, litres or watt-hours, %d..%d", int64(math.MinInt64), int64(math.MaxInt64)),
 		fmt.Sprintf("text .size (1..%d),  ; error", MaxFaultText),
 		fmt.Sprintf("3 => %d,         ; quality", Good), fmt.Sprintf("3 => %d,               ; quality\n  4 => suspect", Suspect),
 		fmt.Sprintf("3 => %d,               ; quality\n  4 => missing", Missing),
@@ -196,5 +210,47 @@ func TestTopicsDocument(t *testing.T) {
 	}
 	if got := len(regexp.MustCompile("(?m)^\\| `[a-z]+` \\| (up|down) \\|").FindAllString(doc, -1)); got != rows {
 		t.Errorf("topics.md has %d streams, the code %d", got, rows)
+	}
+}
+
+// Every event and every field has its row in the document, and the limits in it
+// are the code's.
+func TestCardsDocument(t *testing.T) {
+	doc := readDoc(t, "cards.md")
+	_, fields, ok := strings.Cut(doc, "## Fields")
+	if !ok {
+		t.Fatal("cards.md has no fields")
+	}
+	for _, e := range CardEvents() {
+		if !strings.Contains(doc, "\n| `"+string(e)+"` |") {
+			t.Errorf("cards.md lacks a row for %s", e)
+		}
+	}
+	if got := strings.Count(doc, "\n| `") - strings.Count(fields, "\n| `"); got != len(CardEvents()) {
+		t.Errorf("cards.md has %d events, the code %d", got, len(CardEvents()))
+	}
+	named := make(map[string]bool)
+	for _, row := range regexp.MustCompile("(?m)^\\| (`[^|]*) \\|").FindAllStringSubmatch(fields, -1) {
+		for _, name := range regexp.MustCompile("`([a-z_]+)`").FindAllStringSubmatch(row[1], -1) {
+			named[name[1]] = true
+		}
+	}
+	for _, name := range entryFields {
+		if name != "" && !named[name] {
+			t.Errorf("cards.md lacks the field %s", name)
+		}
+		delete(named, name)
+	}
+	if len(named) > 0 {
+		t.Errorf("cards.md has fields that the code has not: %v", named)
+	}
+	for _, text := range []string{
+		fmt.Sprintf("1 to %d entries", MaxCardEntries), fmt.Sprintf("%d digits of `0-9 A-F`", cardDigits), fmt.Sprintf("| %d digits |", meterDigits),
+		fmt.Sprintf("| %d digits |", issuerDigits), fmt.Sprintf("1 to %d of `0-9 A-Z a-z _ -`", maxID), fmt.Sprintf("err 1 to %d", FaultHoard),
+		fmt.Sprintf("line of 1 to %d bytes", MaxTerminal), "`" + strings.Join(texts(CardCounters()), "`, `") + "`",
+	} {
+		if !strings.Contains(doc, text) {
+			t.Errorf("cards.md lacks %q", text)
+		}
 	}
 }

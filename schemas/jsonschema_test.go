@@ -27,28 +27,47 @@ var (
 	decimalNode = node{"type": "string", "maxLength": 38,
 		"pattern": `^((0|-?[1-9][0-9]*)(\.[0-9]{1,18})?|-0\.[0-9]{0,17}[1-9][0-9]{0,17})$`}
 	randomNode = node{"type": "string", "pattern": "^[0-9a-f]{16}$"}
+	cardNode   = node{"type": "string", "pattern": fmt.Sprintf("^[0-9A-F]{%d}$", cardDigits)}
+	// exactNode is an integer of 64 bits; the code also refuses what is beyond.
+	exactNode = node{"type": "string", "maxLength": 20, "pattern": "^(0|-?[1-9][0-9]*)$"}
 )
+
+func digitsNode(n int) node { return node{"type": "string", "pattern": fmt.Sprintf("^[0-9]{%d}$", n)} }
+
+func listNode[T ~string](list []T) node { return node{"enum": texts(list)} }
 
 // typeNodes gives the schema of each Go type that a JSON form may hold. A
 // field of any other type fails the generator.
 func typeNodes() map[reflect.Type]node {
 	return map[reflect.Type]node{
-		reflect.TypeFor[MeterID]():     idNode,
-		reflect.TypeFor[CollectorID](): idNode,
-		reflect.TypeFor[AreaCode]():    areaNode,
-		reflect.TypeFor[moment]():      momentNode,
-		reflect.TypeFor[*Decimal]():    decimalNode,
-		reflect.TypeFor[random8]():     randomNode,
-		reflect.TypeFor[Quantity]():    {"enum": allQuantities()},
-		reflect.TypeFor[Unit]():        {"enum": allUnits()},
-		reflect.TypeFor[Quality]():     {"enum": []string{Good.String(), Suspect.String(), Missing.String()}},
-		reflect.TypeFor[*Reason]():     {"enum": append(reasonsOf(Suspect), reasonsOf(Missing)...)},
-		reflect.TypeFor[*Origin]():     {"enum": recordedOrigins()},
-		reflect.TypeFor[*int64]():      {"type": "integer", "minimum": -MaxDrift.Milliseconds(), "maximum": MaxDrift.Milliseconds()},
-		reflect.TypeFor[uint64]():      {"type": "integer", "minimum": 0, "maximum": uint64(MaxCount)},
-		reflect.TypeFor[uint32]():      {"type": "integer", "minimum": 0, "maximum": uint32(math.MaxUint32)},
-		reflect.TypeFor[bool]():        {"type": "boolean"},
-		reflect.TypeFor[[]Reading]():   {"type": "array", "minItems": 1, "maxItems": MaxReadings, "items": node{"$ref": "reading.schema.json"}},
+		reflect.TypeFor[MeterID]():        idNode,
+		reflect.TypeFor[CollectorID]():    idNode,
+		reflect.TypeFor[AreaCode]():       areaNode,
+		reflect.TypeFor[moment]():         momentNode,
+		reflect.TypeFor[*Decimal]():       decimalNode,
+		reflect.TypeFor[random8]():        randomNode,
+		reflect.TypeFor[Quantity]():       {"enum": allQuantities()},
+		reflect.TypeFor[Unit]():           {"enum": allUnits()},
+		reflect.TypeFor[Quality]():        {"enum": []string{Good.String(), Suspect.String(), Missing.String()}},
+		reflect.TypeFor[*Reason]():        {"enum": append(reasonsOf(Suspect), reasonsOf(Missing)...)},
+		reflect.TypeFor[*Origin]():        {"enum": recordedOrigins()},
+		reflect.TypeFor[*int64]():         {"type": "integer", "minimum": -MaxDrift.Milliseconds(), "maximum": MaxDrift.Milliseconds()},
+		reflect.TypeFor[uint64]():         {"type": "integer", "minimum": 0, "maximum": uint64(MaxCount)},
+		reflect.TypeFor[uint32]():         {"type": "integer", "minimum": 0, "maximum": uint32(math.MaxUint32)},
+		reflect.TypeFor[bool]():           {"type": "boolean"},
+		reflect.TypeFor[*moment]():        momentNode,
+		reflect.TypeFor[CustomerID]():     idNode,
+		reflect.TypeFor[CardID]():         cardNode,
+		reflect.TypeFor[IssuerID]():       digitsNode(issuerDigits),
+		reflect.TypeFor[CardEvent]():      listNode(cardEventTable),
+		reflect.TypeFor[CardSource]():     listNode(cardSourceTable),
+		reflect.TypeFor[Medium]():         listNode(utilityTable),
+		reflect.TypeFor[CreditUnit]():     listNode(creditUnitTable),
+		reflect.TypeFor[PurchaseScheme](): listNode(schemeTable),
+		reflect.TypeFor[exact64]():        exactNode,
+		reflect.TypeFor[CardFault]():      {"type": "integer", "minimum": 1, "maximum": FaultHoard},
+		reflect.TypeFor[[]CardEntry]():    {"type": "array", "minItems": 1, "maxItems": MaxCardEntries, "items": node{"$ref": "card.schema.json"}},
+		reflect.TypeFor[[]Reading]():      {"type": "array", "minItems": 1, "maxItems": MaxReadings, "items": node{"$ref": "reading.schema.json"}},
 	}
 }
 
@@ -101,6 +120,8 @@ func readingRules() []any {
 }
 
 func schemaDocs(t *testing.T) map[string]node {
+	card := objectNode(t, reflect.TypeFor[cardJSON](), cardNodes(t))
+	card["allOf"] = cardRules()
 	reading := objectNode(t, reflect.TypeFor[readingJSON](), nil)
 	reading["allOf"] = readingRules()
 	fault := objectNode(t, reflect.TypeFor[faultJSON](), node{"error": lineNode(MaxFaultText)})
@@ -109,6 +130,8 @@ func schemaDocs(t *testing.T) map[string]node {
 	docs := map[string]node{
 		"reading": reading,
 		"batch":   objectNode(t, reflect.TypeFor[batchJSON](), nil),
+		"card":    card,
+		"cards":   objectNode(t, reflect.TypeFor[cardsJSON](), nil),
 		"status": objectNode(t, reflect.TypeFor[statusJSON](), node{"version": lineNode(MaxVersion),
 			"failing": node{"type": "array", "maxItems": MaxFailing, "items": fault},
 			"health":  node{"type": "array", "minItems": 1, "maxItems": MaxHealth, "items": health}}),
@@ -118,6 +141,8 @@ func schemaDocs(t *testing.T) map[string]node {
 	for name, comment := range map[string]string{
 		"reading": "One value of one quantity of one meter at one moment. Exact numbers are strings. A missing reading has no value, a live one no origin.",
 		"batch":   "What a collector seals at once, in the order in which it was read. The code also refuses what does not fit a 64-bit mantissa.",
+		"card":    "One thing that a prepaid card, its meter or its terminal recorded; cards.md explains the fields. Exact numbers are strings; what says nothing is left out. The code also refuses a value beyond 64 bits, a terminal that does not print, and one longer than the limit in bytes of UTF-8.",
+		"cards":   "What a collector seals at once on the cards stream, in the order in which it was taken.",
 		"status":  "A collector's account of itself. The code also refuses a meter listed twice, a failing_total below the list, more read than planned, texts that do not print, and texts longer than the limit in bytes of UTF-8.",
 		"receipt": "The envelopes that the hub has stored. The code also refuses ranges that do not ascend, overlap or touch.",
 	} {
@@ -147,7 +172,7 @@ func compiled(t *testing.T, name string) *jsonschema.Schema {
 	t.Helper()
 	c := jsonschema.NewCompiler()
 	c.AssertFormat()
-	for _, n := range []string{"reading", "batch", "status", "receipt"} {
+	for _, n := range []string{"reading", "batch", "card", "cards", "status", "receipt"} {
 		doc, err := jsonschema.UnmarshalJSON(strings.NewReader(readDoc(t, n+".schema.json")))
 		if err != nil {
 			t.Fatal(err)
@@ -177,6 +202,13 @@ const (
 	suspectJSON = `{"meter":"m1","quantity":"water.flow","value":"-9","unit":"m3/h","taken_at":"2026-03-01T08:00:01.250Z","quality":"suspect","reason":"range"}`
 	missingJSON = `{"meter":"m1","quantity":"water.flow","unit":"m3/h","taken_at":"2026-03-01T08:00:01.250Z","quality":"missing","reason":"nan"}`
 	receiptText = `{"collector":"c-1","boot":7,"random":"0001020304fdfeff","stored":[{"from":1,"to":2}]}`
+	loadJSON    = `{"event":"load","source":"dlt645","utility":"power","meter":"m1","meter_number":"112233445566","installed_at":"2026-01-01T00:00:00.000Z",` +
+		`"issuer":"11010001","card":"00112233AABBCCDD","customer":"H_42","purchase":{"scheme":"seq","number":3},"amount":{"value":"5000","unit":"fen"},` +
+		`"residual":{"value":"-17","unit":"fen"},"overdraft":{"value":"17","unit":"fen"},"used":{"value":"12","unit":"Wh"},"counters":{"illegal_cards":0,"pulses":7},` +
+		`"terminal":"t 1","taken_at":"2026-03-01T08:00:01.250Z","recorded_at":"2026-03-01T08:00:00.000Z"}`
+	issueJSON   = `{"event":"issue","source":"reader","utility":"water","meter_number":"112233445566","card":"00112233AABBCCDD","replaces":"00112233AABBCCDE","taken_at":"2026-03-01T08:00:01.250Z"}`
+	refusalJSON = `{"event":"refusal","source":"modbus","utility":"gas","meter":"m1","fault":21,"taken_at":"2026-03-01T08:00:01.250Z"}`
+	stateJSON   = `{"event":"state","source":"cjt188","utility":"water","meter":"m1","residual":{"value":"17","unit":"L"},"taken_at":"2026-03-01T08:00:01.250Z"}`
 	freezeJSON  = `{"meter":"m1","quantity":"power.energy.import","value":"9.99","unit":"kW.h","taken_at":"2026-03-01T00:00:00.000Z","quality":"good","origin":"daily_freeze"}`
 	statusText  = `{"collector":"c-1","area":"110101","at":"2026-03-01T08:00:01.250Z","started_at":"2026-03-01T08:00:00.000Z","version":"v1",` +
 		`"reads_planned":1,"reads_done":1,"reads_failed":0,"reads_missed":0,"values_read":9,"envelopes_sealed":3,"envelopes_published":4,"envelopes_freed":3,"spool_records":0,"spool_bytes":0,"spool_quota":5,` +
@@ -238,6 +270,53 @@ var jsonRefusals = []struct {
 	{"receipt", receiptText, `"to":2`, `"to":2,"by":1`, "stored[0].by", false},
 	{"receipt", receiptText, `"to":2`, `"to":0`, "stored[0]", true},
 	{"receipt", receiptText, `"to":2}`, `"to":2},{"from":3,"to":4}`, "stored[1]", true},
+	{"card", loadJSON, `"load"`, `"lost"`, "event", false},
+	{"card", loadJSON, `"event":"load",`, ``, "event", false},
+	{"card", loadJSON, `"dlt645"`, `"rumour"`, "source", false},
+	{"card", loadJSON, `"power"`, `"device"`, "utility", false},
+	{"card", stateJSON, `"meter":"m1",`, ``, "meter", false},
+	{"card", stateJSON, `"m1"`, `""`, "meter", false},
+	{"card", stateJSON, `"m1"`, `null`, "meter", false},
+	{"card", loadJSON, `"112233445566"`, `"11223344556"`, "meter_number", false},
+	{"card", loadJSON, `"112233445566"`, `112233445566`, "meter_number", false},
+	{"card", loadJSON, `"meter":"m1",`, ``, "installed_at", false},
+	{"card", loadJSON, `"2026-01-01T00:00:00.000Z"`, `"0001-01-01T00:00:00.000Z"`, "installed_at", false},
+	{"card", loadJSON, `"11010001"`, `"1101000"`, "issuer", false},
+	{"card", loadJSON, `AABBCCDD`, `aabbccdd`, "card", false},
+	{"card", loadJSON, `"customer"`, `"replaces":"00112233AABBCCDD","customer"`, "replaces", false},
+	{"card", issueJSON, `00112233AABBCCDE`, `00112233AABBCCD`, "replaces", false},
+	{"card", loadJSON, `H_42`, `H 42`, "customer", false},
+	{"card", loadJSON, `"seq"`, `"date"`, "purchase.scheme", false},
+	{"card", loadJSON, `"scheme":"seq",`, ``, "purchase.scheme", false},
+	{"card", loadJSON, `"number":3`, `"number":0`, "purchase.number", false},
+	{"card", loadJSON, `"number":3`, `"number":4294967296`, "purchase.number", false},
+	{"card", loadJSON, `"seq","number":3`, `"tid","number":16777216`, "purchase.number", false},
+	{"card", loadJSON, `"amount":{"value":"5000","unit":"fen"},`, ``, "amount", false},
+	{"card", loadJSON, `"value":"5000"`, `"value":5000`, "amount.value", false},
+	{"card", loadJSON, `"value":"5000"`, `"value":"50.00"`, "amount.value", false},
+	{"card", loadJSON, `"value":"5000"`, `"value":"05000"`, "amount.value", false},
+	{"card", loadJSON, `"value":"5000"`, `"value":"-0"`, "amount.value", false},
+	{"card", loadJSON, `"value":"5000"`, `"value":"-5000"`, "amount", false},
+	{"card", loadJSON, `"value":"5000"`, `"value":"9223372036854775808"`, "amount.value", true},
+	{"card", loadJSON, `"5000","unit":"fen"`, `"5000","unit":"CNY"`, "amount.unit", false},
+	{"card", loadJSON, `"5000","unit":"fen"`, `"0","unit":""`, "amount.unit", false},
+	{"card", loadJSON, `"5000","unit":"fen"`, `"5000","unit":"fen","of":1`, "amount.of", false},
+	{"card", loadJSON, `"Wh"`, `"L"`, "used.unit", false},
+	{"card", stateJSON, `"L"`, `"Wh"`, "residual.unit", false},
+	{"card", stateJSON, `"taken_at"`, `"amount":{"value":"1","unit":"L"},"taken_at"`, "amount", false},
+	{"card", loadJSON, `"overdraft":{"value":"17"`, `"overdraft":{"value":"-17"`, "overdraft", false},
+	{"card", loadJSON, `{"illegal_cards":0,"pulses":7}`, `{}`, "counters", false},
+	{"card", loadJSON, `{"illegal_cards":0,"pulses":7}`, `[]`, "counters", false},
+	{"card", loadJSON, `{"illegal_cards":0,"pulses":7}`, `{"mood":7}`, "counters.mood", false},
+	{"card", loadJSON, `"pulses":7`, `"pulses":-7`, "counters.pulses", false},
+	{"card", loadJSON, `"terminal"`, `"fault":1,"terminal"`, "fault", false},
+	{"card", refusalJSON, `"fault":21,`, ``, "fault", false},
+	{"card", refusalJSON, `21`, `0`, "fault", false},
+	{"card", refusalJSON, `21`, `22`, "fault", false},
+	{"card", loadJSON, `"t 1"`, `""`, "terminal", false},
+	{"card", loadJSON, `"t 1"`, `"t\n1"`, "terminal", true},
+	{"card", loadJSON, `,"recorded_at":"2026-03-01T08:00:00.000Z"`, `,"recorded_at":"0001-01-01T00:00:00.000Z"`, "recorded_at", false},
+	{"card", loadJSON, `"t 1"`, `"t 1","note":"x"`, "note", false},
 	{"status", statusText, `"spool_full":false`, `"spool_full":"no"`, "spool_full", false},
 	{"status", statusText, `"values_read":9`, `"values_read":9007199254740992`, "values_read", false},
 	{"status", statusText, `"reads_done":1,`, ``, "reads_done", false},
@@ -261,6 +340,7 @@ func TestSchemasAgree(t *testing.T) {
 		"reading": func(s string) error { return json.Unmarshal([]byte(s), new(Reading)) },
 		"receipt": func(s string) error { return json.Unmarshal([]byte(s), new(Receipt)) },
 		"status":  func(s string) error { return json.Unmarshal([]byte(s), new(Status)) },
+		"card":    func(s string) error { return json.Unmarshal([]byte(s), new(CardEntry)) },
 	}
 	for _, c := range jsonRefusals {
 		s := compiled(t, c.kind)
@@ -284,7 +364,7 @@ func TestSchemasAgree(t *testing.T) {
 }
 
 func TestVectorsObeySchemas(t *testing.T) {
-	for _, kind := range []string{"batch", "status", "receipt"} {
+	for _, kind := range []string{"batch", "cards", "status", "receipt"} {
 		var vs []vector
 		readVectors(t, kind, &vs)
 		s := compiled(t, kind)

@@ -257,19 +257,24 @@ func notPrintable(r rune) bool { return !unicode.IsPrint(r) }
 // space, what is too long is cut at a character and ends in "...", and an
 // empty text becomes "unknown error".
 func FaultText(s string) string {
+	if s = lineText(s, MaxFaultText); s == "" {
+		return "unknown error"
+	}
+	return s
+}
+
+// lineText makes one line of at most limit bytes of any text. It may be empty.
+func lineText(s string, limit int) string {
 	s = strings.TrimSpace(strings.Map(func(r rune) rune {
 		if notPrintable(r) || r == utf8.RuneError {
 			return ' '
 		}
 		return r
 	}, s))
-	if s == "" {
-		return "unknown error"
-	}
-	if len(s) <= MaxFaultText {
+	if len(s) <= limit {
 		return s
 	}
-	cut := MaxFaultText - len("...")
+	cut := limit - len("...")
 	for !utf8.RuneStart(s[cut]) {
 		cut--
 	}

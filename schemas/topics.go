@@ -11,7 +11,7 @@ type Stream string
 // The streams of version 1.
 const (
 	Readings Stream = "readings" // up: sealed Batch
-	Cards    Stream = "cards"    // up: sealed card entries
+	Cards    Stream = "cards"    // up: sealed CardBatch
 	Events   Stream = "events"   // up: sealed component events
 	Statuses Stream = "status"   // up: sealed Status
 	Online   Stream = "online"   // up, retained: "1", or "0" as last will; not sealed

@@ -69,6 +69,10 @@ func TestVectors(t *testing.T) {
 		"the health of three meters": sampleHealth()})
 	checkVectors(t, "receipt", DecodeReceipt, EncodeReceipt, map[string]*Receipt{
 		"one envelope": single, "three ranges up to the last number": sampleReceipt()})
+	load := sampleCards()
+	load.Entries = load.Entries[3:4]
+	checkVectors(t, "cards", DecodeCardBatch, EncodeCardBatch, map[string]*CardBatch{
+		"a load with every field": load, "every event, source, utility and unit": sampleCards()})
 }
 
 func checkVectors[T any](t *testing.T, kind string, decode func([]byte) (*T, error), encode func([]byte, *T) ([]byte, error), samples map[string]*T) {
@@ -358,7 +362,7 @@ func receiptRefusals(t testing.TB) []refusal {
 
 func refusals(t testing.TB, kind string) []refusal {
 	return map[string]func(testing.TB) []refusal{
-		"batch": batchRefusals, "status": statusRefusals, "receipt": receiptRefusals}[kind](t)
+		"batch": batchRefusals, "status": statusRefusals, "receipt": receiptRefusals, "cards": cardRefusals}[kind](t)
 }
 
 func addNegatives(f *testing.F, kind string) {
@@ -387,7 +391,11 @@ func TestRefusals(t *testing.T) {
 	if _, err := DecodeBatch(mustMarshal(t, wireBatch(func(b, g, r body) { g[1], g[4] = "m0", "daily_freeze" }))); err != nil {
 		t.Fatal(err)
 	}
+	if _, err := DecodeCardBatch(mustMarshal(t, wireCards(func(b, e body) {}))); err != nil {
+		t.Fatal(err)
+	}
 	for kind, decode := range map[string]func([]byte) error{
+		"cards":   func(d []byte) error { _, err := DecodeCardBatch(d); return err },
 		"batch":   func(d []byte) error { _, err := DecodeBatch(d); return err },
 		"status":  func(d []byte) error { _, err := DecodeStatus(d); return err },
 		"receipt": func(d []byte) error { _, err := DecodeReceipt(d); return err },

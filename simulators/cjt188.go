@@ -215,6 +215,9 @@ func (m *Meter) item188(dst []byte, di uint32, t time.Time) (out []byte, known b
 		return out, len(out) > len(dst)
 	}
 	out, known = m.appendLive(dst, di, t)
+	if known && di == purchaseItem {
+		m.putStatus(out[len(dst):], t)
+	}
 	if c := m.clock; c.both == di && di != 0 {
 		if !known {
 			out, known = append(dst, make([]byte, m.sizes[di])...), true
@@ -224,6 +227,21 @@ func (m *Meter) item188(dst []byte, di uint32, t time.Time) (out []byte, known b
 		appendDigits(at[:0], w.Second(), w.Minute(), w.Hour(), w.Day(), int(w.Month()), w.Year(), w.Year()/100)
 	}
 	return out, known
+}
+
+// purchaseItem is the item of the last purchase, which ends in the status word of
+// the meter's data, item dataItem.
+const (
+	purchaseItem, purchaseSize = 0x8105, 1 + 3*4 + 2
+	dataItem, dataSize         = 0x901F, 19
+)
+
+// putStatus writes the status word at the end of the item of the last purchase.
+func (m *Meter) putStatus(item []byte, t time.Time) {
+	data, ok := m.appendLive(nil, dataItem, t)
+	if ok && len(item) == purchaseSize && len(data) == dataSize {
+		copy(item[purchaseSize-2:], data[dataSize-2:])
+	}
 }
 
 // appendCJT188 appends a frame of the meter.

@@ -352,6 +352,9 @@ func (m *Meter) item645(dst []byte, di uint32, t time.Time) (out []byte, known b
 	if out, known = m.appendNamed(dst, di, t); known {
 		return out, true
 	}
+	if out, known = m.appendPurchase(dst, di, t); known {
+		return out, true
+	}
 	for _, s := range [...]*series{m.daily, m.monthly} {
 		if out, known = m.appendRecord(dst, s, di, t); known {
 			return out, len(out) > len(dst)

@@ -14,6 +14,9 @@
 // number now and then, and its clock can be wrong or set. Its dated records are
 // made when its own clock says so.
 //
+// A prepaid meter makes its purchases up in the same way, unless it is given the
+// History of an engine (package prepaid): it then shows that.
+//
 // The package shares the profiles with the decoders and nothing else, so that a
 // bug in one cannot hide in the other. Its servers are its own, on bare sockets,
 // because faults need control of every byte: half a reply, a reply twice, a

@@ -85,10 +85,14 @@ func (m *Meter) clockShift(t time.Time) time.Duration {
 }
 
 // Serial returns the serial number of the meter that stands there at t: 12
-// digits, and for CJ/T 188, whose meters have no other, the address.
+// digits, and for CJ/T 188, whose meters have no other, the address. A prepaid
+// engine brings its own.
 func (m *Meter) Serial(t time.Time) string {
 	if m.CJT188 != nil {
 		return m.Address
+	}
+	if s, ok := m.account(m.instant(m.stepOf(t))); ok {
+		return s.Number
 	}
 	seed, step := m.epochs[0].serial, m.stepOf(t)
 	for _, e := range m.epochs[1:] {

@@ -10,6 +10,7 @@ import (
 	dlt645 "citygrid/adapters/dlt645/profiles"
 	"citygrid/adapters/modbus/profiles"
 	"citygrid/schemas"
+	"citygrid/simulators/prepaid"
 )
 
 // MeterConfig is what a meter is a function of.
@@ -69,6 +70,10 @@ type MeterConfig struct {
 	// UnitByte is the unit in which a CJ/T 188 meter shows volumes, energies or
 	// flows [CJ/T 188-2004 table 13]; 0 means m3, kWh and m3/h (2C, 05, 35).
 	UnitByte uint8
+	// Account, when set, is what the meter's prepaid engine held over the time. The
+	// meter then shows the engine's purse, count, purchases, switch and
+	// consumption, and not those that it would make up from Seed.
+	Account *prepaid.History
 }
 
 // Meter is a simulated meter. What it shows is a pure function of its

@@ -108,7 +108,12 @@ const (
 
 // The counters. A meter that feeds in counts its main consumption on the other
 // side.
-func mainCount(_ *Meter, in instant) int64 { return in.main + int64(in.used*micro) }
+func mainCount(m *Meter, in instant) int64 {
+	if s, ok := m.account(in); ok {
+		return in.main + s.Used*milli
+	}
+	return in.main + int64(in.used*micro)
+}
 func minorCount(_ *Meter, in instant) int64 {
 	return in.minor + int64(in.used*minorShare*micro)
 }
@@ -251,6 +256,9 @@ func temperature(m *Meter, in instant) int64 {
 // valve is open but for one meter in sixteen, whose valve is abnormal for one
 // hour in four.
 func valve(m *Meter, in instant) int64 {
+	if s, ok := m.account(in); ok {
+		return oneIf(!s.Off) // valveOpen is 1
+	}
 	hour := uint64(time.Duration(in.step)*m.Step) / uint64(time.Hour)
 	if mix(m.Seed, saltValve)%16 == 0 && mix(m.Seed, saltValve+hour<<8)%4 == 0 {
 		return valveAbnormal

@@ -25,6 +25,8 @@ type Meter struct {
 	// silent: the last Read gave nothing because no answer came.
 	silent bool
 	known  ask.Identity[Address]
+	// slot is what Entries has told.
+	slot ask.Slot
 }
 
 // item is an identifier and the fields that its answer holds.

@@ -23,7 +23,11 @@ type Meter struct {
 	values int
 	// silent: the last Read gave nothing because no answer came.
 	silent bool
-	raw    [2 * profiles.MaxRegisters]byte
+	// slot is what Entries has told.
+	slot ask.Slot
+	// purse are the requests of Entries, once it was called.
+	purse []block
+	raw   [2 * profiles.MaxRegisters]byte
 }
 
 // block is a request and the fields that its answer holds.

@@ -410,6 +410,9 @@ func (h *hubProgram) apiOptions(live *api.Live, receiver *ingest.Receiver, serie
 				}
 				return nil
 			}},
+			{Name: "cards", Do: "configure the ledger of this hub, or send the collectors' cards to a hub that has one", Check: func(context.Context) error {
+				return receiver.CardsReady()
+			}},
 			{Name: "store", Do: "look whether InfluxDB at " + series.URL() + " runs; readings wait meanwhile", Check: storeCheck(series.Ping, writer.Stats)},
 		},
 	}

@@ -6,7 +6,8 @@
 //	collector check -c FILE            say what is wrong with a configuration
 //	collector read  -c FILE --meter ID read one meter once and print a table
 //	collector try   -c FILE            read all meters for a while, seal nothing, and say how that went
-//	collector probe                find meters on a line, look at registers, plan and watch a line
+//	collector card                     look at prepaid cards in a card reader
+//	collector probe                    find meters on a line, look at registers, plan and watch a line
 //
 // Results go to standard output, everything else to standard error. Exit
 // codes: 0 done; 1 failed while running; 2 wrong usage or configuration.
@@ -33,7 +34,7 @@ func newRoot() *cobra.Command {
 		Short:   "Reads meters, seals the readings and publishes them",
 		Version: version,
 	}
-	root.AddCommand(newRun(), newCheck(), newRead(), newTry(), probe.New("collector"))
+	root.AddCommand(newRun(), newCheck(), newRead(), newTry(), newCard(), probe.New("collector"))
 	return root
 }
 

@@ -104,18 +104,22 @@ func assemble(path string) (*program, error) {
 		config: cfg, registry: registry, metrics: cfg.Metrics,
 		options: collector.Options{
 			Bundle: &bundle, Provider: provider, DataDir: cfg.Path(cfg.DataDir), Lines: lines, Broker: broker,
-			Batch:    collector.BatchLimits{MaxReadings: cfg.Batch.MaxReadings, MaxAge: time.Duration(cfg.Batch.MaxAge)},
-			Spool:    spoolOptions(cfg.Spool),
+			Batch: collector.BatchLimits{MaxReadings: cfg.Batch.MaxReadings, MaxAge: time.Duration(cfg.Batch.MaxAge)},
+			Spool: spoolOptions(cfg.Spool.Quota, cfg.Spool.CommitEvery), CardSpool: spoolOptions(cfg.Spool.CardsQuota, cardCommit),
 			Registry: registry, Log: newLog(), Version: version, Random: rand.Reader,
 		},
 	}, nil
 }
 
+// cardCommit is how long card entries wait for company before they are made
+// durable: somebody stands at the counter.
+const cardCommit = config.Duration(10 * time.Millisecond)
+
 // spoolOptions chooses segments that are small beside the quota: space comes
 // back a segment at a time.
-func spoolOptions(c config.Spool) spool.Options {
-	segment := min(int64(c.Quota)/16, 8<<20)
-	return spool.Options{Quota: int64(c.Quota), SegmentBytes: segment, CommitEvery: time.Duration(c.CommitEvery)}
+func spoolOptions(quota config.Size, commitEvery config.Duration) spool.Options {
+	segment := min(int64(quota)/16, 8<<20)
+	return spool.Options{Quota: int64(quota), SegmentBytes: segment, CommitEvery: time.Duration(commitEvery)}
 }
 
 // memoryGoal is what the runtime may take before it works harder to take less; a

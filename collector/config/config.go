@@ -67,10 +67,12 @@ type Batch struct {
 	MaxAge      Duration `yaml:"max_age,omitempty"`
 }
 
-// Spool bounds the durable queue.
+// Spool bounds the durable queues.
 type Spool struct {
 	Quota       Size     `yaml:"quota,omitempty"`
 	CommitEvery Duration `yaml:"commit_every,omitempty"`
+	// CardsQuota bounds the queue of the card entries, which is one of its own.
+	CardsQuota Size `yaml:"cards_quota,omitempty"`
 }
 
 // The defaults, in one place.
@@ -83,6 +85,8 @@ const (
 	defaultMaxReadings = 100
 	defaultMaxAge      = Duration(250 * time.Millisecond)
 	defaultQuota       = Size(512 << 20)
+	defaultCardsQuota  = Size(64 << 20)
+	defaultCardsEvery  = Duration(15 * time.Minute)
 	defaultCommit      = Duration(100 * time.Millisecond)
 )
 
@@ -128,6 +132,7 @@ func (c *Config) applyDefaults() {
 	orDefault(&c.Batch.MaxAge, defaultMaxAge)
 	orDefault(&c.Spool.Quota, defaultQuota)
 	orDefault(&c.Spool.CommitEvery, defaultCommit)
+	orDefault(&c.Spool.CardsQuota, defaultCardsQuota)
 	for i := range c.Lines {
 		c.Lines[i].applyDefaults()
 	}
@@ -262,6 +267,9 @@ func (c *Config) check() error {
 	}
 	if c.Spool.Quota < 1<<20 {
 		return c.at(errors.New("the quota must be at least 1MiB"), "spool", "quota")
+	}
+	if c.Spool.CardsQuota < 1<<20 {
+		return c.at(errors.New("the quota must be at least 1MiB"), "spool", "cards_quota")
 	}
 	if c.Metrics != "" {
 		if _, _, err := net.SplitHostPort(c.Metrics); err != nil {

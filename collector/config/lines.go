@@ -3,9 +3,11 @@ package config
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"citygrid/adapters"
+	"citygrid/adapters/cardslot"
 	"citygrid/adapters/cjt188"
 	"citygrid/adapters/dlt645"
 	"citygrid/adapters/line"
@@ -110,7 +112,10 @@ func (w *wire) meter(m Meter, sets *profileSets) (out collector.Meter, key []any
 	if k, q, ok := unknownRegister(m, gives); ok {
 		return out, []any{"installations", k}, fmt.Errorf("profile %s does not give %s", m.Profile, q)
 	}
-	return collector.Meter{ID: m.ID, Source: source, Rules: rules}, nil, nil
+	if _, ok := source.(cardslot.Slot); m.Cards && !(ok && gives.purse()) {
+		return out, []any{"cards"}, fmt.Errorf("profile %s has no card slot: it gives neither a credit nor a purchase", m.Profile)
+	}
+	return collector.Meter{ID: m.ID, Source: source, Rules: rules, CardsEvery: m.cardsEvery()}, nil, nil
 }
 
 // unknownRegister finds a record that speaks of a register which the meter does
@@ -145,6 +150,16 @@ func (m Meter) suits(p Protocol) error {
 // gives says which quantities a profile gives, and the width of those counters
 // whose document names it.
 type gives map[schemas.Quantity]*schemas.Decimal
+
+// purse reports whether any of the quantities is of a prepaid purse.
+func (g gives) purse() bool {
+	for q := range g {
+		if strings.Contains(string(q), ".credit.") || strings.Contains(string(q), ".purchase.") {
+			return true
+		}
+	}
+	return false
+}
 
 // source makes the driver of a meter.
 func (w *wire) source(m Meter, protocol Protocol, sets *profileSets) (adapters.Source, gives, error) {

@@ -34,6 +34,9 @@ type Meter struct {
 	// StuckAfter is how long a counter may stand still while the meter shows
 	// flow or power; 0 is not checked.
 	StuckAfter Duration `yaml:"stuck_after,omitempty"`
+	// Cards has the meter's card slot asked, every CardsEvery (15m by default).
+	Cards      bool     `yaml:"cards,omitempty"`
+	CardsEvery Duration `yaml:"cards_every,omitempty"`
 	// Installations say which physical meter stood here from when to when.
 	Installations []Installation `yaml:"installations,omitempty"`
 }
@@ -132,12 +135,45 @@ func (c *Config) checkMeter(i, j int, l *Line, m Meter) error {
 	case m.StuckAfter != 0 && m.StuckAfter/3 < interval:
 		return c.at(fmt.Errorf("%s, want at least three intervals of %s: fewer reads prove nothing", m.StuckAfter, interval), path("stuck_after")...)
 	}
+	if err := m.checkCards(); err != nil {
+		return c.at(err, path("cards_every")...)
+	}
 	for _, q := range slices.Sorted(maps.Keys(m.Limits)) {
 		if _, err := m.Limits[q].parse(q); err != nil {
 			return c.at(err, path("limits", string(q))...)
 		}
 	}
 	return c.checkInstallations(m, path)
+}
+
+// The bounds of cards_every: a purchase takes half a minute at the meter, and a
+// meter keeps its last ten.
+const (
+	minCardsEvery = Duration(10 * time.Second)
+	maxCardsEvery = Duration(24 * time.Hour)
+)
+
+// checkCards checks how often the card slot is asked.
+func (m Meter) checkCards() error {
+	switch {
+	case m.CardsEvery == 0:
+		return nil
+	case !m.Cards:
+		return errors.New("is given without cards: true")
+	case m.CardsEvery < minCardsEvery || m.CardsEvery > maxCardsEvery:
+		return fmt.Errorf("%s, want %s to %s", m.CardsEvery, minCardsEvery, maxCardsEvery)
+	}
+	return nil
+}
+
+// cardsEvery is how often the card slot is asked; 0: not at all.
+func (m Meter) cardsEvery() time.Duration {
+	if !m.Cards {
+		return 0
+	}
+	every := m.CardsEvery
+	orDefault(&every, defaultCardsEvery)
+	return time.Duration(every)
 }
 
 // wildcard is the address that every DL/T 645 meter answers to [DL/T 645-2007

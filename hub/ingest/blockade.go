@@ -38,7 +38,7 @@ func openBlockade(dir string) (*blockade, error) {
 
 // sessionName is the file name of a session; a dot is in no collector id.
 func sessionName(k deliveryKey) string {
-	return fmt.Sprintf("%s.%d.%x", k.collector, k.context.Boot, k.context.Random)
+	return fmt.Sprintf("%s.%d.%x", k.name(), k.context.Boot, k.context.Random)
 }
 
 // add blocks the session of k durably.

@@ -98,6 +98,23 @@ func (s *fakeStore) Submit(ctx context.Context, readings []schemas.Reading, done
 	}
 }
 
+// fakeLedger answers every call as answer says, and notes what it was given.
+type fakeLedger struct {
+	answer func(entries []schemas.CardEntry) error
+	given  chan []schemas.CardEntry
+	calls  atomic.Int64
+}
+
+func newFakeLedger() *fakeLedger {
+	return &fakeLedger{given: make(chan []schemas.CardEntry, 10_000), answer: func([]schemas.CardEntry) error { return nil }}
+}
+
+func (l *fakeLedger) StoreCards(_ context.Context, _ schemas.CollectorID, entries []schemas.CardEntry) error {
+	l.calls.Add(1)
+	l.given <- entries
+	return l.answer(entries)
+}
+
 // fakeObserver passes on what it is told. A gate, when set, holds Stored up.
 type fakeObserver struct {
 	stored   chan []schemas.Reading
@@ -382,6 +399,7 @@ type hub struct {
 	w        *town
 	store    *fakeStore
 	observer *fakeObserver
+	ledger   *fakeLedger
 	errors   chan string
 	// downs tells why the link was lost.
 	downs chan error
@@ -393,10 +411,11 @@ type hub struct {
 func (w *town) hub(prepare ...func(*hub)) *hub {
 	w.t.Helper()
 	h := &hub{w: w, store: newFakeStore(), observer: newFakeObserver(), errors: make(chan string, 100), downs: make(chan error, 1000)}
+	h.ledger = newFakeLedger()
 	var err error
 	h.Receiver, err = New(Options{
 		Tenant: testTenant, Provider: w.provider, Master: w.master, Enrolled: w.enrolled,
-		Store: h.store, Observer: h.observer, Dir: w.dir, Registry: prometheus.NewRegistry(),
+		Store: h.store, Cards: h.ledger, Observer: h.observer, Dir: w.dir, Registry: prometheus.NewRegistry(),
 		Log: slog.New(errorLog{slog.DiscardHandler, h.errors}), Random: rand.Reader, CrossCheckEvery: 1,
 	})
 	if err != nil {
@@ -408,7 +427,7 @@ func (w *town) hub(prepare ...func(*hub)) *hub {
 	ctx, cancel := context.WithCancel(context.Background())
 	ran := make(chan error, 1)
 	go func() { ran <- h.Run(ctx) }()
-	cfg := w.link("hub", append(Subscriptions(nil), "citygrid/v1/+/+/cards")...)
+	cfg := w.link("hub", append(Subscriptions(nil), "citygrid/v1/+/+/events")...)
 	subscribed := make(chan struct{})
 	up := sync.OnceFunc(func() { close(subscribed) })
 	cfg.OnState = func(s mqttlink.State) {

@@ -9,6 +9,8 @@
 //	                                                              |
 //	      Tracker.Commit -> save -> receipt -> ack <--------------+
 //
+// Card entries go the same way past the CardStore (see cards.go).
+//
 // An envelope that opened and can still never be stored (its content is wrong,
 // or the store refuses it for ever) is kept as a letter on disk in the place of
 // the store, and then takes the same way, or its collector would keep and
@@ -68,6 +70,9 @@ type Options struct {
 	Master   *seal.Master
 	Enrolled Enrolled
 	Store    Store
+	// Cards takes card entries; nil: this hub takes none, and leaves them with
+	// their collectors.
+	Cards    CardStore
 	Observer Observer
 	// Dir holds the replay state and the dead letters.
 	Dir      string
@@ -96,8 +101,11 @@ type Receiver struct {
 	log            *slog.Logger
 
 	conn    atomic.Pointer[mqttlink.Conn]
+	cards   chan *delivery // on their way to Options.Cards
 	settled chan *delivery
 	stopped chan struct{} // closed when Run has returned
+	// unclaimed counts card envelopes that came although there is no ledger.
+	unclaimed atomic.Uint64
 }
 
 // New opens the replay state, the letters and the blocked sessions in o.Dir.
@@ -105,7 +113,7 @@ func New(o Options) (*Receiver, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	r := &Receiver{o: o, log: o.Log, settled: make(chan *delivery, 4096), stopped: make(chan struct{})}
+	r := &Receiver{o: o, log: o.Log, cards: make(chan *delivery, maxCardsWaiting), settled: make(chan *delivery, 4096), stopped: make(chan struct{})}
 	var err error
 	if r.replay, err = openReplayBook(o.Dir); err != nil {
 		return nil, err
@@ -172,7 +180,7 @@ func Subscriptions(areas []schemas.AreaCode) (filters []string) {
 		areas = []schemas.AreaCode{""}
 	}
 	for _, a := range areas {
-		for _, s := range []schemas.Stream{schemas.Readings, schemas.Statuses, schemas.Online} {
+		for _, s := range []schemas.Stream{schemas.Readings, schemas.Cards, schemas.Statuses, schemas.Online} {
 			filters = append(filters, schemas.Topic{Area: a, Stream: s}.String())
 		}
 	}
@@ -225,7 +233,7 @@ func (r *Receiver) intake(ctx context.Context, m mqttlink.Message) error {
 	}
 	r.metrics.opened.Inc()
 	switch topic.Stream {
-	case schemas.Readings:
+	case schemas.Readings, schemas.Cards:
 		return r.takeBatch(ctx, m, topic, header, plain)
 	case schemas.Statuses:
 		return r.takeStatus(m, topic, plain)
@@ -283,11 +291,14 @@ func (r *Receiver) takeStatus(m mqttlink.Message, topic schemas.Topic, plain []b
 	return nil
 }
 
-// takeBatch checks a batch against what is stored or on its way, decodes it,
-// and sends it to the store.
+// takeBatch checks a batch of readings or card entries against what is stored or
+// on its way, decodes it, and sends it to its store.
 func (r *Receiver) takeBatch(ctx context.Context, m mqttlink.Message, topic schemas.Topic, h seal.Header, plain []byte) error {
+	if topic.Stream == schemas.Cards && r.o.Cards == nil {
+		return r.leaveCards(m, topic)
+	}
 	d := &delivery{
-		key:  deliveryKey{collector: topic.Collector, context: h.Context, seq: h.Seq},
+		key:  deliveryKey{source: source{topic.Collector, topic.Stream}, context: h.Context, seq: h.Seq},
 		area: topic.Area, tag: h.Tag, message: m,
 	}
 	if path, ok := r.blocked.find(d.key); ok {
@@ -305,7 +316,7 @@ func (r *Receiver) takeBatch(ctx context.Context, m mqttlink.Message, topic sche
 	case verdict != seal.New:
 		return r.refuseVerdict(m, d.key, verdict)
 	}
-	batch, err := decodeBatch(plain, topic)
+	err := d.decode(plain, topic)
 	var version *schemas.VersionError
 	switch {
 	case errors.As(err, &version):
@@ -316,7 +327,9 @@ func (r *Receiver) takeBatch(ctx context.Context, m mqttlink.Message, topic sche
 		d.reject(codeSchema, err)
 		return r.settleLater(ctx, d)
 	}
-	d.readings = batch.Readings
+	if topic.Stream == schemas.Cards {
+		return r.submitCards(d)
+	}
 	return r.submit(ctx, d)
 }
 
@@ -331,13 +344,26 @@ func (r *Receiver) refuseVerdict(m mqttlink.Message, k deliveryKey, v seal.Verdi
 	return r.refuse(m, codeOf(v), fmt.Errorf("session %s sequence %d of collector %s: %s", k.context, k.seq, k.collector, explain(v)))
 }
 
-// decodeBatch reads a batch and checks that it is of the topic's collector.
-func decodeBatch(plain []byte, topic schemas.Topic) (*schemas.Batch, error) {
-	batch, err := schemas.DecodeBatch(plain)
-	if err == nil && (batch.Collector != topic.Collector || batch.Area != topic.Area) {
-		err = fmt.Errorf("batch of %s/%s sealed by %s/%s", batch.Area, batch.Collector, topic.Area, topic.Collector)
+// decode reads the batch of d and checks that it is of the topic's collector.
+func (d *delivery) decode(plain []byte, topic schemas.Topic) error {
+	var of schemas.Topic
+	if topic.Stream == schemas.Cards {
+		batch, err := schemas.DecodeCardBatch(plain)
+		if err != nil {
+			return err
+		}
+		of, d.cards = schemas.Topic{Area: batch.Area, Collector: batch.Collector}, batch.Entries
+	} else {
+		batch, err := schemas.DecodeBatch(plain)
+		if err != nil {
+			return err
+		}
+		of, d.readings = schemas.Topic{Area: batch.Area, Collector: batch.Collector}, batch.Readings
 	}
-	return batch, err
+	if of.Collector != topic.Collector || of.Area != topic.Area {
+		return fmt.Errorf("batch of %s/%s sealed by %s/%s", of.Area, of.Collector, topic.Area, topic.Collector)
+	}
+	return nil
 }
 
 // submit sends a delivery to the store, which sends it on to Run.

@@ -131,7 +131,7 @@ func TestDamagedReplayFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := &delivery{key: deliveryKey{collector: "c1", context: seal.Context{Boot: 1}, seq: 3}}
+	d := &delivery{key: deliveryKey{source: readingsOf("c1"), context: seal.Context{Boot: 1}, seq: 3}}
 	if err := book.commit([]*delivery{d}); err != nil {
 		t.Fatal(err)
 	}
@@ -194,7 +194,7 @@ func FuzzReplayFile(f *testing.F) {
 			}
 			return
 		}
-		if again, err := book.trackers["c1"].MarshalBinary(); err != nil || string(again) != string(data) {
+		if again, err := book.trackers[readingsOf("c1")].MarshalBinary(); err != nil || string(again) != string(data) {
 			t.Errorf("% x is written again as % x, %v", data, again, err)
 		}
 	})
@@ -204,7 +204,7 @@ func TestReceiptsAreMinimal(t *testing.T) {
 	one, two := seal.Context{Boot: 1}, seal.Context{Boot: 2}
 	add := func(group []*delivery, c seal.Context, seqs ...uint32) []*delivery {
 		for _, s := range seqs {
-			group = append(group, &delivery{area: testArea, key: deliveryKey{"c1", c, s}})
+			group = append(group, &delivery{area: testArea, key: deliveryKey{readingsOf("c1"), c, s}})
 		}
 		return group
 	}
@@ -213,7 +213,7 @@ func TestReceiptsAreMinimal(t *testing.T) {
 	for seq := range uint32(schemas.MaxSeqRanges + 1) {
 		group = add(group, seal.Context{Boot: 3}, 2*seq)
 	}
-	group = append(group, &delivery{area: testArea, key: deliveryKey{"c1", one, 6}, withheld: true})
+	group = append(group, &delivery{area: testArea, key: deliveryKey{readingsOf("c1"), one, 6}, withheld: true})
 	receipts := receiptsFor(group)
 	if len(receipts) != 4 {
 		t.Fatalf("%d receipts, want 1 + 1 + 2", len(receipts))

@@ -9,11 +9,18 @@ import (
 	"citygrid/schemas/seal"
 )
 
+// source is one stream of one collector. Each has sessions, and a history, of its
+// own [schemas/envelope.md 7].
+type source struct {
+	collector schemas.CollectorID
+	stream    schemas.Stream
+}
+
 // deliveryKey names an envelope.
 type deliveryKey struct {
-	collector schemas.CollectorID
-	context   seal.Context
-	seq       uint32
+	source
+	context seal.Context
+	seq     uint32
 }
 
 // delivery is one envelope between intake and receipt.
@@ -22,6 +29,7 @@ type delivery struct {
 	area     schemas.AreaCode
 	tag      [16]byte
 	readings []schemas.Reading
+	cards    []schemas.CardEntry
 	// again is true for an envelope that was stored before and only wants its
 	// receipt.
 	again    bool
@@ -65,8 +73,8 @@ type pendingSet struct {
 }
 
 type bootKey struct {
-	collector schemas.CollectorID
-	boot      uint32
+	source
+	boot uint32
 }
 
 // bootOnTheWay is the session that uses a boot number.
@@ -79,7 +87,7 @@ func newPendingSet(book *replayBook) *pendingSet {
 	return &pendingSet{book: book, deliveries: make(map[deliveryKey]*delivery), boots: make(map[bootKey]bootOnTheWay)}
 }
 
-func (k deliveryKey) bootKey() bootKey { return bootKey{k.collector, k.context.Boot} }
+func (k deliveryKey) bootKey() bootKey { return bootKey{k.source, k.context.Boot} }
 
 // admit says what d is to all that is stored or on its way. A new one becomes
 // pending; a copy of a pending one joins it.

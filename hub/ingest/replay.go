@@ -13,20 +13,45 @@ import (
 	"citygrid/schemas/seal"
 )
 
-// replayBook remembers which envelopes of every collector are in the store:
-// one tracker a collector in memory, one small file a collector on disk.
+// replayBook remembers which envelopes of every source are in the store: one
+// tracker a source in memory, one small file a source on disk.
 type replayBook struct {
 	dir      string
 	mu       sync.Mutex
-	trackers map[schemas.CollectorID]*seal.Tracker
+	trackers map[source]*seal.Tracker
 }
 
-const replaySuffix = ".replay"
+// The names of the files: c1.replay, c1.cards.replay. A dot is in no collector id.
+const (
+	replaySuffix = ".replay"
+	cardsSuffix  = ".cards"
+)
 
-// openReplayBook loads every collector's state from dir/replay. A file that is
+// file is the name of the source's file.
+func (s source) file() string { return s.name() + replaySuffix }
+
+// name is what files call the source: the readings' bear the collector's name
+// alone.
+func (s source) name() string {
+	if s.stream == schemas.Cards {
+		return string(s.collector) + cardsSuffix
+	}
+	return string(s.collector)
+}
+
+// sourceOf reads what file writes; ok is false for any other file.
+func sourceOf(file string) (s source, ok bool) {
+	name, ok := strings.CutSuffix(file, replaySuffix)
+	if id, cards := strings.CutSuffix(name, cardsSuffix); cards {
+		return source{schemas.CollectorID(id), schemas.Cards}, ok
+	}
+	return source{schemas.CollectorID(name), schemas.Readings}, ok
+}
+
+// openReplayBook loads every source's state from dir/replay. A file that is
 // damaged is an error: going on without it would forget what was stored.
 func openReplayBook(dir string) (*replayBook, error) {
-	b := &replayBook{dir: filepath.Join(dir, "replay"), trackers: make(map[schemas.CollectorID]*seal.Tracker)}
+	b := &replayBook{dir: filepath.Join(dir, "replay"), trackers: make(map[source]*seal.Tracker)}
 	if err := os.MkdirAll(b.dir, 0o700); err != nil {
 		return nil, fmt.Errorf("replay state: %w", err)
 	}
@@ -35,7 +60,7 @@ func openReplayBook(dir string) (*replayBook, error) {
 		return nil, fmt.Errorf("replay state: %w", err)
 	}
 	for _, e := range entries {
-		name, ok := strings.CutSuffix(e.Name(), replaySuffix)
+		from, ok := sourceOf(e.Name())
 		if !ok {
 			continue
 		}
@@ -49,7 +74,7 @@ func openReplayBook(dir string) (*replayBook, error) {
 			return nil, fmt.Errorf("replay state %s is damaged: %w. Restore it from a backup, or move it away: "+
 				"what the collector sends again is then stored again, to the same points", path, err)
 		}
-		b.trackers[schemas.CollectorID(name)] = t
+		b.trackers[from] = t
 	}
 	return b, nil
 }
@@ -58,7 +83,7 @@ func openReplayBook(dir string) (*replayBook, error) {
 func (b *replayBook) check(k deliveryKey, tag [16]byte) seal.Verdict {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	t, ok := b.trackers[k.collector]
+	t, ok := b.trackers[k.source]
 	if !ok {
 		return seal.New
 	}
@@ -70,37 +95,37 @@ func (b *replayBook) check(k deliveryKey, tag [16]byte) seal.Verdict {
 func (b *replayBook) commit(group []*delivery) error {
 	touched := b.mark(group)
 	var errs []error
-	for id, data := range touched {
-		path := filepath.Join(b.dir, string(id)+replaySuffix)
+	for from, data := range touched {
+		path := filepath.Join(b.dir, from.file())
 		if err := durable.WriteFile(path, data, 0o600); err != nil {
-			errs = append(errs, fmt.Errorf("replay state of %s: %w", id, err))
+			errs = append(errs, fmt.Errorf("replay state of %s: %w", from.name(), err))
 		}
 	}
 	return errors.Join(errs...)
 }
 
-// mark commits the deliveries in memory and returns the new state of each
-// collector that they change.
-func (b *replayBook) mark(group []*delivery) map[schemas.CollectorID][]byte {
+// mark commits the deliveries in memory and returns the new state of each source
+// that they change.
+func (b *replayBook) mark(group []*delivery) map[source][]byte {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	touched := make(map[schemas.CollectorID][]byte)
+	touched := make(map[source][]byte)
 	for _, d := range group {
 		if d.again || d.withheld {
 			continue
 		}
-		t, ok := b.trackers[d.key.collector]
+		t, ok := b.trackers[d.key.source]
 		if !ok {
 			t = new(seal.Tracker)
-			b.trackers[d.key.collector] = t
+			b.trackers[d.key.source] = t
 		}
 		t.Commit(d.key.context, d.key.seq, d.tag)
-		touched[d.key.collector] = nil
+		touched[d.key.source] = nil
 	}
-	for id := range touched {
-		data, err := b.trackers[id].MarshalBinary()
+	for from := range touched {
+		data, err := b.trackers[from].MarshalBinary()
 		if err == nil { // MarshalBinary of a live tracker does not fail
-			touched[id] = data
+			touched[from] = data
 		}
 	}
 	return touched
@@ -112,12 +137,12 @@ func (b *replayBook) missing() map[schemas.CollectorID]uint64 {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	gaps := make(map[schemas.CollectorID]uint64, len(b.trackers))
-	for id, t := range b.trackers {
+	for from, t := range b.trackers {
 		n := t.Lost()
 		for _, g := range t.Gaps() {
 			n += uint64(g.To-g.From) + 1
 		}
-		gaps[id] = n
+		gaps[from.collector] += n
 	}
 	return gaps
 }

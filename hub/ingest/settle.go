@@ -22,11 +22,14 @@ const (
 	saveRetry = time.Second
 )
 
-// Run settles what the store has taken, until ctx is done: it remembers the
-// envelopes durably, sends the receipts and lets the broker forget them.
-// It may be called once.
+// Run settles what the stores have taken, until ctx is done: it remembers the
+// envelopes durably, sends the receipts and lets the broker forget them. It also
+// carries card entries to their store. It may be called once.
 func (r *Receiver) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer r.storeCards(ctx)() // after cancel and stopped, which end it
 	defer close(r.stopped)
+	defer cancel()
 	for {
 		group, err := r.gather(ctx)
 		if err != nil {
@@ -132,8 +135,12 @@ func (r *Receiver) finish(ctx context.Context, group []*delivery) {
 	}
 }
 
-// stored counts what is in the store and tells the observer.
+// stored counts what is in the store and tells the observer of readings.
 func (r *Receiver) stored(d *delivery) {
+	if d.key.stream == schemas.Cards {
+		r.metrics.cards.Add(float64(len(d.cards)))
+		return
+	}
 	r.metrics.points.Add(float64(len(d.readings)))
 	for i := range d.readings {
 		if d.readings[i].Origin != schemas.Live {

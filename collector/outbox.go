@@ -1,0 +1,296 @@
+package collector
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"sort"
+	"sync"
+	"time"
+
+	"citygrid/collector/spool"
+	"citygrid/internal/counters"
+	"citygrid/internal/mqttlink"
+	"citygrid/schemas"
+	"citygrid/schemas/seal"
+)
+
+// outbox carries the envelopes of one stream from their spool to the broker, and
+// frees those that a receipt names:
+//
+//	spool.Reader -> Conn.Publish          (bounded by window)
+//	receipt -> spool.Release
+//
+// The broker's acknowledgement frees nothing. What has no receipt is published
+// again after a new connection, after a restart, and when the hub has been
+// silent for a while; the hub knows what it has seen.
+type outbox struct {
+	topic   string
+	spool   *spool.Spool
+	metrics *flow
+	log     *slog.Logger
+	// resendAfter is how long the hub may be silent before everything without
+	// a receipt is published again; it doubles up to resendAtMost.
+	resendAfter time.Duration
+	// window bounds the envelopes that are published and waited for.
+	window int
+
+	mu sync.Mutex
+	// sent holds each published envelope that has no receipt.
+	sent map[envelopeKey]*unconfirmed
+	// waiting counts those of sent that are not stuck; it is bounded.
+	waiting int
+	// progress is when a receipt last freed something, or when sent stopped
+	// being empty.
+	progress time.Time
+	// room is signalled when a receipt has freed something.
+	room chan struct{}
+}
+
+func newOutbox(topic string, s *spool.Spool, m *flow, log *slog.Logger) *outbox {
+	return &outbox{
+		topic: topic, spool: s, metrics: m, log: log, resendAfter: defaultResendAfter, window: maxOutstanding,
+		sent: make(map[envelopeKey]*unconfirmed), room: make(chan struct{}, 1),
+	}
+}
+
+// envelopeKey names an envelope for ever: the session that sealed it and its
+// place in the session.
+type envelopeKey struct {
+	context seal.Context
+	seq     uint32
+}
+
+// unconfirmed is what the publisher knows of a published envelope.
+type unconfirmed struct {
+	// records are its record in the spool, and the copies that a failed commit
+	// can leave there.
+	records []uint64
+	// sent counts how often it went out.
+	sent int
+}
+
+// stuck reports whether the envelope went out so often without a receipt that
+// newer ones must not wait for it: the hub refuses it, for a key that is no
+// longer in force, say, and will not take it however often it comes. It stays
+// in the spool and goes out with every resending, but takes no place among
+// those that are waited for.
+func (u *unconfirmed) stuck() bool { return u.sent >= stuckAfter }
+
+const (
+	// maxOutstanding bounds the envelopes that are published and waited for,
+	// and so what a hub that comes back finds waiting.
+	maxOutstanding = 1000
+	// stuckAfter is how often an envelope goes out before it is given up
+	// waiting for.
+	stuckAfter         = 4
+	defaultResendAfter = 10 * time.Second
+	resendAtMost       = 5 * time.Minute
+)
+
+var errSilentHub = errors.New("no receipt for a while")
+
+// send publishes every record without a receipt, from the oldest on, and
+// starts over when the hub stays silent.
+func (o *outbox) send(ctx context.Context, conn *mqttlink.Conn) error {
+	patience := o.resendAfter
+	for {
+		before := o.freed()
+		round, cancel := context.WithCancelCause(ctx)
+		watched := make(chan struct{})
+		go func() { defer close(watched); o.watch(round, cancel, patience) }()
+		err := o.sendFrom(round, conn, o.spool.Reader(0))
+		cancel(nil)
+		<-watched
+		if !errors.Is(context.Cause(round), errSilentHub) {
+			return err
+		}
+		if o.freed() == before {
+			patience = min(2*patience, resendAtMost)
+		} else {
+			patience = o.resendAfter
+		}
+		all, stuck := o.outstanding()
+		o.log.Warn("no receipt from the hub; publishing again what has none", "outstanding", all, "stuck", stuck)
+	}
+}
+
+// freed returns the count of envelopes freed so far.
+func (o *outbox) freed() uint64 { return counters.Count(o.metrics.receipts) }
+
+// watch cancels the round when there are envelopes without a receipt and none
+// has come for the given time.
+func (o *outbox) watch(ctx context.Context, cancel context.CancelCauseFunc, patience time.Duration) {
+	start := time.Now()
+	tick := time.NewTicker(patience / 4)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-tick.C:
+			if o.silentFor(now, start) >= patience {
+				cancel(errSilentHub)
+				return
+			}
+		}
+	}
+}
+
+func (o *outbox) silentFor(now, start time.Time) time.Duration {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if len(o.sent) == 0 {
+		return 0
+	}
+	if o.progress.After(start) {
+		start = o.progress
+	}
+	return now.Sub(start)
+}
+
+// outstanding counts the envelopes that are published and have no receipt, and
+// those of them that are no longer waited for.
+func (o *outbox) outstanding() (all, stuck int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return len(o.sent), len(o.sent) - o.waiting
+}
+
+// sendFrom publishes the reader's records as they become durable.
+func (o *outbox) sendFrom(ctx context.Context, conn *mqttlink.Conn, r *spool.Reader) error {
+	defer r.Close()
+	for {
+		rec, err := r.Next(ctx)
+		if err != nil {
+			return err
+		}
+		header, err := seal.ParseHeader(rec.Data)
+		if err != nil {
+			// The checksum held, so this was never an envelope of ours. It
+			// cannot be sent; keep it on disk as evidence and say so.
+			o.log.Error("a spool record is no envelope; it is left where it is", "record", rec.Seq, "error", err)
+			continue
+		}
+		if err := o.reserve(ctx, envelopeKey{header.Context, header.Seq}, rec.Seq); err != nil {
+			return err
+		}
+		// The token needs no watching: a publish that fails ends the
+		// connection, and the next one starts over from the oldest record.
+		conn.Publish(ctx, o.topic, rec.Data, false)
+		o.metrics.published.Inc()
+	}
+}
+
+// reserve notes an envelope as sent, once there is room for it.
+func (o *outbox) reserve(ctx context.Context, key envelopeKey, record uint64) error {
+	for !o.note(key, record) {
+		select {
+		case <-o.room:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// note notes an envelope as sent; it returns false when there is no room for a
+// new one.
+func (o *outbox) note(key envelopeKey, record uint64) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	u, again := o.sent[key]
+	if !again {
+		if o.waiting >= o.window {
+			return false
+		}
+		if len(o.sent) == 0 {
+			o.progress = time.Now()
+		}
+		o.sent[key] = &unconfirmed{records: []uint64{record}, sent: 1}
+		o.waiting++
+		return true
+	}
+	o.metrics.resent.Inc()
+	if !slices.Contains(u.records, record) {
+		u.records = append(u.records, record)
+		return true
+	}
+	if u.sent++; u.sent == stuckAfter {
+		o.waiting--
+	}
+	return true
+}
+
+// take releases the envelopes of this outbox that the receipt names, and returns
+// how many they are.
+func (o *outbox) take(r *schemas.Receipt) (freed uint64) {
+	records, freed := o.settle(r)
+	if len(records) == 0 {
+		return 0
+	}
+	// The records are out of the way even when Release could not give their
+	// room back yet, so the sender may go on in any case.
+	err := o.spool.Release(records...)
+	o.metrics.receipts.Add(float64(len(records)))
+	select {
+	case o.room <- struct{}{}:
+	default:
+	}
+	if err != nil {
+		o.log.Error("the room of confirmed envelopes is not given back yet; look at the disk", "records", len(records), "error", err)
+	}
+	return freed
+}
+
+// settle removes the receipt's envelopes from sent and returns their records, and
+// how many envelopes they are.
+func (o *outbox) settle(r *schemas.Receipt) (records []uint64, freed uint64) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	session := seal.Context{Boot: r.Boot, Random: r.Random}
+	free := func(key envelopeKey) {
+		u, ok := o.sent[key]
+		if !ok {
+			return
+		}
+		if !u.stuck() {
+			o.waiting--
+		}
+		delete(o.sent, key)
+		records = append(records, u.records...)
+		freed++
+	}
+	if named(r) <= uint64(len(o.sent)) {
+		for _, span := range r.Stored {
+			for seq := uint64(span.From); seq <= uint64(span.To); seq++ {
+				free(envelopeKey{session, uint32(seq)})
+			}
+		}
+	} else { // a receipt may name 2^32 numbers; sent is bounded
+		for key := range o.sent {
+			if key.context == session && names(r.Stored, key.seq) {
+				free(key)
+			}
+		}
+	}
+	if len(records) > 0 {
+		o.progress = time.Now()
+	}
+	return records, freed
+}
+
+// named counts the numbers that a receipt names.
+func named(r *schemas.Receipt) (n uint64) {
+	for _, span := range r.Stored {
+		n += uint64(span.To-span.From) + 1
+	}
+	return n
+}
+
+// names reports whether seq lies in one of the ascending ranges.
+func names(stored []schemas.SeqRange, seq uint32) bool {
+	i := sort.Search(len(stored), func(i int) bool { return stored[i].To >= seq })
+	return i < len(stored) && stored[i].From <= seq
+}
