@@ -68,6 +68,17 @@ soak: bin/citygrid
 	bin/citygrid soak --meters 1920 --per-gateway 10 --serial-lines 60 --stream-lines 60 --per-line 4 --baud -1 --turnaround 1ms \
 	  --step 50ms --values 10000000 --faults $(SOAK_FAULTS) --json soak.json $(SOAK_ARGS)
 
+## year: a year of 100,000 prepaid meters through the books: every injected discrepancy found, nothing else (YEAR_ARGS="--places 2000")
+.PHONY: year
+year: bin/citygrid
+	bin/citygrid year --places 100000 --discrepancies 6000 --json year.json $(YEAR_ARGS)
+
+## bench-ledger: reconciling a month of 0.1, 0.3, 1 and 3 million card entries, on SQLite and PostgreSQL (LEDGER_ENTRIES=100000)
+LEDGER_ENTRIES ?= 100000,300000,1000000,3000000
+.PHONY: bench-ledger
+bench-ledger:
+	LEDGER_ENTRIES=$(LEDGER_ENTRIES) $(GO) test -run '^$$' -bench Month -benchtime 1x -timeout 90m ./hub/ledger/books
+
 ## bench-peers: reading beside Telegraf v1.39.3 on the same simulated meters; builds it first (PEERS_ARGS="--each 15s")
 .PHONY: bench-peers
 bench-peers: bin/citygrid bin/collector bin/telegraf

@@ -130,11 +130,19 @@ func (d *cardDesk) await(ctx context.Context, upTo uint64) error {
 // again.
 const cardsAgain = 10 * time.Second
 
+// cardsRest is how many times as long as the last look at a card slot took the
+// line is left to the reads, before a late slot goes ahead of them again: slots
+// that ask for more time than the line has get a quarter of it.
+const cardsRest = 3
+
 // lateCards returns the meter whose card slot has waited longest of those that
-// have waited for a whole interval.
+// have waited for a whole interval; nil while it is the reads' turn.
 func (l *lineLoop) lateCards(now time.Time) (late *meterState) {
+	if now.Before(l.cardsAfter) {
+		return nil
+	}
 	for _, m := range l.askers {
-		if m.slot != nil && m.alive && isDue(m.cardsAt.Add(m.CardsEvery), now) && (late == nil || m.cardsAt.Before(late.cardsAt)) {
+		if m.slot != nil && m.alive && isDueWithin(m.CardsEvery+farAhead, m.cardsAt.Add(m.CardsEvery), now) && (late == nil || m.cardsAt.Before(late.cardsAt)) {
 			late = m
 		}
 	}
@@ -153,7 +161,8 @@ func (l *lineLoop) readCards(ctx context.Context, m *meterState, now time.Time) 
 			err = nil // cut short by the stop
 		}
 		end := l.chored(m, now, err)
-		m.cardsAt = slotAfter(end, m.CardsEvery, m.Offset)
+		l.cardsAfter = end.Add(cardsRest * m.chore)
+		m.cardsAt = end.Add(slotAfter(end, m.CardsEvery, m.Offset).Sub(end)) // that a clock set back does not put off
 		var malformed error
 		m.untaken, malformed = l.soundCards(m, entries)
 		l.noteCards(m, end, err, malformed)

@@ -187,7 +187,9 @@ func TestCardsAreSentAgain(t *testing.T) {
 		t.Fatal("another envelope after the break")
 	}
 	eventually(t, "the collector says that an envelope is stuck", func() bool {
-		return slices.ContainsFunc(c.Problems(), func(p string) bool { return strings.HasPrefix(p, "hub: 1 envelopes") })
+		return slices.ContainsFunc(c.Problems(), func(p string) bool {
+			return strings.HasPrefix(p, "hub: 1 envelopes of card entries") && strings.Contains(p, "ledger")
+		})
 	})
 	if err := stop(); err != nil {
 		t.Error(err)

@@ -416,9 +416,7 @@ func (c *Collector) Problems() (problems []string) {
 	if counters.Level(c.metrics.cards.full) > 0 {
 		problems = append(problems, "card spool: full, no more card entries are taken; mend the way to the hub or make room")
 	}
-	if _, stuck := c.pub.outstanding(); stuck > 0 {
-		problems = append(problems, fmt.Sprintf("hub: %d envelopes went out %d times without a receipt; look at the hub's refusals (dead letters)", stuck, stuckAfter))
-	}
+	problems = append(problems, c.pub.problems()...)
 	if !c.pub.connected.Load() {
 		problems = append(problems, "broker: not connected; readings wait in the spool")
 	}

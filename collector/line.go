@@ -61,7 +61,8 @@ type Line struct {
 //     turn.
 //  4. When there is time until the next slot: the meters' card slots, records
 //     that are missing, and the meters' clocks. A card slot that has found no
-//     such time for a whole interval comes before the reads.
+//     such time for a whole interval comes before the reads, which keep most of
+//     the line's time (see cardsRest).
 type lineLoop struct {
 	line    Line
 	meters  []*meterState
@@ -75,9 +76,11 @@ type lineLoop struct {
 	// cards takes what the card slots tell, at the terminal; nil: nobody does.
 	cards    *cardDesk
 	terminal string
-	flatOut  bool // no schedule: one meter after the other (see Trial)
-	last     int  // of these turns
-	started  time.Time
+	// cardsAfter is when a late card slot may go before the reads again.
+	cardsAfter time.Time
+	flatOut    bool // no schedule: one meter after the other (see Trial)
+	last       int  // of these turns
+	started    time.Time
 
 	budget budget
 	pacing

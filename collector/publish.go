@@ -111,12 +111,16 @@ func (p *publisher) take(envelope []byte) error {
 	return nil
 }
 
-// outstanding counts the envelopes that are published and have no receipt, and
-// those of them that are no longer waited for.
-func (p *publisher) outstanding() (all, stuck int) {
-	all, stuck = p.readings.outstanding()
-	more, stuckToo := p.cards.outstanding()
-	return all + more, stuck + stuckToo
+// problems says, for the operator, of which streams the hub has long confirmed
+// nothing.
+func (p *publisher) problems() (problems []string) {
+	if _, stuck := p.readings.outstanding(); stuck > 0 {
+		problems = append(problems, fmt.Sprintf("hub: %d envelopes went out %d times without a receipt; look at the hub's refusals (dead letters)", stuck, stuckAfter))
+	}
+	if _, stuck := p.cards.outstanding(); stuck > 0 {
+		problems = append(problems, fmt.Sprintf("hub: %d envelopes of card entries went out %d times without a receipt; see that the hub has a ledger (its /readyz), and look at its refusals (dead letters)", stuck, stuckAfter))
+	}
+	return problems
 }
 
 // tell publishes a status message now and every few seconds. A status is not

@@ -118,7 +118,7 @@ func TestOnlyTrueReceiptsFree(t *testing.T) {
 	// A receipt may name more than was ever sent, and is obeyed at once.
 	w.hub.send(sealReceipt(t, w.hub.down, receiptFor(testID, session, schemas.SeqRange{From: 0, To: math.MaxUint32})))
 	eventually(t, "a receipt of everything frees everything", func() bool { return records(c) == 0 })
-	if n, _ := c.pub.outstanding(); n != 0 {
+	if n, _ := c.pub.readings.outstanding(); n != 0 {
 		t.Errorf("%d envelopes are still waited for", n)
 	}
 }
@@ -252,7 +252,7 @@ func TestOutstandingEnvelopesAreBounded(t *testing.T) {
 	for range maxOutstanding {
 		w.hub.next(schemas.Readings)
 	}
-	if n, _ := c.pub.outstanding(); n != maxOutstanding {
+	if n, _ := c.pub.readings.outstanding(); n != maxOutstanding {
 		t.Errorf("%d envelopes are outstanding, want %d", n, maxOutstanding)
 	}
 	select {

@@ -2,6 +2,7 @@ package collector
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -182,6 +183,57 @@ func TestCardSlotOnABusyLine(t *testing.T) {
 		for i := 1; i < len(m.asked); i++ {
 			if d := m.asked[i].Sub(m.asked[i-1]); d > 21*time.Minute {
 				t.Errorf("a pause of %s", d)
+			}
+		}
+	})
+}
+
+// A slot that is asked once a day is not late because its next turn is far ahead.
+func TestCardSlotOnceADay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := &slotted{entries: func(now time.Time) ([]schemas.CardEntry, error) {
+			time.Sleep(time.Second)
+			return nil, nil
+		}}
+		slotLine(t, m, Meter{Interval: time.Hour, CardsEvery: 24 * time.Hour}, nil, 49*time.Hour)
+		if len(m.asked) != 3 {
+			t.Errorf("asked %d times in two days, want 3", len(m.asked))
+		}
+	})
+}
+
+// The next turn of a slot is so much time away, whatever becomes of the clock: a box
+// whose clock ran eight hours ahead until the network set it must not leave the
+// slots alone for as long.
+func TestCardSlotOutlivesAClockSetBack(t *testing.T) {
+	m := &slotted{entries: func(now time.Time) ([]schemas.CardEntry, error) { return nil, nil }}
+	meter := Meter{ID: "W-1", Source: m, Interval: time.Minute, CardsEvery: 15 * time.Minute}
+	l := newLineLoop(Line{Name: "riser 3", Meters: []Meter{meter}}, time.Now(), nil, testMetrics(), newBoard(), silent)
+	l.readCards(t.Context(), l.meters[0], time.Now())
+	if at := l.meters[0].cardsAt.String(); !strings.Contains(at, " m=") { // the mark of a monotonic clock [time.Time.String]
+		t.Errorf("the next turn, %s, follows the wall clock", at)
+	}
+}
+
+// Card slots that ask for more time than the line has leave most of it to the reads.
+func TestCardSlotsLeaveTheLineToTheReads(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		slow := func(time.Time) ([]schemas.CardEntry, error) { time.Sleep(30 * time.Second); return nil, nil }
+		m := &slotted{entries: slow}
+		m.cost = time.Second
+		meters := []*slotted{m}
+		var neighbours []Meter
+		for _, id := range []schemas.MeterID{"W-2", "W-3", "W-4"} {
+			n := &slotted{entries: slow}
+			n.id, n.cost = id, time.Second
+			meters = append(meters, n)
+			neighbours = append(neighbours, Meter{ID: id, Source: n, Interval: 4 * time.Second, CardsEvery: 10 * time.Second})
+		}
+		slotLine(t, m, Meter{Interval: 4 * time.Second, CardsEvery: 10 * time.Second}, nil, 2*time.Hour, neighbours...)
+		for _, m := range meters {
+			// All the line's time is 1,800 reads of each.
+			if len(m.began) < 1200 || len(m.asked) < 10 {
+				t.Errorf("%s: %d reads, its slot asked %d times", m.id, len(m.began), len(m.asked))
 			}
 		}
 	})

@@ -363,3 +363,19 @@ func BenchmarkDecodeCardBatch(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(sampleCards().Entries)), "ns/entry")
 }
+
+func TestRecorded(t *testing.T) {
+	china := time.FixedZone("UTC+8", 8*3600)
+	for in, want := range map[time.Time]string{
+		time.Date(2000, 1, 1, 0, 5, 0, 0, china):              "0001-01-01T00:00:00Z",
+		time.Date(2000, 1, 1, 8, 0, 0, 0, china):              "2000-01-01T00:00:00Z",
+		time.Date(2200, 1, 1, 7, 59, 59, 999_999_999, china):  "2199-12-31T23:59:59.999Z",
+		time.Date(2200, 1, 1, 8, 0, 0, 0, china):              "0001-01-01T00:00:00Z",
+		time.Date(2026, 3, 6, 14, 30, 0, 1_500_000, time.UTC): "2026-03-06T14:30:00.001Z",
+		{}: "0001-01-01T00:00:00Z",
+	} {
+		if got := Recorded(in).Format(time.RFC3339Nano); got != want {
+			t.Errorf("%s is %s, want %s", in, got, want)
+		}
+	}
+}

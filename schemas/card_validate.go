@@ -3,6 +3,7 @@ package schemas
 import (
 	"fmt"
 	"slices"
+	"time"
 )
 
 // MaxTerminal bounds CardEntry.Terminal, in bytes.
@@ -239,6 +240,17 @@ func (e *CardEntry) validRest() error {
 		return err
 	}
 	return validTime("recorded_at", e.RecordedAt)
+}
+
+// Recorded returns t, which a meter's or a card's clock shows, as RecordedAt may
+// carry it: zero, which says nothing, where it lies outside the years that a
+// message may carry. A clock that has begun anew is no reason to lose the entry.
+func Recorded(t time.Time) time.Time {
+	t = t.UTC().Truncate(time.Millisecond)
+	if validTime("", t) != nil {
+		return time.Time{}
+	}
+	return t
 }
 
 // Validate reports the first thing that keeps b from being sealed or stored,

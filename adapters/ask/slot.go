@@ -22,7 +22,8 @@ type Slot struct {
 // Since returns how many purchases the meter has taken that have not been told.
 // first says that none have been, or by another meter: who names the one that
 // answers now. A count that went back is an error of class adapters.Slow: nobody
-// can tell which purchases it stands for.
+// can tell which purchases it stands for. A count of 0 says that there was no
+// purchase yet, so it goes back from any other.
 func (s *Slot) Since(who string, count uint32) (n uint32, first bool, err error) {
 	if s.told == nil || s.who != who {
 		return count, true, nil
@@ -32,7 +33,7 @@ func (s *Slot) Since(who string, count uint32) (n uint32, first bool, err error)
 	if s.Modulus != 0 {
 		n = (count%s.Modulus + s.Modulus - before%s.Modulus) % s.Modulus
 	}
-	if s.Modulus == 0 && count < before || s.Modulus != 0 && n > s.Modulus/2 {
+	if s.Modulus == 0 && count < before || s.Modulus != 0 && n > s.Modulus/2 || count == 0 && before != 0 {
 		return 0, false, &inconsistent{fmt.Sprintf("the purchase count went back from %d to %d: if the meter was exchanged or reset, record it and start the collector anew", before, count)}
 	}
 	return n, false, nil
@@ -85,8 +86,9 @@ func Purchase(n uint32) schemas.PurchaseRef {
 	return schemas.PurchaseRef{Scheme: schemas.BySequence, Number: n}
 }
 
-// Credit returns an amount of a quantity in that unit as a purse counts it: fen,
-// litres or watt-hours, to the nearest. ok is false for another unit or an amount
+// Credit returns an amount of a quantity in that unit as a purse counts it: fen
+// exactly, litres or watt-hours to the nearest, because meters hold volumes as
+// floats. ok is false for another unit, for a part of a fen, and for an amount
 // beyond an int64.
 func Credit(d schemas.Decimal, unit schemas.Unit) (c schemas.Credit, ok bool) {
 	places := map[schemas.Unit]int{"CNY": 2, "m3": 3, "kW.h": 3}
@@ -105,15 +107,20 @@ func Credit(d schemas.Decimal, unit schemas.Unit) (c schemas.Credit, ok bool) {
 		}
 		value.Exponent--
 	}
-	return schemas.Credit{Value: nearest(value), Unit: names[unit]}, true
+	c = schemas.Credit{Unit: names[unit]}
+	exact := false
+	c.Value, exact = nearest(value)
+	return c, exact || c.Unit != schemas.CreditFen
 }
 
 // nearest returns d, which has no zeros to add, as a whole number; a half goes
-// away from zero.
-func nearest(d schemas.Decimal) int64 {
-	m, dropped := d.Mantissa, int64(0)
+// away from zero. exact reports that nothing was rounded.
+func nearest(d schemas.Decimal) (m int64, exact bool) {
+	m, exact = d.Mantissa, true
+	dropped := int64(0)
 	for ; d.Exponent < 0; d.Exponent++ {
 		dropped, m = m%10, m/10
+		exact = exact && dropped == 0
 	}
 	switch {
 	case dropped >= 5:
@@ -121,7 +128,7 @@ func nearest(d schemas.Decimal) int64 {
 	case dropped <= -5:
 		m--
 	}
-	return m
+	return m, exact
 }
 
 // Signed splits a credit that goes below zero into what is left and what is

@@ -61,6 +61,7 @@ func TestSlotSince(t *testing.T) {
 		{100, 99, 100, "a", 1, false, ""}, {100, 100, 1, "a", 1, false, ""}, {100, 100, 100, "a", 0, false, ""},
 		{100, 60, 10, "a", 50, false, ""}, {100, 60, 9, "a", 49, false, ""}, {100, 60, 11, "a", 0, false, "from 60 to 11"},
 		{256, 256, 2, "a", 2, false, ""},
+		{100, 60, 0, "a", 0, false, "from 60 to 0"}, {0, 7, 0, "a", 0, false, "from 7 to 0"}, {100, 0, 0, "a", 0, false, ""}, {100, 0, 3, "a", 3, false, ""},
 	} {
 		s := Slot{Modulus: tt.modulus}
 		s.Tell("a", nil, schemas.CardEntry{Purchase: Purchase(tt.told)}, time.UTC)
@@ -92,6 +93,7 @@ func TestCredit(t *testing.T) {
 		{"0.5444999", "m3", schemas.Credit{Value: 544, Unit: schemas.CreditLitre}},
 		{"-1.5005", "m3", schemas.Credit{Value: -1501, Unit: schemas.CreditLitre}},
 		{"12.34", "kW.h", schemas.Credit{Value: 12340, Unit: schemas.CreditWh}},
+		{"50.0000", "CNY", schemas.Credit{Value: 5000, Unit: schemas.CreditFen}},
 		{"0", "kW.h", schemas.Credit{Unit: schemas.CreditWh}},
 	} {
 		d, err := schemas.ParseDecimal(tt.value)
@@ -102,7 +104,7 @@ func TestCredit(t *testing.T) {
 			t.Errorf("%s %s: %v, %v", tt.value, tt.unit, got, ok)
 		}
 	}
-	for _, d := range []schemas.Decimal{{Mantissa: 1, Exponent: 30}} {
+	for _, d := range []schemas.Decimal{{Mantissa: 1, Exponent: 30}, {Mantissa: 12345, Exponent: -3}, {Mantissa: -1, Exponent: -4}} {
 		if c, ok := Credit(d, "CNY"); ok {
 			t.Errorf("%v: %v", d, c)
 		}

@@ -5,11 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"slices"
 
 	"citygrid/internal/durable"
+	"citygrid/schemas"
 )
 
 // State is how far a record is.
@@ -36,6 +38,7 @@ type Settled struct {
 type FileJournal struct {
 	path    string
 	write   func(path string, data []byte, perm fs.FileMode) error
+	unlock  func() error
 	records []Settled
 }
 
@@ -47,11 +50,15 @@ type journalFile struct {
 
 const journalVersion = 1
 
-// OpenJournal reads the journal at path; an absent file is an empty one. The
-// caller sees to it that no other process has the journal open: a lock on its
-// folder (durable.Lock).
+// OpenJournal reads the journal at path; an absent file is an empty one. It is
+// locked until Close or the end of the process, by a file beside it: two processes
+// would write over each other's records. The second one gets durable.ErrLocked.
 func OpenJournal(path string) (*FileJournal, error) {
-	j := &FileJournal{path: path, write: durable.WriteFile}
+	unlock, err := durable.Lock(path + ".lock")
+	if err != nil {
+		return nil, fmt.Errorf("open card journal %s: %w", path, err)
+	}
+	j := &FileJournal{path: path, write: durable.WriteFile, unlock: unlock}
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return j, nil
@@ -60,36 +67,77 @@ func OpenJournal(path string) (*FileJournal, error) {
 		j.records, err = parseJournal(data)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("open card journal %s: %w", path, err)
+		return nil, fmt.Errorf("open card journal %s: %w", path, errors.Join(err, unlock()))
 	}
 	return j, nil
 }
+
+// Close lets another process open the journal. It is not used any more then.
+func (j *FileJournal) Close() error { return j.unlock() }
 
 // parseJournal reads the content of a journal's file.
 func parseJournal(data []byte) ([]Settled, error) {
 	var f journalFile
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.DisallowUnknownFields()
-	if err := d.Decode(&f); err != nil {
-		return nil, fmt.Errorf("%w: do not delete the file, unfinished sales may be in it; restore it from a copy", err)
-	}
-	if f.Version != journalVersion {
+	err := d.Decode(&f)
+	if err == nil && f.Version != journalVersion {
 		return nil, fmt.Errorf("version %d, want %d: use the program that wrote it", f.Version, journalVersion)
+	}
+	if _, end := d.Token(); err == nil && end != io.EOF {
+		err = errors.New("something follows the records")
+	}
+	if err == nil {
+		err = checkRecords(f.Records)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: do not delete the file, unfinished sales may be in it; put it right or restore it from a copy", err)
 	}
 	return f.Records, nil
 }
 
+// checkRecords finds what only a hand can have written: the file is where a
+// supervisor decides.
+func checkRecords(records []Settled) error {
+	ids, pending := make(map[string]bool), make(map[schemas.CardID]string)
+	for i := range records {
+		r := &records[i]
+		switch {
+		case ids[r.ID]:
+			return fmt.Errorf("order %s is there twice", r.ID)
+		case !slices.Contains([]State{PendingState, CommittedState, DroppedState}, r.State):
+			return fmt.Errorf("order %s: state %q; want %q, %q or %q", r.ID, r.State, PendingState, CommittedState, DroppedState)
+		case !slices.Contains([]Kind{Sale, Clearing, Issuing}, r.Kind):
+			return fmt.Errorf("order %s: kind %q; want %q, %q or %q", r.ID, r.Kind, Sale, Clearing, Issuing)
+		case r.Application.Utility() == "":
+			return fmt.Errorf("order %s: no application %04X", r.ID, uint16(r.Application))
+		case r.State == PendingState && pending[r.Card] != "":
+			return fmt.Errorf("card %s has two pending orders, %s and %s", r.Card, pending[r.Card], r.ID)
+		}
+		if ids[r.ID] = true; r.State == PendingState {
+			pending[r.Card] = r.ID
+		}
+	}
+	return nil
+}
+
 // replace makes records the content, durably, or changes nothing.
 func (j *FileJournal) replace(records []Settled) error {
-	data, err := json.MarshalIndent(journalFile{journalVersion, records}, "", "\t")
-	if err != nil {
-		return fmt.Errorf("card journal: %w", err)
-	}
-	if err := j.write(j.path, append(data, '\n'), 0o600); err != nil {
-		return fmt.Errorf("card journal: %w", err)
+	if err := j.store(records); err != nil {
+		// The file may be the new one already and only its name not durable. What
+		// is reported as not done must not be there at the next start.
+		return fmt.Errorf("card journal: %w", errors.Join(err, j.store(j.records)))
 	}
 	j.records = records
 	return nil
+}
+
+func (j *FileJournal) store(records []Settled) error {
+	data, err := json.MarshalIndent(journalFile{journalVersion, records}, "", "\t")
+	if err != nil {
+		return err
+	}
+	return j.write(j.path, append(data, '\n'), 0o600)
 }
 
 // Begin implements Journal.
@@ -117,6 +165,10 @@ func (j *FileJournal) Commit(id string) error {
 		state, reason := CommittedState, ""
 		if !s.Commit {
 			state, reason = DroppedState, "settled by "+id
+		}
+		// Another replacement of the same card may have settled it the same way.
+		if slices.ContainsFunc(records, func(r Settled) bool { return r.ID == s.ID && r.State == state }) {
+			continue
 		}
 		if _, err := settle(records, s.ID, state, reason); err != nil {
 			return err
@@ -162,11 +214,20 @@ func (j *FileJournal) Settled() []Settled {
 	return slices.DeleteFunc(slices.Clone(j.records), func(r Settled) bool { return r.State == PendingState })
 }
 
-// Forget drops settled records whose entries are safe elsewhere. Pending ones
-// cannot be forgotten.
+// Forget drops settled records whose entries are safe elsewhere. Pending ones are
+// not forgotten, nor those that a pending one settles.
 func (j *FileJournal) Forget(ids ...string) error {
+	kept := make(map[string]bool)
+	for i := range j.records {
+		if r := &j.records[i]; r.State == PendingState {
+			kept[r.ID] = true
+			for _, s := range r.Settles {
+				kept[s.ID] = true
+			}
+		}
+	}
 	records := slices.DeleteFunc(slices.Clone(j.records), func(r Settled) bool {
-		return r.State != PendingState && slices.Contains(ids, r.ID)
+		return !kept[r.ID] && slices.Contains(ids, r.ID)
 	})
 	return j.replace(records)
 }

@@ -19,8 +19,8 @@ func Issue(ctx context.Context, card Card, sam SAM, journal Journal, order Issue
 	fail := func(err error) (Sold, error) {
 		return notWritten(Issuing, fmt.Errorf("issue: order %s: %w", order.ID, err))
 	}
-	if !order.Amount.Known() {
-		order.Amount.Unit = schemas.CreditFen
+	if order.Amount == (schemas.Credit{}) {
+		order.Amount.Unit = order.Profile.unit(order.Application)
 	}
 	probe := order.Order
 	probe.Amount.Value = max(probe.Amount.Value, 1) // nothing carried on is right here
@@ -53,11 +53,22 @@ func (o *IssueOrder) settle(journal Journal) ([]Settlement, error) {
 	if err != nil || r == nil || r.Application != o.Application {
 		return nil, err
 	}
-	if r.Kind == Issuing || r.Purchase != o.Purchase || r.Amount != o.Amount {
+	if r.Kind == Issuing {
+		return nil, refuse(o.Replaces, "was lost before it was issued, %s is unfinished: issue the new one in place of %s, or drop the order in the journal", r, r.predecessor())
+	}
+	if r.Purchase != o.Purchase || r.Amount != o.Amount {
 		return nil, refuse(o.Replaces, "was lost with an unfinished operation, %s: the replacement must carry purchase %d of %d %s, because the lost card may",
 			r, r.Purchase, r.Amount.Value, r.Amount.Unit)
 	}
 	return []Settlement{{ID: r.ID, Commit: r.Kind == Sale}}, nil
+}
+
+// predecessor is what an issued card stands in for.
+func (r *Record) predecessor() string {
+	if r.Replaces == "" {
+		return "no other, as a first card"
+	}
+	return "card " + string(r.Replaces)
 }
 
 // plan checks that the card is blank and returns what to write.
@@ -65,13 +76,9 @@ func (o *IssueOrder) plan(c *Contents, p *Purse) (Record, error) {
 	if err := o.blank(c, p); err != nil {
 		return Record{}, err
 	}
-	customer, err := cardfile.ParseNumber(string(o.Customer))
+	customer, meter, err := o.numbers()
 	if err != nil {
-		return Record{}, fmt.Errorf("customer %w", err)
-	}
-	meter, err := cardfile.ParseNumber(o.MeterNumber)
-	if err != nil {
-		return Record{}, fmt.Errorf("meter %w", err)
+		return Record{}, err
 	}
 	if owner := c.Public.Customer; owner != 0 && owner != customer || p.Customer != 0 && p.Customer != customer || p.Meter != 0 && p.Meter != meter {
 		return Record{}, refuse(c.Card, "was made for customer %s and meter %s: take a blank one", owner, p.Meter)
@@ -97,7 +104,7 @@ func (o *IssueOrder) blank(c *Contents, p *Purse) error {
 		return refuse(c.Card, "cannot replace itself: put the new card in")
 	case len(p.Problems) > 0:
 		return refuse(c.Card, "its files are damaged (%v): take another card", p.Problems[0])
-	case p.Wallet.Count != 0 || p.Wallet.Amount.Value != 0 || p.PowerReturn != nil || p.Return != nil:
+	case p.Wallet.Count != 0 || p.Wallet.Amount.Value != 0 || p.seen():
 		return refuse(c.Card, "has been in use, last with purchase %d: take a blank card", p.Wallet.Count)
 	case o.Amount.Value < 0 || o.Amount.Value > 0 && o.Purchase == 0:
 		return fmt.Errorf("an amount of %d to carry on for purchase %d", o.Amount.Value, o.Purchase)

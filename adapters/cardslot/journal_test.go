@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"citygrid/adapters/cardslot"
+	"citygrid/internal/durable"
 	"citygrid/schemas"
 )
 
@@ -37,25 +38,51 @@ func must(t *testing.T, err error) {
 	}
 }
 
+// TestJournalIsOpenOnce: each of two processes would write its own records over
+// those of the other, and a sale that was begun would be forgotten.
+func TestJournalIsOpenOnce(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "journal.json")
+	j := mustOpen(t, path)
+	if _, err := cardslot.OpenJournal(path); !errors.Is(err, durable.ErrLocked) || !strings.Contains(err.Error(), path) {
+		t.Errorf("%v", err)
+	}
+	must(t, j.Close())
+	must(t, mustOpen(t, path).Close())
+}
+
+// opened is a journal as a process finds it that has just started.
+func opened(t *testing.T, path string, do func(j *cardslot.FileJournal)) {
+	t.Helper()
+	j := mustOpen(t, path)
+	do(j)
+	must(t, j.Close())
+}
+
 // TestJournalOutlivesTheProcess opens the file anew after each step.
 func TestJournalOutlivesTheProcess(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "journal.json")
 	a, b := record("1", "AA"), record("2", "BB")
-	must(t, mustOpen(t, path).Begin(a))
-	must(t, mustOpen(t, path).Begin(b))
-	if pending, err := mustOpen(t, path).Pending(); err != nil || !reflect.DeepEqual(pending, []cardslot.Record{a, b}) {
-		t.Fatalf("%+v, %v", pending, err)
-	}
-	must(t, mustOpen(t, path).Commit("1"))
-	must(t, mustOpen(t, path).Drop("2", "the clerk's reason"))
+	opened(t, path, func(j *cardslot.FileJournal) { must(t, j.Begin(a)) })
+	opened(t, path, func(j *cardslot.FileJournal) { must(t, j.Begin(b)) })
+	opened(t, path, func(j *cardslot.FileJournal) {
+		if pending, err := j.Pending(); err != nil || !reflect.DeepEqual(pending, []cardslot.Record{a, b}) {
+			t.Fatalf("%+v, %v", pending, err)
+		}
+	})
+	opened(t, path, func(j *cardslot.FileJournal) { must(t, j.Commit("1")) })
+	opened(t, path, func(j *cardslot.FileJournal) { must(t, j.Drop("2", "the clerk's reason")) })
 	want := []cardslot.Settled{{Record: a, State: cardslot.CommittedState}, {Record: b, State: cardslot.DroppedState, Reason: "the clerk's reason"}}
-	if got := mustOpen(t, path).Settled(); !reflect.DeepEqual(got, want) {
-		t.Fatalf("%+v", got)
-	}
-	must(t, mustOpen(t, path).Forget("1"))
-	if got := mustOpen(t, path).Settled(); len(got) != 1 || got[0].ID != "2" {
-		t.Errorf("%+v", got)
-	}
+	opened(t, path, func(j *cardslot.FileJournal) {
+		if got := j.Settled(); !reflect.DeepEqual(got, want) {
+			t.Fatalf("%+v", got)
+		}
+	})
+	opened(t, path, func(j *cardslot.FileJournal) { must(t, j.Forget("1")) })
+	opened(t, path, func(j *cardslot.FileJournal) {
+		if got := j.Settled(); len(got) != 1 || got[0].ID != "2" {
+			t.Errorf("%+v", got)
+		}
+	})
 	info, err := os.Stat(path)
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("%v, %v", info.Mode(), err)

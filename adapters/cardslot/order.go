@@ -21,19 +21,23 @@ type Order struct {
 	// Customer and MeterNumber must be those on the card: up to 12 digits.
 	Customer    schemas.CustomerID
 	MeterNumber string
+	// Profile says what the purses count, because the card does not, and what
+	// entries say of their way.
+	Profile Profile
 	// Amount is what was paid for, in the unit of the purse, above 0. To take a
 	// purchase off the card, it is what that purchase brought.
 	Amount schemas.Credit
 	// Purchase is the number that the ledger gives: of the new purchase, or of the
 	// one to be taken off. A card that stands elsewhere is refused. 0 leaves the
-	// number to the card: only for counters without a ledger.
+	// number to the card: only for a city with a single counter and journal. A
+	// power card does not show what another counter left unfinished; that its
+	// number is given away already, the ledger alone knows.
 	Purchase uint32
-	// Hoard is the most that the meter takes; if not known, the limit on the card.
+	// Hoard is the most that the meter takes, in the unit of the purse; if not
+	// known, the limit that the meter wrote back, or else the one on the card.
 	Hoard schemas.Credit
-	// Terminal is the point of sale; Source what entries say of the way,
-	// schemas.FromReader if empty.
+	// Terminal is the point of sale: one line of at most schemas.MaxTerminal bytes.
 	Terminal string
-	Source   schemas.CardSource
 	// At is when the order was given.
 	At time.Time
 }
@@ -64,17 +68,18 @@ const (
 
 // check looks at what can be judged without the card.
 func (o *Order) check() error {
-	unit := schemas.CreditLitre
-	if o.Application == PowerApplication {
-		unit = schemas.CreditFen
-	}
+	unit := o.Profile.unit(o.Application)
 	switch _, ok := o.Application.layout(); {
 	case o.ID == "" || len(o.ID) > maxOrderID:
 		return fmt.Errorf("order %q: want a number of 1 to %d characters", o.ID, maxOrderID)
 	case !ok:
 		return fmt.Errorf("order %s: no application %04X", o.ID, uint16(o.Application))
-	case o.Amount.Unit != schemas.CreditFen && o.Amount.Unit != unit:
-		return fmt.Errorf("order %s: a purse of %s does not count %q", o.ID, o.Application.Utility(), o.Amount.Unit)
+	case unit != schemas.CreditFen && unit != schemas.CreditLitre:
+		return fmt.Errorf("order %s: the profile has purses of %s count %q; want %q or %q", o.ID, o.Application.Utility(), unit, schemas.CreditFen, schemas.CreditLitre)
+	case o.Amount.Unit != unit:
+		return fmt.Errorf("order %s: the city's purses of %s count %q, the amount is in %q: order it in %q", o.ID, o.Application.Utility(), unit, o.Amount.Unit, unit)
+	case o.Hoard != schemas.Credit{} && o.Hoard.Unit != unit:
+		return fmt.Errorf("order %s: the city's purses of %s count %q, the hoard limit is in %q", o.ID, o.Application.Utility(), unit, o.Hoard.Unit)
 	case o.Amount.Value <= 0 || o.Amount.Value > maxPurse:
 		return fmt.Errorf("order %s: amount %d; want 1 to %d", o.ID, o.Amount.Value, maxPurse)
 	case o.At.IsZero():
@@ -92,23 +97,33 @@ func (o *Order) fits(c *Contents) error {
 	case o.Card != "" && c.Card != o.Card:
 		return refuse(c.Card, "the order is for card %s: put that one in", o.Card)
 	case o.At.Before(c.Public.ValidFrom):
-		return refuse(c.Card, "valid only from %s on", c.Public.ValidFrom)
+		return refuse(c.Card, "valid only from %s on: use it then", c.Public.ValidFrom.In(cardfile.Zone()).Format(time.DateOnly))
 	case !end.IsZero() && !o.At.Before(end.AddDate(0, 0, 1)):
 		return refuse(c.Card, "no longer valid: issue a new card in its place")
 	}
 	return nil
 }
 
+// numbers returns whose card it must be.
+func (o *Order) numbers() (customer, meter cardfile.Number, err error) {
+	if customer, err = cardfile.ParseNumber(string(o.Customer)); err != nil {
+		return 0, 0, fmt.Errorf("customer %w", err)
+	}
+	if meter, err = cardfile.ParseNumber(o.MeterNumber); err != nil {
+		return 0, 0, fmt.Errorf("meter %w", err)
+	}
+	if customer == 0 || meter == 0 {
+		return 0, 0, fmt.Errorf("customer %s or meter %s is 0, which is nobody's: look the numbers up", customer, meter)
+	}
+	return customer, meter, nil
+}
+
 // belongs refuses a purse of another customer or meter, or one that cannot be
 // understood.
 func (o *Order) belongs(c *Contents, p *Purse) error {
-	customer, err := cardfile.ParseNumber(string(o.Customer))
+	customer, meter, err := o.numbers()
 	if err != nil {
-		return fmt.Errorf("order %s: customer %w", o.ID, err)
-	}
-	meter, err := cardfile.ParseNumber(o.MeterNumber)
-	if err != nil {
-		return fmt.Errorf("order %s: meter %w", o.ID, err)
+		return err
 	}
 	switch {
 	case len(p.Problems) > 0:
@@ -119,6 +134,24 @@ func (o *Order) belongs(c *Contents, p *Purse) error {
 		return refuse(c.Card, "the card of customer %s, not of %s: look for the right card or the right account", p.Customer, customer)
 	case p.Meter != meter:
 		return refuse(c.Card, "made out for meter %s, the customer's meter is %s: if the meter was replaced, issue the card anew", p.Meter, meter)
+	}
+	return p.sound(c.Card)
+}
+
+// sound refuses a purse whose files do not fit each other: each alone is in
+// order, but what they say together is not to be relied on.
+func (p *Purse) sound(card schemas.CardID) error {
+	meter, customer, returned := p.writer()
+	switch w, x := p.Wallet, p.Purchase; {
+	case p.Type < cardfile.OpenAccount || p.Type > cardfile.Replacement:
+		return refuse(card, "its type is %02X, which brings no purchase to a meter: take the customer's own card", byte(p.Type))
+	case returned && (meter != p.Meter || customer != p.Customer):
+		return refuse(card, "meter %s of customer %s wrote back on it, another meter or customer than its own: keep the card and issue a replacement", meter, customer)
+	case w.Count == 0 && w.Amount.Value != 0:
+		return refuse(card, "its wallet says purchase 0 of %d, which no counter writes: keep the card and issue a replacement", w.Amount.Value)
+	case x != nil && (uint32(x.Count) != w.Count || w.Amount.Value != 0 && w.Amount != x.Amount):
+		return refuse(card, "its wallet says purchase %d of %d, its purchase file %d of %d: another counter left it unfinished; finish it there, or issue a replacement",
+			w.Count, w.Amount.Value, x.Count, x.Amount.Value)
 	}
 	return nil
 }
@@ -149,6 +182,9 @@ func (o *Order) hoards(c *Contents, p *Purse) error {
 		left = int64(p.PowerReturn.Remaining - p.PowerReturn.Overdraft)
 	case p.Return != nil:
 		left = p.Return.Remaining.Value
+	}
+	if limit == 0 && p.Return != nil { // the meter judges by the limit that it has
+		limit = p.Return.Hoard.Value
 	}
 	if limit == 0 && p.Purchase != nil {
 		limit = p.Purchase.Hoard.Value

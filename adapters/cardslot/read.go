@@ -94,6 +94,20 @@ func (p *Purse) Returned() uint32 {
 	return 0
 }
 
+// writer says who wrote the return file; ok is false where nobody did.
+func (p *Purse) writer() (meter, customer cardfile.Number, ok bool) {
+	switch {
+	case p.PowerReturn != nil:
+		return p.PowerReturn.Meter, p.PowerReturn.Customer, true
+	case p.Return != nil:
+		return p.Return.Meter, p.Return.Customer, true
+	}
+	return 0, 0, false
+}
+
+// seen reports whether a meter has written back.
+func (p *Purse) seen() bool { return p.PowerReturn != nil || p.Return != nil }
+
 // Unloaded reports whether the card carries a purchase that, as far as the card
 // knows, no meter has taken: its number is beyond what was written back, and a
 // meter that empties wallets has not emptied it.
@@ -186,7 +200,7 @@ func readPurse(ctx context.Context, card Card, a Application, unit schemas.Credi
 	if err != nil {
 		return p, err
 	}
-	p.Wallet, err = cardfile.DecodeWallet(p.image.wallet, unit)
+	p.Wallet, err = decodeWallet(p.image.wallet, unit)
 	p.problem(err)
 	if a == PowerApplication {
 		p.decodePower(back)
@@ -194,6 +208,14 @@ func readPurse(ctx context.Context, card Card, a Application, unit schemas.Credi
 		p.decodeUtility(back, unit)
 	}
 	return p, nil
+}
+
+// decodeWallet reads a wallet. One that was never written has carried nothing.
+func decodeWallet(file []byte, unit schemas.CreditUnit) (cardfile.Wallet, error) {
+	if cardfile.Blank(file) {
+		return cardfile.Wallet{Amount: schemas.Credit{Unit: unit}}, nil
+	}
+	return cardfile.DecodeWallet(file, unit)
 }
 
 // readImage reads what a sale writes; the application is the current folder.

@@ -7,11 +7,13 @@ import (
 	"fmt"
 
 	"citygrid/adapters/cardslot/apdu"
-	"citygrid/adapters/cardslot/cardfile"
 )
 
 // carryOut does what r says on a card whose files are as r.Before.
 func carryOut(ctx context.Context, card Card, sam SAM, journal Journal, r Record) (Sold, error) {
+	if err := r.Entry().Validate(); err != nil { // once it is on the card, the ledger must hear of it
+		return notWritten(r.Kind, fmt.Errorf("%s: its entry: %w", &r, err))
+	}
 	if err := journal.Begin(r); err != nil {
 		return notWritten(r.Kind, fmt.Errorf("%s: %w", &r, err))
 	}
@@ -71,6 +73,10 @@ func Resume(ctx context.Context, card Card, sam SAM, journal Journal) (Sold, err
 	}
 	if r == nil {
 		return Sold{Outcome: NothingPending}, nil
+	}
+	// A replacement decides about what was pending on the lost card.
+	if err := replaced(journal, c.Card, r.Application); err != nil {
+		return doubtful(r, adviseReplacement), fmt.Errorf("resume %s: %w", r, err)
 	}
 	p, err := readPurse(ctx, card, r.Application, r.Amount.Unit)
 	if err != nil {
@@ -150,7 +156,7 @@ func (r *Record) standing(p *Purse) standing {
 // same reports whether the card's wallet is the given one, or the given one
 // emptied by a meter.
 func same(p *Purse, wallet []byte) bool {
-	w, err := cardfile.DecodeWallet(wallet, p.Wallet.Amount.Unit)
+	w, err := decodeWallet(wallet, p.Wallet.Amount.Unit)
 	return err == nil && w.Count == p.Wallet.Count && (p.Wallet.Amount.Value == w.Amount.Value || p.Wallet.Amount.Value == 0)
 }
 

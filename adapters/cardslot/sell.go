@@ -50,7 +50,9 @@ type Sold struct {
 	Advice string
 }
 
-// Entry returns the entry for the ledger; ok is false unless Committed.
+// Entry returns the entry for the ledger; ok is false unless Committed. What a
+// replacement settled of the lost card (Record.Settles) has an entry of its own,
+// which FileJournal.Settled tells; after a crash that tells them all.
 func (s *Sold) Entry() (e schemas.CardEntry, ok bool) {
 	if s.Outcome != Committed {
 		return schemas.CardEntry{}, false
@@ -60,12 +62,13 @@ func (s *Sold) Entry() (e schemas.CardEntry, ok bool) {
 
 // Advice for the clerk.
 const (
-	adviseBack     = "Nothing was written. Remove the cause and order again, or give the money back."
-	adviseKeep     = "Nothing was taken off the card. Give no money back."
-	adviseIssue    = "Nothing was written. Remove the cause or take another blank card."
-	adviseReinsert = "Put the same card in again before anything else is done for this customer. Neither sell again nor give money back until then."
-	adviseManual   = "Keep the card, take no money and give none back: the supervisor compares card, meter and ledger and decides in the journal."
-	adviseSAM      = "Check the security module before the card is tried again: after a few wrong proofs the card blocks for good."
+	adviseBack        = "Nothing was written. Remove the cause and order again, or give the money back."
+	adviseKeep        = "Nothing was taken off the card. Give no money back."
+	adviseIssue       = "Nothing was written. Remove the cause or take another blank card."
+	adviseReinsert    = "Put the same card in again before anything else is done for this customer. Neither sell again nor give money back until then."
+	adviseReplacement = "Keep this card and put the replacement in. Neither sell nor give money back until that is finished."
+	adviseManual      = "Keep the card, take no money and give none back: the supervisor compares card, meter and ledger and decides in the journal."
+	adviseSAM         = "Check the security module before the card is tried again: after a few wrong proofs the card blocks for good."
 )
 
 // Sell puts a purchase on a card. It checks that the card is the customer's, for
@@ -96,8 +99,10 @@ func Sell(ctx context.Context, card Card, sam SAM, journal Journal, order Order)
 // the outcome is Committed.
 //
 // What the card shows as unloaded can be loaded nevertheless, if it was pulled
-// out of the meter before the meter had written back: a counter that can ask the
-// meter should, and reconciliation finds what slipped through.
+// out of the meter before the meter had written back, or if a replacement carries
+// it, too: a counter that can ask the meter should, order.Card should be the one
+// that the ledger says the customer holds, and reconciliation finds what slipped
+// through.
 func Clear(ctx context.Context, card Card, sam SAM, journal Journal, order Order) (Sold, error) {
 	if err := order.check(); err != nil {
 		return notWritten(Clearing, fmt.Errorf("clear: %w", err))
@@ -132,6 +137,9 @@ func look(ctx context.Context, card Card, journal Journal, o *Order) (Contents, 
 	if pending != nil {
 		return c, Purse{}, fmt.Errorf("card %s: %w: %s: finish that first", c.Card, ErrPending, pending)
 	}
+	if err := replaced(journal, c.Card, o.Application); err != nil {
+		return c, Purse{}, err
+	}
 	if err := o.fits(&c); err != nil {
 		return c, Purse{}, err
 	}
@@ -160,12 +168,26 @@ func pendingOn(journal Journal, card schemas.CardID) (*Record, error) {
 	return nil, nil
 }
 
+// replaced refuses a card in whose place another is being issued.
+func replaced(journal Journal, card schemas.CardID, a Application) error {
+	all, err := journal.Pending()
+	if err != nil {
+		return err
+	}
+	for i := range all {
+		if r := &all[i]; r.Replaces == card && r.Application == a {
+			return refuse(card, "card %s is being issued in its place, and %s is unfinished: put that one in first; if it is broken, issue another in place of %s", r.Card, r, card)
+		}
+	}
+	return nil
+}
+
 // record begins the record of an order.
 func (o *Order) record(kind Kind, c *Contents, p *Purse, n uint32) Record {
 	return Record{
 		ID: o.ID, Kind: kind, Application: o.Application, Issuer: c.Issuer, Card: c.Card,
 		Customer: schemas.CustomerID(p.Customer.String()), MeterNumber: p.Meter.String(), Purchase: n, Amount: o.Amount,
-		Terminal: o.Terminal, Source: Profile{Source: o.Source}.source(), At: o.At.UTC(),
+		Terminal: o.Terminal, Source: o.Profile.source(), At: o.At.UTC(),
 		Before: Image{p.image.order, p.image.wallet},
 	}
 }
@@ -181,7 +203,7 @@ func (o *Order) sale(c *Contents, p *Purse) (Record, error) {
 	}
 	r := o.record(Sale, c, p, n)
 	kind := p.Type
-	if p.PowerReturn != nil || p.Return != nil {
+	if p.seen() {
 		kind = cardfile.Purchased // the meter has seen the card; until then it is a first card or a replacement
 	}
 	r.After, err = p.with(cardfile.Wallet{Amount: o.Amount, Count: n}, kind)
@@ -196,6 +218,8 @@ func (o *Order) clearing(c *Contents, p *Purse) (Record, error) {
 	switch w := p.Wallet; {
 	case !p.Unloaded():
 		return Record{}, refuse(c.Card, "carries nothing that was not loaded: the meter has taken purchase %d", w.Count)
+	case p.Type == cardfile.Replacement && !p.seen():
+		return Record{}, refuse(c.Card, "stands in for a lost card, and no meter has seen it: the lost card may carry it, too; have the meter take purchase %d, or let the supervisor look for the lost card", w.Count)
 	case o.Purchase != w.Count || o.Amount != w.Amount:
 		return Record{}, refuse(c.Card, "carries purchase %d of %d %s, the order is about %d of %d %s: look for the right order",
 			w.Count, w.Amount.Value, w.Amount.Unit, o.Purchase, o.Amount.Value, o.Amount.Unit)

@@ -76,7 +76,7 @@ func TestSaleIsRefused(t *testing.T) {
 			w.mustSell(s, w.order(h, o.Application, 2, 5_00))
 			o.Purchase = 3
 		}, "purchase 2 is still on it"},
-		{"old card", func(w *world, _ *household, s slot, o *cardslot.Order) { storeWallet(w.t, s, o.Application, 0, 0) }, "old card"},
+		{"old card", oldCard, "old card"},
 		{"pending", func(w *world, h *household, s slot, o *cardslot.Order) {
 			s.Insert()
 			s.RemoveAt(14, cardslot.AfterCommand)
@@ -101,6 +101,18 @@ func TestSaleIsRefused(t *testing.T) {
 					t.Error("something was written")
 				}
 			})
+		}
+	}
+}
+
+// oldCard puts the files that a sale writes back to what they were before any.
+func oldCard(w *world, h *household, s slot, o *cardslot.Order) {
+	w.t.Helper()
+	old := w.newCard(h).chip
+	for _, sfi := range []byte{1, walletSFI(o.Application)} {
+		file, _ := old.File(uint16(o.Application), sfi)
+		if err := s.chip.Store(uint16(o.Application), sfi, file); err != nil {
+			w.t.Fatal(err)
 		}
 	}
 }

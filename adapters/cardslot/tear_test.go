@@ -114,6 +114,12 @@ var betweens = []between{
 			w.load(other, h, a)
 		}
 	}},
+	{"after the lost card was brought first", false, func(w *world, _ *household, _ cardslot.Application, _, other slot) {
+		if other.chip != nil {
+			other.Insert()
+			_, _ = w.resume(other) // the money tells
+		}
+	}},
 	{"after another customer", false, anotherCustomer},
 	{"after resuming was torn, too", true, func(w *world, h *household, a cardslot.Application, torn, _ slot) {
 		for range 3 {

@@ -94,7 +94,7 @@ func (w *world) order(h *household, a cardslot.Application, purchase uint32, amo
 	w.now = w.now.Add(time.Minute)
 	return cardslot.Order{
 		ID: fmt.Sprintf("T1-%04d", w.orders), Application: a, Issuer: card.SimulatorIssuer, Customer: h.customer, MeterNumber: h.number,
-		Amount: schemas.Credit{Value: amount, Unit: schemas.CreditFen}, Purchase: purchase, Terminal: "T1", Source: schemas.FromMemory, At: w.now,
+		Amount: schemas.Credit{Value: amount, Unit: schemas.CreditFen}, Purchase: purchase, Terminal: "T1", Profile: cardslot.Profile{Source: schemas.FromMemory}, At: w.now,
 	}
 }
 

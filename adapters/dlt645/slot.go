@@ -267,7 +267,7 @@ func (v *visit) optional(ctx context.Context, di uint32) (schemas.Credit, error)
 }
 
 // date reads when a purchase was made by the meter's clock; zero where the meter
-// does not say it. It is the last item of a record, so its arrival dates the
+// does not say it, or a moment that no entry may carry. It is the last item of a record, so its arrival dates the
 // whole.
 func (v *visit) date(ctx context.Context, di uint32) (made, at time.Time, err error) {
 	b, at, err := v.item645(ctx, di, 5) // mm hh DD MM YY
@@ -276,7 +276,7 @@ func (v *visit) date(ctx context.Context, di uint32) (made, at time.Time, err er
 	}
 	shown := meterclock.Shown{0x20, b[4], b[3], b[2], b[1], b[0]}
 	if t, ok := shown.In(v.bus.zone); ok {
-		made = t.UTC()
+		made = schemas.Recorded(t)
 	}
 	return made, at, nil
 }

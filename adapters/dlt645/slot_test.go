@@ -100,6 +100,18 @@ func TestEntries(t *testing.T) {
 	}
 }
 
+// TestEntriesOfAResetClock: a meter whose clock began anew dates a purchase before
+// the first moment that an entry may carry. The purchase is told, without a date.
+func TestEntriesOfAResetClock(t *testing.T) {
+	s := newSlave(t)
+	setPurchases(t, s, 1, 1)
+	s.set(0x03330101, low(t, "00 01 01 00 05"))
+	got := mustEntries(t, mustSource(t, busTo(t, s.addr, Config{}), plate, embedded(t, prepaidProfile)))
+	if len(got) != 2 || got[0].Event != schemas.CardLoad || !got[0].RecordedAt.IsZero() || got[0].TakenAt.IsZero() {
+		t.Errorf("%+v", got)
+	}
+}
+
 // purchase names one.
 func purchase(n uint32) schemas.PurchaseRef {
 	return schemas.PurchaseRef{Scheme: schemas.BySequence, Number: n}

@@ -62,7 +62,8 @@ func (m *Meter) slotFailure(class adapters.Class, err error) *adapters.Error {
 	return &adapters.Error{Meter: m.id, Class: class, Request: fmt.Sprintf("card slot of unit %d at %s", m.unit, m.bus.line), Err: err}
 }
 
-// purseBlocks plans the requests for the fields of the purse.
+// purseBlocks plans the requests for the fields of the purse, that of the
+// purchase count first (see readPurse).
 func purseBlocks(whole *profiles.Profile) ([]block, error) {
 	p, credit := *whole, false
 	p.Fields = nil
@@ -80,7 +81,16 @@ func purseBlocks(whole *profiles.Profile) ([]block, error) {
 	if !credit {
 		return nil, errors.New("profile " + p.ID + " maps no credit: the meter is not prepaid, or needs another profile")
 	}
-	return compile(&p)
+	blocks, err := compile(&p)
+	if i := slices.IndexFunc(blocks, block.counts); i > 0 {
+		blocks[0], blocks[i] = blocks[i], blocks[0]
+	}
+	return blocks, err
+}
+
+// counts reports whether the block holds the purchase count.
+func (b block) counts() bool {
+	return slices.ContainsFunc(b.Fields, func(i int) bool { return strings.HasSuffix(string(b.profile.Fields[i].Quantity), ".purchase.count") })
 }
 
 // purse is what the registers hold.
@@ -95,7 +105,8 @@ type purse struct {
 }
 
 // readPurse reads the blocks. Where the count is in one block and the rest in
-// others, they are read until the count stands still between two readings.
+// others, they are read until the count stands still between two readings: what
+// was read after the first of these and before the second belongs to it.
 func (m *Meter) readPurse(ctx context.Context, t *line.Turn) (p purse, err error) {
 	if p, err = m.passPurse(ctx, t); err != nil || len(m.purse) == 1 {
 		return p, err

@@ -202,6 +202,27 @@ func TestEntriesCounted(t *testing.T) {
 	}
 }
 
+// TestEntriesCountedLast: the registers of the count come after those of the
+// purchase, and a purchase comes in between the two requests.
+func TestEntriesCountedLast(t *testing.T) {
+	p := countedProfile()
+	p.Fields[0], p.Fields[2] = u16Field("water.purchase.last", 3, 1), u16Field("water.purchase.count", 3, 100)
+	p.Fields[0].Parts[0].Shift = -2
+	b, c := new(bank), &clock{at: time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)}
+	b.set(1, 50_00, 12_34)
+	b.set(100, 7, 350_00)
+	var once sync.Once
+	b.after = func(at, _ uint16) {
+		if at == 1 {
+			once.Do(func() { b.set(1, 10_00, 22_34); b.set(100, 8, 360_00) })
+		}
+	}
+	got := mustEntries(t, slotSource(t, b, c, p))
+	if len(got) != 2 || got[0].Purchase.Number != 8 || got[0].Amount.Value != 10_00 || got[1].Residual.Value != 22_34 || got[1].Bought.Value != 360_00 {
+		t.Errorf("purchase 8 was of 10.00 and left 22.34: %+v", got)
+	}
+}
+
 // TestEntriesOfNone: a profile without credit, and a silent meter.
 func TestEntriesOfNone(t *testing.T) {
 	c := &clock{at: time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)}

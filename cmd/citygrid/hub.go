@@ -80,6 +80,8 @@ type hubProgram struct {
 	installed atomic.Pointer[installations]
 	registry  *prometheus.Registry
 	closing   chan struct{} // ends the live streams
+	books     *openLedger   // nil: this hub keeps none
+	runner    *runner       // of the books
 }
 
 func newHubProgram(cfg *config.Config, log *slog.Logger) (*hubProgram, error) {
@@ -148,6 +150,10 @@ func (h *hubProgram) run(ctx context.Context, out io.Writer) (err error) {
 	}
 	defer func() { err = errors.Join(err, unlock()) }()
 
+	defer func() { err = errors.Join(err, h.closeBooks()) }()
+	if err := h.openBooks(ctx); err != nil {
+		return err
+	}
 	bundled, err := h.startInflux(ctx, dir)
 	if err != nil {
 		return cli.Failed(err)
@@ -158,6 +164,9 @@ func (h *hubProgram) run(ctx context.Context, out io.Writer) (err error) {
 		return err
 	}
 	defer series.Close()
+	if h.books != nil {
+		h.books.registers = series
+	}
 	writer, err := store.NewWriter(series, store.WriterConfig{QueuePoints: queuePoints, Log: h.log})
 	if err != nil {
 		return err
@@ -247,13 +256,17 @@ func (h *hubProgram) serve(ctx context.Context, out io.Writer, dir string, serie
 	receiver, err := ingest.New(ingest.Options{
 		Tenant: h.master.Tenant, Provider: h.provider, Master: h.master, Enrolled: h.find,
 		Store: storeQueue{writer}, Observer: live, Dir: dir, Registry: h.registry, Log: h.log,
-		Random: rand.Reader, CrossCheckEvery: h.cfg.CrossCheckEvery,
+		Random: rand.Reader, CrossCheckEvery: h.cfg.CrossCheckEvery, Cards: h.cardStore(),
 	})
 	if err != nil {
 		return cli.Failed(err)
 	}
 	registerWriter(h.registry, writer)
-	handler, err := api.New(h.apiOptions(live, receiver, series, writer, brokerURL))
+	options := h.apiOptions(live, receiver, series, writer, brokerURL)
+	if err := h.ledgerOptions(&options); err != nil {
+		return err
+	}
+	handler, err := api.New(options)
 	if err != nil {
 		return err
 	}
@@ -269,6 +282,9 @@ func (h *hubProgram) serve(ctx context.Context, out io.Writer, dir string, serie
 	g.Go(func() error { return orderly(mqttlink.Run(ctx, h.linkConfig(brokerURL), receiver.Session)) })
 	g.Go(func() error { return h.servePages(ctx, listener, handler) })
 	g.Go(func() error { h.reloadOnSignal(ctx, broker); return nil })
+	if h.runner != nil {
+		g.Go(func() error { return h.runner.Run(ctx) })
+	}
 	g.Go(func() error {
 		return announce(out, city.Ready{Part: city.Hub, URL: "http://" + listener.Addr().String()})
 	})

@@ -7,6 +7,14 @@
 //	citygrid keys       make, issue and inspect keys
 //	citygrid probe      find meters on a line, look at registers, plan and watch a line
 //
+//	citygrid import       take vending and settlement files into the books of prepaid utilities
+//	citygrid reconcile    compare sales, payments, cards and meters; print and write the statement
+//	citygrid differences  list what does not agree, or show one with its history
+//	citygrid decide       explain, assign, adjust or close a difference
+//	citygrid statement    show, sign and verify statements
+//	citygrid token        draw a person's token for the ledger's API
+//	citygrid year         reconcile a simulated year and check what is found
+//
 // Results go to standard output, everything else to standard error. Exit
 // codes: 0 done; 1 failed while running; 2 wrong usage or configuration.
 package main
@@ -35,7 +43,8 @@ func newRoot() *cobra.Command {
 		Short:   "Water, power and gas meters of a city, from register to screen",
 		Version: version,
 	}
-	root.AddCommand(newDemo(), newHub(), newBroker(), newSimulate(), newSoak(), newBenchPeers(), newKeys(), probe.New("citygrid"))
+	root.AddCommand(newDemo(), newHub(), newBroker(), newSimulate(), newSoak(), newBenchPeers(), newKeys(), probe.New("citygrid"),
+		newImport(), newReconcile(), newDifferences(), newDecide(), newStatement(), newToken(), newYear())
 	return root
 }
 

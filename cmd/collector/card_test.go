@@ -113,7 +113,7 @@ func sellThroughReader(t *testing.T, d *pcscd.Daemon, c *card.Card, a cardslot.A
 	if err != nil || sold.Outcome != cardslot.Committed {
 		t.Fatalf("sale: %v (%s), %v", sold.Outcome, sold.Advice, err)
 	}
-	if err := errors.Join(in.Close(), d.Remove(1), reader.WaitRemoval(t.Context())); err != nil {
+	if err := errors.Join(journal.Close(), in.Close(), d.Remove(1), reader.WaitRemoval(t.Context())); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -284,7 +284,7 @@ func TestCardWatchPublishes(t *testing.T) {
 	c := aCard(t)
 	sellThroughReader(t, d, c, cardslot.WaterApplication, 1, 10000)
 	carryHome(t, c, schemas.Water)
-	w := startWatch(t, "--socket", d.Socket(), "--publish", "-c", aCollector(t))
+	w := startWatch(t, "--socket", d.Socket(), "--publish", "-c", aCollector(t), "--water", "fen", "--gas", "L")
 	w.want(`reader .*`)
 	if err := d.Insert(0, lying(c)); err != nil {
 		t.Fatal(err)
@@ -292,6 +292,21 @@ func TestCardWatchPublishes(t *testing.T) {
 	for _, line := range []string{`insert .*`, `read .*`, `read .*`, `publish card 0000000000000001: 1 entries are on disk and go to the hub`} {
 		w.want(line)
 	}
+	w.end()
+}
+
+// TestReaderFaultLeavesMetersAlone: a pcscd that ends takes no meter along.
+func TestReaderFaultLeavesMetersAlone(t *testing.T) {
+	for _, name := range []string{"GOMEMLIMIT", "GOGC", "GOMAXPROCS"} {
+		t.Setenv(name, "set")
+	}
+	d := startPcscd(t)
+	w := startWatch(t, "--socket", d.Socket(), "--publish", "-c", aCollector(t), "--water", "fen", "--gas", "fen")
+	w.want(`reader .*`)
+	if err := d.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	w.want(`fail    .*pcscd.*the meters are read on.*`)
 	w.end()
 }
 
@@ -420,7 +435,9 @@ func TestCardUsage(t *testing.T) {
 		{[]string{"read", "--water", "m3"}, 2, "--water m3: want fen or L"},
 		{[]string{"watch", "--publish"}, 2, "--publish and -c FILE belong together"},
 		{[]string{"watch", "-c", none}, 2, "--publish and -c FILE belong together"},
-		{[]string{"watch", "--publish", "-c", none}, 2, "no such file"},
+		{[]string{"watch", "--publish", "-c", none}, 2, "--water and --gas"},
+		{[]string{"watch", "--publish", "-c", none, "--water", "L"}, 2, "--water and --gas"},
+		{[]string{"watch", "--publish", "-c", none, "--water", "L", "--gas", "fen"}, 2, "no such file"},
 	}
 	for _, tt := range tests {
 		err := cardRoot(io.Discard, io.Discard, tt.args...).ExecuteContext(t.Context())

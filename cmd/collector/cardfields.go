@@ -128,15 +128,11 @@ func credit(c schemas.Credit) string {
 	return fmt.Sprintf("%d %s", c.Value, c.Unit)
 }
 
-// chinaTime is the time that Chinese meters show. It has had no summer time since
-// 1991.
-func chinaTime(t time.Time) time.Time { return t.In(time.FixedZone("", 8*3600)) }
-
 func minute(t time.Time) string {
 	if t.IsZero() {
 		return "never"
 	}
-	return chinaTime(t).Format("2006-01-02 15:04")
+	return t.In(cardfile.Zone()).Format("2006-01-02 15:04")
 }
 
-func day(t time.Time) string { return chinaTime(t).Format("2006-01-02") }
+func day(t time.Time) string { return t.In(cardfile.Zone()).Format(time.DateOnly) }

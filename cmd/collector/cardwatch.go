@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"citygrid/adapters/cardslot"
+	"citygrid/adapters/cardslot/cardfile"
 	"citygrid/adapters/cardslot/pcsc"
 	"citygrid/collector"
 	"citygrid/internal/cli"
@@ -33,8 +34,9 @@ func newCardWatch() *cobra.Command {
   remove  the card is gone
 
 With --publish -c FILE it does in addition all that "collector run -c FILE" does,
-and what the cards tell goes to the hub with the readings. The data folder has
-room for one of the two programs at a time.`,
+and what the cards tell goes to the hub with the readings; --water and --gas must
+then be given. A reader or pcscd that fails is looked for again while the meters
+are read on. The data folder has room for one of the two programs at a time.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			profile, err := d.profile()
@@ -44,7 +46,10 @@ room for one of the two programs at a time.`,
 			if publish != (path != "") {
 				return errors.New("--publish and -c FILE belong together")
 			}
-			w := &watcher{desk: d, profile: profile, out: cmd.OutOrStdout(), now: time.Now, seen: make(map[purseKey]cardslot.Purse)}
+			if publish && !(cmd.Flags().Changed("water") && cmd.Flags().Changed("gas")) {
+				return errors.New("--publish needs --water and --gas: cards do not say whether they count money or volume, and what goes to the books must not be guessed")
+			}
+			w := &watcher{desk: d, profile: profile, out: cmd.OutOrStdout(), now: time.Now, seen: make(map[purseKey]sight)}
 			if publish {
 				return w.publish(cmd.Context(), path)
 			}
@@ -64,7 +69,7 @@ type watcher struct {
 	out     io.Writer
 	now     func() time.Time
 	take    func(context.Context, []schemas.CardEntry) error // nil: nobody wants the entries
-	seen    map[purseKey]cardslot.Purse                      // as each purse was last read
+	seen    map[purseKey]sight                               // as each purse was last read
 }
 
 // purseKey names an application of a card.
@@ -73,11 +78,21 @@ type purseKey struct {
 	application cardslot.Application
 }
 
+// sight is what is remembered of a purse: little, because a counter sees every
+// card of its city in the course of the years.
+type sight struct {
+	returned uint32
+	wallet   cardfile.Wallet
+}
+
 // publish watches while a collector runs, and hands it the entries.
 func (w *watcher) publish(ctx context.Context, path string) error {
 	p, err := assemble(path)
 	if err != nil {
 		return err
+	}
+	if _, err := w.desk.open(ctx); err != nil { // what is wrong from the start is said at once
+		return cli.Failed(err)
 	}
 	beFrugal()
 	c, err := collector.Open(p.options)
@@ -100,9 +115,32 @@ func (w *watcher) publish(ctx context.Context, path string) error {
 		defer stopWatching()
 		ran <- c.Run(running)
 	}()
-	err = w.run(watching)
+	w.keepOn(watching)
 	stopRunning()
-	return cli.Failed(errors.Join(err, <-ran, c.Close()))
+	return cli.Failed(errors.Join(<-ran, c.Close()))
+}
+
+// readerPause is the time between two attempts to find pcscd again.
+const readerPause = 10 * time.Second
+
+// keepOn is run beside a collector: a fault of the reader or of its daemon is
+// said, once, and no reason to stop reading meters.
+func (w *watcher) keepOn(ctx context.Context) {
+	for said := ""; ; {
+		err := w.run(ctx)
+		if err == nil {
+			return
+		}
+		if said != err.Error() {
+			said = err.Error()
+			w.say("fail", "%v; the meters are read on, and the reader is looked for every %s", err, readerPause)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(readerPause):
+		}
+	}
 }
 
 // run watches until ctx ends, which is no error.
@@ -196,10 +234,10 @@ func (w *watcher) purse(card schemas.CardID, p *cardslot.Purse) {
 	if len(p.Problems) > 0 {
 		return // what it says is not known: the next sight is compared with the last good one
 	}
-	if known && p.Returned() > before.Returned() {
-		w.say("load", "%s: meter %s has taken %s%s", who, p.Meter, loadText(&before, p), residualText(p))
+	if known && p.Returned() > before.returned {
+		w.say("load", "%s: meter %s has taken %s%s", who, p.Meter, loadText(before, p), residualText(p))
 	}
-	w.seen[key] = *p
+	w.seen[key] = sight{p.Returned(), p.Wallet}
 }
 
 // purchaseText says what the wallet holds.
@@ -214,16 +252,16 @@ func purchaseText(p *cardslot.Purse) string {
 }
 
 // loadText says which purchases the meter took between two sights of the card.
-func loadText(before, after *cardslot.Purse) string {
+func loadText(before sight, after *cardslot.Purse) string {
 	last := after.Returned()
-	if first := before.Returned() + 1; first != last {
+	if first := before.returned + 1; first != last {
 		return fmt.Sprintf("purchases %d to %d", first, last)
 	}
 	switch {
 	case after.Return != nil && after.Return.LastAmount.Known():
 		return fmt.Sprintf("purchase %d of %s", last, credit(after.Return.LastAmount))
-	case before.Wallet.Count == last:
-		return fmt.Sprintf("purchase %d of %s", last, credit(before.Wallet.Amount))
+	case before.wallet.Count == last:
+		return fmt.Sprintf("purchase %d of %s", last, credit(before.wallet.Amount))
 	}
 	return fmt.Sprintf("purchase %d", last)
 }

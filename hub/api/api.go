@@ -25,6 +25,9 @@ type Options struct {
 	// Installations returns the installation records of one meter, in the order
 	// of time; nil: there are none of any.
 	Installations func(schemas.MeterID) []schemas.Installation
+	// Ledger answers about the books of prepaid utilities; nil: this hub keeps
+	// none.
+	Ledger *Ledger
 	// Ready are the named checks of /readyz. They are asked one after the
 	// other with a deadline of ReadyTimeout each.
 	Ready []Check
@@ -76,7 +79,9 @@ func New(o Options) (http.Handler, error) {
 		o.Installations = func(schemas.MeterID) []schemas.Installation { return nil }
 	}
 	rt := &routes{live: o.Live, flow: flow, series: o.Series, version: o.Version, log: o.Log, installations: o.Installations}
-	rt.register(newHuma(mux))
+	face := newHuma(mux)
+	(&ledgerRoutes{o: o.Ledger, log: o.Log}).register(face)
+	rt.register(face)
 	mux.Handle("GET /api/v1/stream", &stream{live: o.Live, flow: flow, max: int64(o.MaxStreams), closing: o.Closing})
 	mux.HandleFunc("/api/", unknownRoute)
 	mux.HandleFunc("GET /healthz", healthz)
@@ -112,7 +117,7 @@ func guard(h http.Handler) http.Handler {
 func unknownRoute(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		w.Header().Set("Allow", "GET")
-		problem(http.StatusMethodNotAllowed, codeMethod, "This API can only be read.").write(w)
+		problem(http.StatusMethodNotAllowed, codeMethod, "No address of the API takes this method here. /api/v1/openapi.yaml lists them.").write(w)
 		return
 	}
 	problem(http.StatusNotFound, codeNotFound, "The API has no such address. /api/v1/openapi.yaml lists them.").write(w)

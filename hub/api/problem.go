@@ -17,6 +17,8 @@ type Problem struct {
 	Detail string `json:"detail" doc:"What is wrong and what to do"`
 	// Errors names the parameters that are wrong.
 	Errors []ProblemField `json:"errors,omitempty" nullable:"false"`
+	// Allowed names the steps that are possible instead, where a step was not.
+	Allowed []string `json:"allowed,omitempty" nullable:"false" doc:"Steps that are possible instead"`
 }
 
 // ProblemField names one parameter and what is wrong with it.

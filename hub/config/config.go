@@ -42,6 +42,8 @@ type Config struct {
 	CrossCheckEvery int    `yaml:"cross_check_every,omitempty"`
 	Broker          Broker `yaml:"broker"`
 	Influx          Influx `yaml:"influx"`
+	// Ledger is optional.
+	Ledger Ledger `yaml:"ledger,omitempty"`
 
 	folder string
 }
@@ -150,6 +152,9 @@ func (c *Config) check() error {
 	need(c.Broker.User != "" && c.Broker.Password != "", "broker: user and password are missing: citygrid keys init makes them for the hub")
 	need(c.Influx.Bundled == (c.Influx.URL == ""), "influx: give either url, or bundled: true")
 	need(c.Influx.URL == "" || validURL(c.Influx.URL), "influx.url: want http://host:port or https://host:port and nothing else; credentials belong where influx.token says")
+	if err := c.Ledger.check(); err != nil {
+		errs = append(errs, err)
+	}
 	return errors.Join(errs...)
 }
 

@@ -32,7 +32,7 @@ const (
 	maxCardsWaiting = 256
 	// cardWorkers is how many envelopes are given to the ledger at once.
 	cardWorkers = 4
-	// The pause before a ledger that was away is asked again doubles.
+	// The pause after an envelope that the ledger could not take doubles.
 	cardRetryFirst, cardRetryMost = 100 * time.Millisecond, 10 * time.Second
 )
 
@@ -52,7 +52,7 @@ func (r *Receiver) leaveCards(m mqttlink.Message, topic schemas.Topic) error {
 // it says what is wrong, for /readyz.
 func (r *Receiver) CardsReady() error {
 	if n := r.unclaimed.Load(); n > 0 {
-		return fmt.Errorf("%d card envelopes came and there is no ledger to take them; they wait with their collectors", n)
+		return fmt.Errorf("card entries came, in %d messages, copies among them, and there is no ledger to take them: configure the ledger; they wait with their collectors", n)
 	}
 	return nil
 }
@@ -90,30 +90,32 @@ func (r *Receiver) storeCards(ctx context.Context) (wait func()) {
 	return workers.Wait
 }
 
-// storeCard gives one delivery to the ledger until that has taken it or refused
-// it for good, and sends it on to Run.
+// storeCard gives one delivery to the ledger, and sends it on to Run when that has
+// taken it or refused it for good. After any other error it queues again, behind
+// the others: what the ledger can not take keeps nothing else from it.
 func (r *Receiver) storeCard(ctx context.Context, d *delivery) {
-	for pause := cardRetryFirst; ; pause = min(2*pause, cardRetryMost) {
-		err := r.o.Cards.StoreCards(ctx, d.key.collector, d.cards)
-		if ctx.Err() != nil {
-			return // no receipt: the collector sends it again
+	err := r.o.Cards.StoreCards(ctx, d.key.collector, d.cards)
+	if ctx.Err() != nil {
+		return // no receipt: the collector sends it again
+	}
+	if err == nil || isPermanent(err) {
+		r.cardsFail.Store(false)
+		d.storedAt = r.o.Now()
+		if err != nil {
+			d.reject(codeStoreRejected, err)
 		}
-		if err == nil || isPermanent(err) {
-			d.storedAt = r.o.Now()
-			if err != nil {
-				d.reject(codeStoreRejected, err)
-			}
-			_ = r.settleLater(ctx, d) // or the receiver was stopped meanwhile
-			return
-		}
-		if r.metrics.cardRetries.Inc(); pause == cardRetryFirst {
-			r.log.Error("the ledger does not take card entries; they are given again until it does", "collector", d.key.collector, "error", err)
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(pause):
-		}
+		_ = r.settleLater(ctx, d) // or the receiver was stopped meanwhile
+		return
+	}
+	if r.metrics.cardRetries.Inc(); !r.cardsFail.Swap(true) {
+		r.log.Error("the ledger does not take card entries; they are given again until it does", "collector", d.key.collector, "error", err)
+	}
+	pause := min(cardRetryFirst<<min(d.tries, 10), cardRetryMost)
+	d.tries++
+	select {
+	case <-ctx.Done():
+	case <-time.After(pause):
+		_ = r.submitCards(d) // or it is left with its collector
 	}
 }
 

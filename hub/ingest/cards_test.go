@@ -214,7 +214,7 @@ func TestCardsWithoutALedger(t *testing.T) {
 	if text := receive(t, "complaint", h.errors); !strings.Contains(text, "no ledger") || len(h.errors) != 0 {
 		t.Errorf("complaint %q, and %d more", text, len(h.errors))
 	}
-	if err := h.CardsReady(); err == nil || !strings.Contains(err.Error(), "2 card envelopes") {
+	if err := h.CardsReady(); err == nil || !strings.Contains(err.Error(), "in 2 messages") {
 		t.Errorf("CardsReady: %v", err)
 	}
 	if n := len(w.letters(deadLetterFile)) + len(w.letters(rejectedFile)); n != 0 || len(h.Counters().Refused) != 0 || counters.Count(h.metrics.cardsLeft) != 2 {
@@ -337,4 +337,52 @@ func TestCardsCrash(t *testing.T) {
 			t.Errorf("%d submissions of readings that are stored", n)
 		}
 	})
+}
+
+// Envelopes that were left while the queue was full come after those of later
+// sessions. When the hub has forgotten theirs nobody can say whether they are new,
+// and they go to the ledger, which takes no fact twice.
+func TestCardsOfAForgottenSessionAreTaken(t *testing.T) {
+	w := newTownOn(t, brokertest.NATS)
+	h := w.hub()
+	old := w.cardSender("c1", bootNumber(5))
+	left := old.cards(1)
+	for boot := range uint32(seal.MaxBoots + 1) {
+		w.publish(cardsTopic("c1"), w.cardSender("c1", bootNumber(100+boot)).cards(1000+int(boot)))
+		receive(t, "receipt", w.receipts)
+		receive(t, "ledger", h.ledger.given)
+	}
+	for range 2 {
+		w.publish(cardsTopic("c1"), left)
+		wantReceipt(t, w, old, schemas.SeqRange{})
+		if got := purchasesOf(receive(t, "ledger", h.ledger.given)); !slices.Equal(got, []int{1}) {
+			t.Errorf("the ledger has %v", got)
+		}
+	}
+	if c := h.Counters(); len(c.Refused) != 0 {
+		t.Errorf("refused %v", c.Refused)
+	}
+}
+
+// Entries that the ledger can not take, and does not refuse for good either, keep
+// none of the others from it.
+func TestCardsGoPastOnesThatFail(t *testing.T) {
+	w := newTownOn(t, brokertest.NATS)
+	h := w.hub(func(h *hub) {
+		h.ledger.answer = func(e []schemas.CardEntry) error {
+			if e[0].Purchase.Number >= 1000 {
+				return errors.New("no such column")
+			}
+			return nil
+		}
+	})
+	bad, good := w.cardSender("c1"), w.cardSender("c2")
+	for i := range cardWorkers {
+		w.publish(cardsTopic("c1"), bad.cards(1000+i))
+	}
+	for range cardWorkers {
+		receive(t, "ledger", h.ledger.given)
+	}
+	w.publish(cardsTopic("c2"), good.cards(1))
+	wantReceipt(t, w, good, schemas.SeqRange{})
 }

@@ -64,7 +64,7 @@ func TestRedeliveryWhilePending(t *testing.T) {
 	first := receive(t, "submission", h.store.held)
 	h.store.hold.Store(false)
 	w.sentinel(quiet) // and no receipt before it
-	if w.replayFile("c1") != "" {
+	if w.file("replay", "c1"+replaySuffix) != "" {
 		t.Error("remembered before the store answered")
 	}
 	first.done(nil)
@@ -208,7 +208,7 @@ func TestCrash(t *testing.T) {
 		s := w.sender("c1")
 		w.publish(readingsTopic("c1"), s.batch(2, 1))
 		receive(t, "observer", h.observer.stored)
-		if w.replayFile("c1") == "" {
+		if w.file("replay", "c1"+replaySuffix) == "" {
 			t.Error("the observer was told before the state was on disk")
 		}
 		h.unlink()

@@ -461,27 +461,23 @@ func (w *town) sentinel(s *sender) {
 	}
 }
 
-// letters returns the lines of one of the hub's files of letters.
-func (w *town) letters(name string) []string {
+// file returns what a file of the hub holds, nothing where there is none.
+func (w *town) file(name ...string) string {
 	w.t.Helper()
-	data, err := os.ReadFile(filepath.Join(w.dir, name))
-	if err != nil && !os.IsNotExist(err) {
-		w.t.Fatal(err)
-	}
-	if len(data) == 0 {
-		return nil
-	}
-	return strings.Split(strings.TrimSuffix(string(data), "\n"), "\n")
-}
-
-// replayFile returns what the hub remembers of a collector.
-func (w *town) replayFile(id string) string {
-	w.t.Helper()
-	data, err := os.ReadFile(filepath.Join(w.dir, "replay", id+replaySuffix))
+	data, err := os.ReadFile(filepath.Join(append([]string{w.dir}, name...)...))
 	if err != nil && !os.IsNotExist(err) {
 		w.t.Fatal(err)
 	}
 	return string(data)
+}
+
+// letters returns the lines of one of the hub's files of letters.
+func (w *town) letters(name string) []string {
+	w.t.Helper()
+	if data := w.file(name); data != "" {
+		return strings.Split(strings.TrimSuffix(data, "\n"), "\n")
+	}
+	return nil
 }
 
 func wantReceipt(t *testing.T, w *town, s *sender, spans ...schemas.SeqRange) {

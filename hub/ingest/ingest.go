@@ -106,6 +106,8 @@ type Receiver struct {
 	stopped chan struct{} // closed when Run has returned
 	// unclaimed counts card envelopes that came although there is no ledger.
 	unclaimed atomic.Uint64
+	// cardsFail: the last call of the ledger failed, and not for good.
+	cardsFail atomic.Bool
 }
 
 // New opens the replay state, the letters and the blocked sessions in o.Dir.

@@ -118,7 +118,7 @@ func TestRefusals(t *testing.T) {
 			for range before {
 				receive(t, "receipt of a good message", w.receipts)
 			}
-			counts, calls, state := h.Counters().Refused, h.store.calls.Load(), w.replayFile("c1")
+			counts, calls, state := h.Counters().Refused, h.store.calls.Load(), w.file("replay", "c1"+replaySuffix)
 			letters := len(w.letters(deadLetterFile))
 
 			w.publish(topic, payload)
@@ -133,7 +133,7 @@ func TestRefusals(t *testing.T) {
 			if got := h.store.calls.Load() - calls; got != 1 {
 				t.Errorf("%d submissions, want the sentinel's alone", got)
 			}
-			if w.replayFile("c1") != state || w.replayFile("c2") != "" || w.replayFile("c9") != "" {
+			if w.file("replay", "c1"+replaySuffix) != state || w.file("replay", "c2"+replaySuffix) != "" || w.file("replay", "c9"+replaySuffix) != "" {
 				t.Error("the refusal changed the replay state")
 			}
 			lines := w.letters(deadLetterFile)

@@ -147,6 +147,9 @@ func (c *City) makeKeys() error {
 	return err
 }
 
+// ledger is the address of the city's books.
+func (c *City) ledger() string { return "sqlite:" + c.path("ledger.db") }
+
 func (c *City) startSimulators(ctx context.Context) error {
 	ready, err := c.start(ctx, Simulators, exec.Command(c.o.Citygrid, simulateArgs(c.o.Fleet)...))
 	if err != nil {
@@ -206,6 +209,7 @@ func (c *City) startHub(ctx context.Context) error {
 		CrossCheckEvery: 1000,
 		Broker:          hubconfig.Broker{URL: c.brokerURL, User: enrolment.HubUser, Password: "file:" + c.keys.HubPassword()},
 		Influx:          hubconfig.Influx{URL: c.influx.URL()},
+		Ledger:          hubconfig.Ledger{DSN: c.ledger(), City: "citygrid demo"},
 	})
 	if err != nil {
 		return err

@@ -205,6 +205,9 @@ func TestRiverIsExact(t *testing.T) {
 	if r.Refused != 0 {
 		t.Errorf("%d messages were refused", r.Refused)
 	}
+	if r.CardEntries == 0 || r.CardsBooked != r.CardEntries {
+		t.Errorf("%d card entries were taken, %d booked", r.CardEntries, r.CardsBooked)
+	}
 	if r.Latency == nil || r.Latency.P50 <= 0 {
 		t.Error("no latency was measured")
 	}

@@ -2,6 +2,7 @@ package city
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -66,15 +67,24 @@ func TrialConfig(lines []collectorconfig.Line, interval time.Duration) *collecto
 	}
 }
 
-// lines returns the city's own lines.
+// lines returns the city's own lines, with the card slots of its prepaid meters.
 func (c *City) lines() []collectorconfig.Line {
 	lines := Lines(c.fleet, c.addresses, wireTimeout, c.o.Interval)
 	for i := range lines {
 		if lines[i].Serial == nil {
 			lines[i].Timeout = collectorconfig.Duration(answerTimeout)
 		}
+		for j := range lines[i].Meters {
+			m := &lines[i].Meters[j]
+			m.Cards = slices.Contains(cardProfiles(), m.Profile)
+		}
 	}
 	return lines
+}
+
+// cardProfiles are those of the simulated models that have a card slot.
+func cardProfiles() []string {
+	return []string{"xintai-prepaid-water", "dlt645-prepaid-single-phase", "cjt188-cold-water-valve"}
 }
 
 // assumedBaud stands in the configuration of a line whose bytes take no time.

@@ -19,6 +19,9 @@ import (
 	"github.com/prometheus/common/model"
 
 	hubconfig "citygrid/hub/config"
+	"citygrid/hub/ledger"
+	"citygrid/hub/ledger/books"
+	"citygrid/hub/ledger/reconcile"
 	"citygrid/hub/store"
 	"citygrid/schemas"
 	"citygrid/simulators"
@@ -31,6 +34,8 @@ type Counts struct {
 	Published     uint64 `json:"published"`
 	Resent        uint64 `json:"resent"`
 	Receipts      uint64 `json:"receipts"`
+	// CardEntries were durable in the card spool.
+	CardEntries uint64 `json:"card_entries"`
 	// SpoolRecords is what lies in the spool now.
 	SpoolRecords uint64 `json:"spool_records"`
 }
@@ -39,6 +44,7 @@ func (c Counts) plus(o Counts) Counts {
 	return Counts{
 		ValuesRead: c.ValuesRead + o.ValuesRead, BatchesSealed: c.BatchesSealed + o.BatchesSealed,
 		Published: c.Published + o.Published, Resent: c.Resent + o.Resent, Receipts: c.Receipts + o.Receipts,
+		CardEntries:  c.CardEntries + o.CardEntries,
 		SpoolRecords: o.SpoolRecords,
 	}
 }
@@ -58,6 +64,9 @@ type Report struct {
 	// those that the hub has written since its (last) start.
 	PointsStored  uint64 `json:"points_stored"`
 	PointsWritten uint64 `json:"points_written"`
+	// CardsBooked counts the card entries that the books have. A collector that was
+	// killed tells some again, and the books join them.
+	CardsBooked uint64 `json:"card_entries_booked"`
 	// StoredPerS is over the time from the first read until the spool was
 	// empty, so a store that is too slow for its load shows here.
 	StoredPerS float64 `json:"points_stored_per_s"`
@@ -134,8 +143,23 @@ func (c *City) Verify(ctx context.Context) (*Report, error) {
 	if err := c.readBack(ctx, r); err != nil {
 		return nil, err
 	}
+	if err := c.readBooks(ctx, r); err != nil {
+		return nil, err
+	}
 	r.conclude(c.drained.Sub(c.readFrom))
 	return r, nil
+}
+
+// readBooks counts what the hub has booked. The city has no register of meters,
+// so every entry waits for its place.
+func (c *City) readBooks(ctx context.Context, r *Report) error {
+	b, err := books.Open(ctx, c.ledger(), books.Options{Rules: reconcile.DefaultRules(ledger.Calendar{Zone: time.UTC})})
+	if err != nil {
+		return err
+	}
+	_, total, err := b.UnresolvedEntries(ctx, books.Page{Limit: 1})
+	r.CardsBooked = uint64(total)
+	return errors.Join(err, b.Close())
 }
 
 // conclude works out what follows from the counts. It adds to Lost, which holds
@@ -376,6 +400,9 @@ func (c *City) schedule(r *Report, met slotsMet, plans map[schemas.MeterID]plan)
 func (r *Report) String() string {
 	line := fmt.Sprintf("%d values read, %d stored (%.0f/s): %d lost, %d duplicated, %d wrong; schedule kept %.1f %%",
 		r.ValuesRead, r.PointsStored, r.StoredPerS, r.Lost, r.Duplicated, r.Wrong, 100*r.ScheduleKept)
+	if r.CardEntries > 0 {
+		line += fmt.Sprintf("; %d card entries, %d booked", r.CardEntries, r.CardsBooked)
+	}
 	if len(r.Lines) > 1 {
 		for _, kind := range slices.Sorted(maps.Keys(r.Lines)) {
 			line += fmt.Sprintf(", %s %.1f %%", kind, 100*r.Lines[kind].ScheduleKept)

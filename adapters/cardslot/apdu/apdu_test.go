@@ -145,6 +145,7 @@ func TestStatusWords(t *testing.T) {
 	}{
 		{0x6281, nil, -1, false, "warning"},
 		{0x63C2, ErrWrongSecret, 2, false, "2 tries left"},
+		{0x6300, ErrWrongSecret, -1, false, "proof was wrong"},
 		{0x63C0, ErrBlocked, 0, false, "no tries left"},
 		{0x6400, nil, -1, true, "failure"},
 		{0x6581, nil, -1, false, "memory"},

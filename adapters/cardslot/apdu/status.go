@@ -116,6 +116,8 @@ func (e *StatusError) security() (meaning, bool) {
 		return meaning{"security status not satisfied", doKeys, ErrSecurity}, true
 	case 0x6983, 0x63C0, 0x9303:
 		return meaning{"blocked, no tries left", "do not try again; the issuer must unblock or replace the card", ErrBlocked}, true
+	case 0x6300:
+		return meaning{"the proof was wrong", "check secret or keys before trying again; after a few tries the card blocks for good", ErrWrongSecret}, true
 	case 0x6984:
 		return meaning{"no valid challenge", "take the card out, put it in again and repeat from the start", ErrSecurity}, true
 	case 0x6985:

@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"fmt"
 	"time"
+
+	"citygrid/schemas"
 )
 
 // FieldError says what does not fit where in a file.
@@ -97,6 +99,9 @@ func (r *reader) bcd(field string, n int) uint64 {
 // beijing is how far the clock of cards and meters is ahead of UTC, all year.
 const beijing = 8 * time.Hour
 
+// Zone is the zone of those clocks: all of China has one.
+func Zone() *time.Location { return time.FixedZone("UTC+8", int(beijing/time.Second)) }
+
 // firstYear is the earliest year of any date on a card: before it there were no
 // such cards.
 const firstYear = 2000
@@ -168,6 +173,7 @@ func sum(b []byte) (s byte) {
 type writer struct {
 	file  string
 	bytes []byte
+	unit  schemas.CreditUnit // of the amounts written so far
 	err   error
 }
 

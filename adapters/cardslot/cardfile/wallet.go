@@ -1,6 +1,10 @@
 package cardfile
 
-import "citygrid/schemas"
+import (
+	"cmp"
+
+	"citygrid/schemas"
+)
 
 // WalletSize is the length of a wallet file.
 const WalletSize = 8
@@ -39,8 +43,12 @@ func (r *reader) credit(unit schemas.CreditUnit) schemas.Credit {
 	return schemas.Credit{Value: int64(r.binary(4)), Unit: unit}
 }
 
-// credit writes an amount of 4 bytes.
+// credit writes an amount of 4 bytes, in the unit of those before it.
 func (w *writer) credit(field string, c schemas.Credit) {
+	w.unit = cmp.Or(w.unit, c.Unit)
+	if c != (schemas.Credit{}) && c.Unit != w.unit {
+		w.fail(field, "%d %s beside amounts in %s; a purse counts one unit", c.Value, c.Unit, w.unit)
+	}
 	if c.Value < 0 || c.Value > 1<<32-1 {
 		w.fail(field, "%d %s; want 0 to %d", c.Value, c.Unit, uint32(1<<32-1))
 	}

@@ -29,6 +29,10 @@ type conn struct {
 	broken bool // an exchange was cut short: nothing more can be said
 }
 
+// answerPatience is long: a daemon that was started for us answers when it has
+// looked for all its readers.
+const answerPatience = 20 * time.Second
+
 // dial connects and agrees on a version.
 func (c *Client) dial(ctx context.Context) (*conn, error) {
 	var d net.Dialer
@@ -37,6 +41,8 @@ func (c *Client) dial(ctx context.Context) (*conn, error) {
 		return nil, dialError(c.socket, err)
 	}
 	n := &conn{Conn: raw}
+	ctx, cancel := context.WithTimeoutCause(ctx, c.answers, ErrSilent)
+	defer cancel()
 	if err := n.negotiate(ctx); err != nil {
 		n.close()
 		return nil, fmt.Errorf("talk to pcscd at %s: %w", c.socket, err)

@@ -16,6 +16,7 @@ import (
 // The errors that an operator can do something about.
 var (
 	ErrNotRunning = errors.New("pcscd does not run: start it (systemctl start pcscd.socket), or install the Debian package pcscd")
+	ErrSilent     = errors.New("pcscd takes connections and does not answer: start it again (systemctl restart pcscd)")
 	ErrDenied     = errors.New("pcscd refuses this user: allow org.debian.pcsc-lite.access_pcsc and access_card in polkit (a file in /etc/polkit-1/rules.d), or run as a user who is logged in at the machine")
 	ErrVersion    = errors.New("pcscd speaks another protocol than 4.3 to 4.5: install pcsc-lite 1.8.9 or newer")
 	ErrNoReader   = errors.New("the card reader is not there: plug it in; a USB reader needs the Debian package libccid (or its maker's driver)")

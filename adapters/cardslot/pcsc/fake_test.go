@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 )
 
 // fakeDaemon answers as a pcscd would that is hard to come by: an old one, a new
@@ -59,7 +60,7 @@ func (f *fakeDaemon) serve(t *testing.T) *Client {
 		listener.Close()
 		clients.Wait()
 	})
-	return &Client{socket: socket}
+	return &Client{socket: socket, answers: time.Minute}
 }
 
 // setReaders changes the table of readers and tells those who wait.

@@ -42,15 +42,17 @@ type Options struct {
 type Client struct {
 	socket   string
 	patience time.Duration // with another program that holds the card
+	answers  time.Duration // within which a daemon that is alive says its version
 }
 
 // Open returns a client of the daemon, after a look whether the two understand
-// each other. Errors are ErrNotRunning, ErrDenied and ErrVersion, and each says
-// what to do.
+// each other. Errors are ErrNotRunning, ErrSilent, ErrDenied and ErrVersion, and
+// each says what to do.
 func Open(ctx context.Context, o Options) (*Client, error) {
 	c := &Client{
 		socket:   cmp.Or(o.Socket, os.Getenv("PCSCLITE_CSOCK_NAME"), DefaultSocket),
 		patience: busyPatience,
+		answers:  answerPatience,
 	}
 	conn, err := c.dial(ctx)
 	if err != nil {
@@ -163,7 +165,11 @@ func (r *Reader) WaitCard(ctx context.Context) (*Card, error) {
 		if !gone(err) {
 			return nil, fmt.Errorf("reader %q: connect to the card: %w", r.name, err)
 		}
-		// Pulled out again already, or the whole reader: the next look tells.
+		// Pulled out again already, or the whole reader: the next look tells, when
+		// the daemon has had time to see it.
+		if err := pause(ctx, busyPause); err != nil {
+			return nil, fmt.Errorf("reader %q: wait for a card: %w", r.name, err)
+		}
 	}
 }
 

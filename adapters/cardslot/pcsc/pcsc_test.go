@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -376,4 +377,39 @@ func readAll(conn net.Conn) (n int, err error) {
 		n += m
 	}
 	return n, err
+}
+
+// TestSilentDaemon: one that takes connections and says nothing is told from one
+// that has nothing to say.
+func TestSilentDaemon(t *testing.T) {
+	socket := filepath.Join(t.TempDir(), "comm")
+	listener, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	c := &Client{socket: socket, answers: 10 * time.Millisecond}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if _, err := c.Readers(ctx); !errors.Is(err, ErrSilent) || !strings.Contains(err.Error(), socket) {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestCardThatIsThereAndGone: a daemon whose table shows a card that it does not
+// connect to, for a moment or for ever, is not asked as fast as it can answer.
+func TestCardThatIsThereAndGone(t *testing.T) {
+	f := &fakeDaemon{minor: 4, connect: []Status{statusUnknownReader}}
+	client := f.serve(t)
+	f.setReaders(aReader("R", 1, statePresent, 0x3B, 0))
+	ctx, cancel := context.WithTimeout(t.Context(), 10*busyPause)
+	defer cancel()
+	if _, err := client.Reader("R").WaitCard(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("%v", err)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if n := f.commands[cmdConnect]; n < 1 || n > 11 {
+		t.Errorf("connected %d times", n)
+	}
 }

@@ -80,6 +80,82 @@ export interface ConsumptionPart {
   value: string | null;
 }
 
+export interface DecisionInputBody {
+  action: 'explain' | 'assign' | 'adjust' | 'close';
+  amount?: string;
+  assignee?: string;
+  evidence?: string;
+  key: string;
+  volume?: number;
+  why: string;
+}
+
+export interface DecisionJSON {
+  amount: string;
+  assignee: string;
+  at: string;
+  evidence: string;
+  id: number;
+  key: string;
+  state: 'explained' | 'assigned' | 'adjusted' | 'closed';
+  volume: number;
+  who: string;
+  why: string;
+}
+
+export interface DifferenceJSON {
+  allowed: Array<string>;
+  amount: string;
+  card: string;
+  channel: string;
+  class: string;
+  cleared_run: number;
+  day: string;
+  expected: string;
+  found_run: number;
+  from?: string;
+  key: string;
+  meter: string;
+  moment?: string;
+  note: string;
+  order: string;
+  purchase: number;
+  scheme: string;
+  shown: string;
+  state: 'open' | 'explained' | 'assigned' | 'adjusted' | 'closed';
+  utility: 'water' | 'power' | 'gas';
+  volume: number;
+}
+
+export interface DifferencePage {
+  rows: Array<DifferenceJSON>;
+  total: number;
+}
+
+export interface DigestJSON {
+  name: string;
+  sm3: string;
+}
+
+export interface EventJSON {
+  amount: string;
+  assignee: string;
+  at: string;
+  bought: string;
+  card: string;
+  channel: string;
+  day: string;
+  evidence: string;
+  kind: string;
+  order: string;
+  purchase: number;
+  residual: string;
+  what: 'sale' | 'payment' | 'entry' | 'decision';
+  where: string;
+  who: string;
+  why: string;
+}
+
 export interface FaultJSON {
   collector: string;
   error: string;
@@ -118,6 +194,48 @@ export interface HubStep {
   refused: Record<string, number>;
   refused_total: number;
   state: 'ok' | 'waiting' | 'down';
+}
+
+export interface ImportJSON {
+  at: string;
+  by: string;
+  bytes: number;
+  channel: string;
+  content: 'sales' | 'payments';
+  credit: string;
+  day: string;
+  debit: string;
+  id: number;
+  mapping: string;
+  name: string;
+  number: number;
+  repeated: boolean;
+  rows: number;
+  sm3: string;
+  unresolved: number;
+  utility: 'water' | 'power' | 'gas';
+}
+
+export interface InstallationJSON {
+  customer: string;
+  from: string;
+  meter_number: string;
+  to?: string;
+}
+
+export interface JobJSON {
+  at: string;
+  by: string;
+  done: number;
+  from: string;
+  id: string;
+  problem: string;
+  run: number;
+  stage: string;
+  state: 'waiting' | 'running' | 'done' | 'failed';
+  to: string;
+  total: number;
+  utility: 'water' | 'power' | 'gas';
 }
 
 export interface LastValue {
@@ -181,6 +299,20 @@ export interface MetersStep {
   total: number;
 }
 
+export interface PersonJSON {
+  name: string;
+  roles: Array<string>;
+}
+
+export interface PlaceJSON {
+  installations: Array<InstallationJSON>;
+  meter: string;
+  plan: string;
+  purse: 'fen' | 'L' | 'Wh';
+  readout: 'remote' | 'card';
+  utility: 'water' | 'power' | 'gas';
+}
+
 export interface Point {
   at: string;
   count: number;
@@ -193,6 +325,7 @@ export interface Point {
 }
 
 export interface Problem {
+  allowed?: Array<string>;
   code: string;
   detail: string;
   errors?: Array<ProblemField>;
@@ -241,6 +374,23 @@ export interface RegisterValue {
   value: string;
 }
 
+export interface RunJSON {
+  at: string;
+  before: number;
+  by: string;
+  from: string;
+  id: number;
+  inputs: Array<DigestJSON>;
+  replaces: number;
+  rules: string;
+  state: 'done' | 'set_aside';
+  tariffs: string;
+  to: string;
+  took_ms: number;
+  utility: 'water' | 'power' | 'gas';
+  version: number;
+}
+
 export interface SealStep {
   reason: string;
   sealed: number;
@@ -257,6 +407,12 @@ export interface SpoolStep {
   state: 'ok' | 'waiting' | 'down';
 }
 
+export interface StartRunInputBody {
+  from: string;
+  to?: string;
+  utility: 'water' | 'power' | 'gas';
+}
+
 export interface StoreStep {
   p50_ms: number | null;
   p99_ms: number | null;
@@ -267,6 +423,19 @@ export interface StoreStep {
   reason: string;
   rejected: number;
   state: 'ok' | 'waiting' | 'down';
+}
+
+export interface TariffJSON {
+  at: string;
+  by: string;
+  name: string;
+  sm3: string;
+  text: string;
+}
+
+export interface TimelineJSON {
+  difference: DifferenceJSON;
+  events: Array<EventJSON>;
 }
 
 export interface Version {
