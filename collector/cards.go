@@ -86,7 +86,7 @@ func (d *cardDesk) hand(ctx context.Context, entries []schemas.CardEntry) (upTo 
 	}
 	defer func() { <-d.turn }()
 	for {
-		_, fault, changed := d.stage.progress.look()
+		_, changed, fault := d.stage.progress.look()
 		if fault != nil {
 			return 0, fault
 		}
@@ -111,7 +111,7 @@ func (d *cardDesk) hand(ctx context.Context, entries []schemas.CardEntry) (upTo 
 // await waits until so many entries are durable, or until the disk takes no more.
 func (d *cardDesk) await(ctx context.Context, upTo uint64) error {
 	for {
-		durable, fault, changed := d.stage.progress.look()
+		durable, changed, fault := d.stage.progress.look()
 		switch {
 		case durable >= upTo:
 			return nil

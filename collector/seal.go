@@ -112,9 +112,9 @@ func (p *progress) note(change func(*progress)) {
 	}
 }
 
-// look returns the progress, what keeps it from going on, if anything does, and
-// a channel that is closed when that is no longer true.
-func (p *progress) look() (durable uint64, fault error, changed <-chan struct{}) {
+// look returns the progress, a channel that is closed when it changes, and what
+// keeps it from going on, if anything does.
+func (p *progress) look() (durable uint64, changed <-chan struct{}, fault error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.changed == nil {
@@ -124,7 +124,7 @@ func (p *progress) look() (durable uint64, fault error, changed <-chan struct{})
 	if fault == nil {
 		fault = p.stalled
 	}
-	return p.durable, fault, p.changed
+	return p.durable, p.changed, fault
 }
 
 // errStageEnded: the collector is being stopped, or the stage has failed.

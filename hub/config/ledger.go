@@ -185,7 +185,9 @@ func (p *LedgerPerson) check(before []LedgerPerson) error {
 	if b, err := hex.DecodeString(digest); !isSHA || err != nil || len(b) != sha256.Size {
 		return fmt.Errorf("%s: token: want sha256: and 64 hexadecimal digits, as citygrid token prints them", p.Name)
 	}
-	if slices.ContainsFunc(before, func(q LedgerPerson) bool { return strings.EqualFold(q.Name, p.Name) || strings.EqualFold(q.Token, p.Token) }) {
+	if slices.ContainsFunc(before, func(q LedgerPerson) bool {
+		return strings.EqualFold(q.Name, p.Name) || strings.EqualFold(q.Token, p.Token)
+	}) {
 		return fmt.Errorf("%s: the name or the token stands twice", p.Name)
 	}
 	return nil

@@ -56,7 +56,6 @@ type World struct {
 	start, end int64 // of the first day and of the day after the last one
 	first      int32 // the first day, from 1970-01-01
 	plans      []plan
-	states     []bool // by day: a state is read in phase 0
 	monthFirst []bool
 	causes     []cause
 	wrong      map[int32]wrong // by household

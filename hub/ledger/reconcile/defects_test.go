@@ -57,6 +57,18 @@ func countCases() []classCase {
 			b.state(0, 0, 0, 0, 0)
 			b.state(2, 1, 5000, 5000, 0)
 		}, to: 3, found: "LOADED_NOT_SOLD #1 50.00"},
+		{name: "count 0, and bought rises by more than the first purchase", build: func(b *book) {
+			zero(b.state(0, 0, 0, 0, 0))
+			b.buy("a", 1, 1, 5000)
+			b.pay("a", 1, 5000)
+			b.state(2, 1, 6000, 6000, 0)
+		}, to: 3, found: "CUM_DRIFT #1 10.00"},
+		{name: "no count of what is loaded, then a count of it", build: func(b *book) {
+			b.buy("a", 1, 1, 5000)
+			b.pay("a", 1, 5000)
+			b.state(2, 0, 5000, 5000, 0)
+			b.state(3, 1, 5000, 5000, 0)
+		}, to: 3},
 		{name: "a token without a load record", build: func(b *book) {
 			tid := schemas.PurchaseRef{Scheme: schemas.ByTID, Number: 9_000_000}
 			b.buy("a", 1, 1, 1000).Purchase = tid
@@ -107,6 +119,19 @@ func lateCases() []classCase {
 		}, to: 2,
 			then: func(b *book) { b.buy("b", 1, 1, 6000); b.pay("b", 3, 6000); alive(b, 5) }, thenTo: 5,
 			later: "DUP_SALE a 50.00; LOAD_AMOUNT_DIFF #1 -10.00"},
+		{name: "the good row is undone with another amount", build: func(b *book) {
+			b.buy("a", 1, 1, 5000)
+			b.pay("a", 1, 5000)
+			b.buy("b", 1, 1, 5000)
+			b.load(2, 1, 5000)
+			b.state(2, 1, 5000, 5000, 0)
+		}, to: 3, found: "DUP_SALE b 50.00",
+			then: func(b *book) {
+				b.sell(ledger.Reversal, "x", 4, 9, 1, 5100, "a")
+				b.pay("x", 4, 5100).Refund = true
+				b.pay("b", 4, 5000)
+				alive(b, 6)
+			}, thenTo: 6, cleared: "DUP_SALE", later: "REVERSED x 51.00"},
 		{name: "a reversal comes before the reissue that it undoes", build: func(b *book) {
 			b.buy("a", 1, 1, 5000)
 			b.pay("a", 1, 5000)
