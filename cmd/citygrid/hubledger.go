@@ -66,18 +66,9 @@ func (h *hubProgram) ledgerOptions(o *api.Options) error {
 // registerFace is the API's view of the asset register and the tariffs.
 type registerFace struct{ *openLedger }
 
-// placeLister is what books that list their places can do.
-type placeLister interface {
-	Places(ctx context.Context, utility schemas.Medium, after schemas.MeterID, limit int) ([]ledger.Place, error)
-}
-
 // Places lists places by meter id.
 func (f registerFace) Places(ctx context.Context, utility schemas.Medium, after schemas.MeterID, limit int) ([]ledger.Place, error) {
-	lister, ok := any(f.Books).(placeLister)
-	if !ok {
-		return nil, fmt.Errorf("%w: these books do not list their places", api.ErrRefused)
-	}
-	list, err := lister.Places(ctx, utility, after, limit)
+	list, err := f.Books.Places(ctx, utility, after, limit)
 	return list, apiError(err)
 }
 

@@ -29,6 +29,11 @@ func TestAPIRefusesWhatCannotBe(t *testing.T) {
 		t.Fatal(err)
 	}
 	call(t, h, "tz", "POST", "/imports?name=sales.csv", smallSales, 200, nil)
+	var stand []api.PlaceJSON
+	call(t, h, "tz", "GET", "/places?utility=water&limit=1", "", 200, &stand)
+	if len(stand) != 1 || stand[0].Meter != string(places[0].Meter) || len(stand[0].Installations) != len(places[0].Installations) {
+		t.Errorf("places %+v", stand)
+	}
 	run := func(from, to ledger.Day) {
 		t.Helper()
 		if _, err := hub.books.Run(t.Context(), schemas.Water, reconcile.Span{From: from, To: to}, "zhang", nil); err != nil {

@@ -29,7 +29,7 @@ func apiError(err error) error {
 		return fmt.Errorf("%w: %w", api.ErrUnknown, err)
 	case errors.Is(err, books.ErrBusy):
 		return fmt.Errorf("%w: %w", api.ErrBusy, err)
-	case errors.Is(err, books.ErrCleared), errors.Is(err, errSetAside):
+	case errors.Is(err, books.ErrCleared), errors.Is(err, books.ErrSetAside):
 		return fmt.Errorf("%w: %w", api.ErrRefused, err)
 	}
 	var file *intake.FileError

@@ -19,9 +19,6 @@ import (
 	"citygrid/schemas/seal"
 )
 
-// errSetAside says that a run has no statement any more.
-var errSetAside = errors.New("the run was set aside, because its days were made again; its statement is in the files that it wrote")
-
 // keptVersion is the version of rules as runs keep it: "2026-1; 23:00
 // Asia/Shanghai". The cut-off and the zone are in it, because a statement of the run
 // must name those that it was made under, whatever is configured later.
@@ -133,7 +130,7 @@ func (l *openLedger) reconcile(ctx context.Context, utility schemas.Medium, span
 func (l *openLedger) statement(ctx context.Context, run *books.RunSummary) (*statement.Document, error) {
 	act := fmt.Sprintf("statement of run %d", run.ID)
 	if run.State != books.RunDone {
-		return nil, fmt.Errorf("%s: %w", act, errSetAside)
+		return nil, fmt.Errorf("%s: %w", act, books.ErrSetAside)
 	}
 	rules, calendar, err := madeUnder(run, l.rules.Calendar)
 	if err != nil {
@@ -147,7 +144,7 @@ func (l *openLedger) statement(ctx context.Context, run *books.RunSummary) (*sta
 		City: l.settings.City, Utility: run.Utility, Span: run.Span, Calendar: calendar,
 		Run:   statement.RunRef{ID: run.ID, Version: run.Version, Before: run.Before, Replaces: run.Replaces},
 		Rules: rules, Tariffs: map[string]string{"files": run.Tariffs}, Inputs: run.Inputs, Figures: &run.Figures,
-		Open: open, By: run.By, At: run.At,
+		Unresolved: (*statement.Unresolved)(run.Unresolved), Open: open, By: run.By, At: run.At,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", act, err)
@@ -157,64 +154,10 @@ func (l *openLedger) statement(ctx context.Context, run *books.RunSummary) (*sta
 
 // openAt returns the differences with which a run closed, as they stood then.
 func (l *openLedger) openAt(ctx context.Context, run *books.RunSummary) ([]statement.OpenDifference, error) {
-	last, err := l.LatestRun(ctx, run.Utility)
-	if err != nil {
-		return nil, err
+	closed, err := l.ClosedWith(ctx, run.ID)
+	list := make([]statement.OpenDifference, len(closed))
+	for n := range closed {
+		list[n] = statement.OpenDifference{Key: closed[n].Key, Difference: closed[n].Difference, State: closed[n].State}
 	}
-	passes := []bool{false}
-	if last.ID != run.ID { // later runs may have cleared some
-		passes = append(passes, true)
-	}
-	var list []statement.OpenDifference
-	for _, cleared := range passes {
-		err := l.eachDifference(ctx, books.DifferenceFilter{Utility: run.Utility, Cleared: cleared}, func(d *books.DifferenceRecord) error {
-			if d.FoundRun > run.ID || d.ClearedRun != 0 && d.ClearedRun <= run.ID {
-				return nil
-			}
-			state, err := l.stateAt(ctx, d, run.At)
-			list = append(list, statement.OpenDifference{Key: d.Key, Difference: d.Difference, State: state})
-			return err
-		})
-		if err != nil {
-			return nil, err
-		}
-	}
-	return list, nil
-}
-
-// stateAt returns the state in which d was at a moment.
-func (l *openLedger) stateAt(ctx context.Context, d *books.DifferenceRecord, at time.Time) (ledger.State, error) {
-	state := ledger.Open
-	if d.State == ledger.Open {
-		return state, nil
-	}
-	t, err := l.Difference(ctx, d.Key)
-	if err != nil {
-		return state, err
-	}
-	for _, e := range t.Events {
-		if e.Decision != nil && !e.Decision.At.After(at) {
-			state = e.Decision.To
-		}
-	}
-	return state, nil
-}
-
-// eachDifference goes over all pages of a filter.
-func (l *openLedger) eachDifference(ctx context.Context, f books.DifferenceFilter, each func(*books.DifferenceRecord) error) error {
-	f.Limit = 1000
-	for f.Offset = 0; ; f.Offset += f.Limit {
-		page, _, err := l.Differences(ctx, f)
-		if err != nil {
-			return err
-		}
-		for n := range page {
-			if err := each(&page[n]); err != nil {
-				return err
-			}
-		}
-		if int64(len(page)) < f.Limit {
-			return nil
-		}
-	}
+	return list, err
 }

@@ -91,7 +91,7 @@ func (e *SamePersonError) Error() string {
 // Follow returns the state after d, given the decisions before it, oldest first,
 // or a *StepError or *SamePersonError. Adjusted needs another person than whoever
 // explained or assigned it last, closed another than the approver of the
-// adjustment.
+// adjustment; SamePerson says who is another.
 func Follow(before []Decision, d Decision) (State, error) {
 	from, last := Open, ""
 	if n := len(before); n > 0 {
@@ -100,7 +100,7 @@ func Follow(before []Decision, d Decision) (State, error) {
 	if !slices.Contains(from.Next(), d.To) {
 		return from, &StepError{Key: d.Key, From: from, To: d.To, Allowed: from.Next()}
 	}
-	if (d.To == Adjusted || d.To == Closed) && d.Who == last {
+	if (d.To == Adjusted || d.To == Closed) && SamePerson(d.Who, last) {
 		return from, &SamePersonError{Key: d.Key, To: d.To, Who: d.Who}
 	}
 	return d.To, nil

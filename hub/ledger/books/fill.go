@@ -103,7 +103,7 @@ func (f *fill) all(ctx context.Context, span reconcile.Span) error {
 		err = f.readRuns(ctx, &r)
 	}
 	if err == nil {
-		r.upto, err = f.b.marks(ctx)
+		r.upto, err = marks(ctx, f.b.read)
 	}
 	if err != nil {
 		return err

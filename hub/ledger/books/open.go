@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -114,12 +115,31 @@ func connectPostgres(dsn string, o Options) (*Books, error) {
 	return &Books{write: pool, read: pool, o: o}, nil
 }
 
+// createPrivate makes the file of new books readable by its owner only: they hold
+// who buys how much, where and when. SQLite gives -wal and -shm the mode of the file
+// [sqlite.org/src, os_unix.c, findCreateFileMode]. Books that are there keep the mode
+// that somebody chose; they are not opened here either, since closing would drop the
+// locks that this process has on them [POSIX.1-2017, fcntl].
+func createPrivate(path string) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("create the file: %w; choose a file in a folder that is there and can be written", err)
+	}
+	return f.Close()
+}
+
 // connectSQLite: WAL, so that pages are read while a run is written; synchronous
 // FULL, because a commit is a promise about money.
 func connectSQLite(path string, o Options) (*Books, error) {
 	abs, err := filepath.Abs(path)
 	if err != nil {
 		return nil, fmt.Errorf("path %s: %w", path, err)
+	}
+	if err := createPrivate(abs); err != nil {
+		return nil, err
 	}
 	open := func(conns int, lock string, more ...string) (*bun.DB, error) {
 		pragmas := append([]string{fmt.Sprintf("busy_timeout(%d)", o.BusyWait.Milliseconds()), "journal_mode(WAL)", "synchronous(FULL)",
@@ -252,6 +272,19 @@ func (b *Books) change(ctx context.Context, do func(tx bun.Tx) error) error {
 		return err
 	}
 	return tx.Commit()
+}
+
+// snapshot runs do in one transaction that only reads: all that it asks is answered
+// from one state of the books.
+func (b *Books) snapshot(ctx context.Context, do func(tx bun.Tx) error) error {
+	// SQLite knows no lower level than this and passes over the word.
+	tx, err := b.read.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true})
+	if err != nil {
+		return err
+	}
+	err = do(tx)
+	_ = tx.Rollback() // nothing was written; a failed rollback means that the connection is gone
+	return err
 }
 
 // take returns the first of n new numbers of a counter. Its row stays locked until

@@ -53,15 +53,19 @@ func (b *Books) Runs(ctx context.Context, utility schemas.Medium, page Page) ([]
 
 // RunByID returns one run, ErrUnknown where there is none.
 func (b *Books) RunByID(ctx context.Context, id int64) (RunSummary, error) {
-	var row runRow
-	err := b.read.NewSelect().Model(&row).Where("id = ?", id).Scan(ctx)
-	if errors.Is(err, sql.ErrNoRows) {
-		return RunSummary{}, fmt.Errorf("run %d: %w", id, ErrUnknown)
-	}
+	row, err := runByID(ctx, b.read, id)
 	if err != nil {
 		return RunSummary{}, explain(fmt.Sprintf("run %d", id), err)
 	}
 	return row.summary()
+}
+
+func runByID(ctx context.Context, db bun.IDB, id int64) (row runRow, err error) {
+	err = db.NewSelect().Model(&row).Where("id = ?", id).Scan(ctx)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = ErrUnknown
+	}
+	return row, err
 }
 
 // LatestRun returns the last run of a utility that counts, ErrUnknown where there

@@ -7,6 +7,8 @@ import (
 	"math"
 	"strings"
 
+	"github.com/uptrace/bun"
+
 	"citygrid/hub/ledger"
 	"citygrid/hub/ledger/reconcile"
 	"citygrid/schemas"
@@ -22,13 +24,29 @@ type reading struct {
 	base    RunSummary // the zero RunSummary for the first run
 	upto    Marks
 	fills   int64 // fillings of registers when the run began
+	// unresolved rows up to the end of the span, which no account can have
+	unresolved Unresolved
 }
 
 // Marks are the last numbers of rows that a run could see.
 type Marks struct{ Sale, Payment, Entry, Revision int64 }
 
-func (b *Books) marks(ctx context.Context) (m Marks, err error) {
-	err = b.read.QueryRowContext(ctx, "SELECT (SELECT last FROM counters WHERE name = 'sale'), (SELECT last FROM counters WHERE name = 'payment'), "+
+// mark sets the marks of a run, and counts what it cannot take, in one state of the
+// books: a row that the register comes to know later has a number above the marks.
+func (r *reading) mark(ctx context.Context, b *Books) error {
+	return b.snapshot(ctx, func(tx bun.Tx) (err error) {
+		if r.upto, err = marks(ctx, tx); err != nil {
+			return err
+		}
+		// As in fresh: the index by place finds them, not the one over all days.
+		return tx.QueryRowContext(ctx, "SELECT (SELECT COUNT(*) FROM sales WHERE place = 0 AND utility || '' = ? AND day + 0 <= ?), "+
+			"(SELECT COUNT(*) FROM card_entries WHERE place = 0 AND utility || '' = ? AND day + 0 <= ?)",
+			string(r.utility), int64(r.span.To), string(r.utility), int64(r.span.To)).Scan(&r.unresolved.Sales, &r.unresolved.Entries)
+	})
+}
+
+func marks(ctx context.Context, db bun.IDB) (m Marks, err error) {
+	err = db.QueryRowContext(ctx, "SELECT (SELECT last FROM counters WHERE name = 'sale'), (SELECT last FROM counters WHERE name = 'payment'), "+
 		"(SELECT last FROM counters WHERE name = 'entry'), (SELECT last FROM counters WHERE name = 'revision')").
 		Scan(&m.Sale, &m.Payment, &m.Entry, &m.Revision)
 	return m, err

@@ -65,7 +65,7 @@ func (b *Books) run(ctx context.Context, utility schemas.Medium, span reconcile.
 	}
 	progress(Progress{Stage: "writing", Total: w.found.count})
 	out := RunSummary{Utility: utility, Span: span, State: RunDone, Before: base.ID, Rules: b.o.Rules.Version, Tariffs: w.tariffs,
-		Inputs: w.inputs, Figures: w.figures.Over(&base.Figures), By: by, At: begun.UTC(), Took: b.o.Now().Sub(begun), Upto: w.r.upto}
+		Inputs: w.inputs, Figures: w.figures.Over(&base.Figures), By: by, At: begun.UTC(), Took: b.o.Now().Sub(begun), Upto: w.r.upto, Unresolved: &w.r.unresolved}
 	if err := out.Figures.Foot(); err != nil {
 		return RunSummary{}, err
 	}
@@ -94,7 +94,7 @@ func (b *Books) newWork(ctx context.Context, r reading, progress func(Progress))
 	if r.fills, err = fillings(ctx, b.read, r.utility); err != nil {
 		return nil, err
 	}
-	if r.upto, err = b.marks(ctx); err != nil {
+	if err := r.mark(ctx, b); err != nil {
 		return nil, err
 	}
 	w := &work{b: b, r: r, marked: make(map[orderKey][]reconcile.DuplicateMark), inputs: make(map[string]string), progress: progress}

@@ -45,7 +45,14 @@ type RunSummary struct {
 	Took    time.Duration
 	// Upto are the last numbers of the rows that the run could see.
 	Upto Marks
+	// Unresolved are the rows that no account of the run has, because the register
+	// did not know their meter; nil for a run that was made before they were counted.
+	Unresolved *Unresolved
 }
+
+// Unresolved counts rows of meters that the register does not know, up to the last
+// day of a run.
+type Unresolved struct{ Sales, Entries int64 }
 
 // runRow is a row of runs.
 type runRow struct {
@@ -69,12 +76,18 @@ type runRow struct {
 	ByWhom        string `bun:"by_whom"`
 	AtMillis      int64  `bun:"at_ms"`
 	Took          int64  `bun:"took_ms"`
+
+	UnresolvedSales   sql.NullInt64 `bun:"unresolved_sales"`
+	UnresolvedEntries sql.NullInt64 `bun:"unresolved_entries"`
 }
 
 func (r *runRow) summary() (RunSummary, error) {
 	s := RunSummary{ID: r.ID, Utility: schemas.Medium(r.Utility), Span: reconcile.Span{From: ledger.Day(r.First), To: ledger.Day(r.Last)},
 		Version: r.Version, State: RunState(r.State), Before: r.Before, Replaces: r.Replaces, Rules: r.Rules, Tariffs: r.Tariffs,
 		By: r.ByWhom, At: moment(r.AtMillis), Took: time.Duration(r.Took) * time.Millisecond, Upto: Marks{r.Sale, r.Payment, r.Entry, r.Revision}}
+	if r.UnresolvedSales.Valid && r.UnresolvedEntries.Valid {
+		s.Unresolved = &Unresolved{r.UnresolvedSales.Int64, r.UnresolvedEntries.Int64}
+	}
 	err := errors.Join(json.Unmarshal([]byte(r.Inputs), &s.Inputs), json.Unmarshal([]byte(r.Figures), &s.Figures))
 	if err != nil {
 		return s, fmt.Errorf("run %d in the books is damaged: %w", r.ID, err)
@@ -88,10 +101,14 @@ func (s *RunSummary) row() (runRow, error) {
 		return runRow{}, err
 	}
 	figures, err := json.Marshal(&s.Figures)
-	return runRow{ID: s.ID, Utility: string(s.Utility), First: int64(s.Span.From), Last: int64(s.Span.To), Version: s.Version, State: string(s.State),
+	row := runRow{ID: s.ID, Utility: string(s.Utility), First: int64(s.Span.From), Last: int64(s.Span.To), Version: s.Version, State: string(s.State),
 		Before: s.Before, Replaces: s.Replaces, Sale: s.Upto.Sale, Payment: s.Upto.Payment, Entry: s.Upto.Entry, Revision: s.Upto.Revision,
 		Rules: s.Rules, Tariffs: s.Tariffs, Inputs: string(inputs), Figures: string(figures), ByWhom: s.By,
-		AtMillis: millis(s.At), Took: s.Took.Milliseconds()}, err
+		AtMillis: millis(s.At), Took: s.Took.Milliseconds()}
+	if u := s.Unresolved; u != nil {
+		row.UnresolvedSales, row.UnresolvedEntries = sql.NullInt64{Int64: u.Sales, Valid: true}, sql.NullInt64{Int64: u.Entries, Valid: true}
+	}
+	return row, err
 }
 
 // chain returns the runs of a utility that count, the latest first.

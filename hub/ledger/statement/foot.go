@@ -65,6 +65,8 @@ func (s *Statement) checkForm() error {
 		return fmt.Errorf("it ends on %s, before it begins on %s", s.To, s.From)
 	case s.Prepared.By == "":
 		return errors.New("nobody has prepared it")
+	case s.Unresolved != nil && (s.Unresolved.Sales < 0 || s.Unresolved.Entries < 0):
+		return errors.New("the count of rows of unknown meters is below 0")
 	}
 	classes := ledger.Classes()
 	if len(s.Classes) != len(classes) {

@@ -102,12 +102,11 @@ func summaryTable(d *Document, w *words) table {
 	say(w.run, fmt.Sprintf(w.runText, s.Run.Version, s.Run.ID))
 	say(w.rules, s.Rules)
 	say(w.prepared, s.Prepared.By+" "+s.Prepared.At)
-	for _, r := range []struct {
-		item string
-		n    int64
-	}{{w.saleRows, s.Rows.Sales}, {w.paymentRows, s.Rows.Payments}, {w.entryRows, s.Rows.Entries}, {w.refusedRows, s.Rows.Refused}} {
-		t.add(said(r.item), cell{}, number(r.n), cell{}, cell{})
-	}
+	rows := func(item string, n int64) { t.add(said(item), cell{}, number(n), cell{}, cell{}) }
+	rows(w.saleRows, s.Rows.Sales)
+	rows(w.paymentRows, s.Rows.Payments)
+	rows(w.entryRows, s.Rows.Entries)
+	rows(w.refusedRows, s.Rows.Refused)
 	sums(w.matched, s.total().Sales.Matched)
 	sums(w.open, s.open())
 	sums(w.unloaded, s.Purchases.Closing)
@@ -115,6 +114,10 @@ func summaryTable(d *Document, w *words) table {
 	sums(w.overdraft, s.Stock.Closing.Overdraft)
 	c := s.Stock.Closing
 	say(w.coverage, fmt.Sprintf(w.coverageText, c.Fresh, c.Installations, share(c.Fresh, c.Installations), c.Stale))
+	if u := s.Unresolved; u != nil {
+		rows(w.unknownSales, u.Sales)
+		rows(w.unknownEntries, u.Entries)
+	}
 	say(w.statementDigest, d.Digest)
 	return t
 }

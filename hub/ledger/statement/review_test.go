@@ -115,3 +115,30 @@ func TestTextOfNothing(t *testing.T) {
 		t.Errorf("the summary does not say that nothing is open:\n%s", out.String())
 	}
 }
+
+// TestUnresolvedIsPartOfTheDigest: another count is another statement, one below 0
+// is none, and a run that did not count has neither the count nor rows for it.
+func TestUnresolvedIsPartOfTheDigest(t *testing.T) {
+	in := small()
+	counted := mustNew(t, in)
+	in.Unresolved = &Unresolved{Sales: 1, Entries: 2}
+	if mustNew(t, in).Digest == counted.Digest {
+		t.Error("one more sale has the same digest")
+	}
+	in.Unresolved = &Unresolved{Entries: -1}
+	if _, err := New(in); err == nil {
+		t.Error("a count below 0 was taken")
+	}
+	in.Unresolved = nil
+	d := mustNew(t, in)
+	file, err := d.Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Parse(file); err != nil || bytes.Contains(file, []byte("unresolved")) {
+		t.Errorf("not counted: %v", err)
+	}
+	if a, b := len(layout(counted, English)[0].rows), len(layout(d, English)[0].rows); a != b+2 {
+		t.Errorf("%d rows with the count, %d without", a, b)
+	}
+}

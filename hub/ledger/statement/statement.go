@@ -41,6 +41,8 @@ type Input struct {
 	Tariffs map[string]string
 	Inputs  map[string]string
 	Figures *reconcile.Figures
+	// Unresolved is nil where the run did not count them.
+	Unresolved *Unresolved
 	// Open are the differences with which the run closed.
 	Open []OpenDifference
 	// By made the run, At that moment.
@@ -85,7 +87,10 @@ type Statement struct {
 	Purchases PurchaseRoll `json:"purchases"`
 	Classes   []ClassRoll  `json:"classes"`
 	Stock     StockRoll    `json:"stock"`
-	Open      []Line       `json:"open"`
+	// Unresolved is part of the coverage; a statement without it is of a run that
+	// was made before it was counted.
+	Unresolved *Unresolved `json:"unresolved,omitempty"`
+	Open       []Line      `json:"open"`
 }
 
 // Day is an accounting day that is written as 2026-11-21.
@@ -138,6 +143,13 @@ type Rows struct {
 	Payments int64 `json:"payments"` // L2
 	Entries  int64 `json:"entries"`  // L3 and L4
 	Refused  int64 `json:"refused"`  // left out because they contradict the register
+}
+
+// Unresolved counts rows up to the end of the period that are in no account, because
+// the register did not know their meter when the run was made.
+type Unresolved struct {
+	Sales   int64 `json:"sales"`   // L1
+	Entries int64 `json:"entries"` // L3 and L4
 }
 
 // Tally counts rows with their sums: yuan, and litres or watt-hours.
@@ -232,7 +244,7 @@ func New(in Input) (*Statement, error) {
 		Tariffs: named(in.Tariffs), Inputs: named(in.Inputs),
 		Prepared:  Prepared{By: in.By, At: in.At.UTC().Format(time.RFC3339)},
 		Rows:      Rows{Sales: f.Sales, Payments: f.Payments, Entries: f.Entries, Refused: f.Refused},
-		Purchases: purchaseRoll(f.Purchases), Stock: stockRoll(f.Stock),
+		Purchases: purchaseRoll(f.Purchases), Stock: stockRoll(f.Stock), Unresolved: in.Unresolved,
 		Channels: make([]Channel, 0, len(f.Channels)), Classes: make([]ClassRoll, 0, reconcile.Classes), Open: make([]Line, 0, len(in.Open)),
 	}
 	for _, c := range f.Channels {

@@ -63,9 +63,10 @@ func small() Input {
 		City: "示例市水务", Utility: schemas.Water, Span: reconcile.Span{From: day("2026-11-21"), To: day("2026-11-21")},
 		Calendar: ledger.Calendar{Zone: shanghai, CutOff: 23 * time.Hour},
 		Run:      RunRef{ID: 12, Version: 2, Before: 9, Replaces: 11}, Rules: "2026-1",
-		Tariffs: map[string]string{"resident": strings.Repeat("ab", 32)},
-		Inputs:  map[string]string{"sales": strings.Repeat("01", 32), "payments": strings.Repeat("23", 32), "entries": strings.Repeat("45", 32)},
-		Figures: f, By: "张三", At: time.Date(2026, 11, 22, 1, 2, 3, 0, time.UTC),
+		Tariffs:    map[string]string{"resident": strings.Repeat("ab", 32)},
+		Inputs:     map[string]string{"sales": strings.Repeat("01", 32), "payments": strings.Repeat("23", 32), "entries": strings.Repeat("45", 32)},
+		Unresolved: &Unresolved{Sales: 0, Entries: 2},
+		Figures:    f, By: "张三", At: time.Date(2026, 11, 22, 1, 2, 3, 0, time.UTC),
 		Open: []OpenDifference{
 			{Key: "STALE W-3 2026-01-01", State: ledger.Assigned, Difference: ledger.Difference{Class: ledger.Stale, Utility: schemas.Water, Meter: "W-3",
 				Day: day("2026-10-12"), Note: "look at the collector"}},

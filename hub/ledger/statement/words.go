@@ -37,6 +37,7 @@ type words struct {
 	runText                                                              string // version, id
 	saleRows, paymentRows, entryRows, refusedRows                        string
 	matched, agreed, open, unloaded, prepaid, overdraft, overdrawn, join string
+	unknownSales, unknownEntries                                         string
 	coverage, coverageText                                               string // heard, all, per cent
 	channel, sales, payments, paymentsLessSales, total                   string
 	count, amount, volume                                                string
@@ -74,6 +75,7 @@ func english() *words {
 		refusedRows: "Rows left out", matched: "Matched, sales side", agreed: "matched", join: " ", open: "Open differences", unloaded: "Sold and not loaded (liability)",
 		prepaid: "Credit in the meters (prepaid liability)", overdraft: "Owed by customers (overdraft)", overdrawn: "Overdraft",
 		coverage: "Coverage", coverageText: "%d of %d installations heard (%s %%), %d stale",
+		unknownSales: "Sales of meters not in the register", unknownEntries: "Card entries of meters not in the register",
 		channel: "Channel", sales: "Sales", payments: "Payments", paymentsLessSales: "Payments - sales", total: "Total",
 		count: "Count", amount: "Yuan", volume: "Volume",
 		opening: "Opening", ofSpan: "Of the span", amountDiff: "Amount differs", duplicates: "Duplicates", decided: "Decided", closing: "Closing",
@@ -110,6 +112,7 @@ func chinese() *words {
 		refusedRows: "未采用记录", matched: "平账（售充侧）", agreed: "平账", join: "", open: "未结差异", unloaded: "售未充（负债）",
 		prepaid: "表内余额（预收）", overdraft: "透支（应收）", overdrawn: "透支",
 		coverage: "覆盖率", coverageText: "%[2]d 只表中 %[1]d 只有回抄（%[3]s %%），%[4]d 只无回抄",
+		unknownSales: "表未建档的售充记录", unknownEntries: "表未建档的卡表记录",
 		channel: "渠道", sales: "售充", payments: "收款", paymentsLessSales: "收款减售充", total: "合计",
 		count: "笔数", amount: "金额（元）", volume: "数量",
 		opening: "期初", ofSpan: "本期", amountDiff: "金额不符", duplicates: "重复", decided: "已处理", closing: "期末",
