@@ -36,27 +36,6 @@ const (
 	testMeter    = "000000000789"
 )
 
-// startPcscd starts a pcscd for the test, or skips it.
-func startPcscd(t testing.TB) *pcscd.Daemon {
-	t.Helper()
-	if err := pcscd.Missing(); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal(err)
-		}
-		t.Skip(err)
-	}
-	d, err := pcscd.Start(t.Context(), pcscd.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := d.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
-	return d
-}
-
 // aCard makes a customer's card for water and power.
 func aCard(t testing.TB) *card.Card {
 	t.Helper()
@@ -195,7 +174,7 @@ func (w *watching) end() {
 // TestCardWatch is the life of a purchase as a counter sees it through the real
 // PC/SC stack: sold, seen, carried home, loaded, seen again.
 func TestCardWatch(t *testing.T) {
-	d := startPcscd(t)
+	d := pcscd.Need(t)
 	c := aCard(t)
 	sellThroughReader(t, d, c, cardslot.WaterApplication, 1, 10000)
 	w := startWatch(t, "--socket", d.Socket(), "--reader", "00 00")
@@ -227,7 +206,7 @@ func TestCardWatch(t *testing.T) {
 // TestCardWatchSaysWhatItCannotRead puts in a card of another kind, which ends
 // nothing.
 func TestCardWatchSaysWhatItCannotRead(t *testing.T) {
-	d := startPcscd(t)
+	d := pcscd.Need(t)
 	w := startWatch(t, "--socket", d.Socket(), "--reader", "00 00")
 	w.want(`reader .*`)
 	garbled := func(_ context.Context, conn net.Conn) error { return babble(conn) }
@@ -280,7 +259,7 @@ func TestCardWatchPublishes(t *testing.T) {
 	for _, name := range []string{"GOMEMLIMIT", "GOGC", "GOMAXPROCS"} {
 		t.Setenv(name, "set") // the collector is not to tune the process of the tests
 	}
-	d := startPcscd(t)
+	d := pcscd.Need(t)
 	c := aCard(t)
 	sellThroughReader(t, d, c, cardslot.WaterApplication, 1, 10000)
 	carryHome(t, c, schemas.Water)
@@ -300,7 +279,7 @@ func TestReaderFaultLeavesMetersAlone(t *testing.T) {
 	for _, name := range []string{"GOMEMLIMIT", "GOGC", "GOMAXPROCS"} {
 		t.Setenv(name, "set")
 	}
-	d := startPcscd(t)
+	d := pcscd.Need(t)
 	w := startWatch(t, "--socket", d.Socket(), "--publish", "-c", aCollector(t), "--water", "fen", "--gas", "fen")
 	w.want(`reader .*`)
 	if err := d.Stop(); err != nil {
@@ -337,7 +316,7 @@ func aCollector(t *testing.T) string {
 
 // TestCardWatchEndsWithItsDaemon: nobody must believe in a watch that is blind.
 func TestCardWatchEndsWithItsDaemon(t *testing.T) {
-	d := startPcscd(t)
+	d := pcscd.Need(t)
 	w := startWatch(t, "--socket", d.Socket())
 	w.want(`reader .*`)
 	if err := d.Stop(); err != nil {
@@ -349,7 +328,7 @@ func TestCardWatchEndsWithItsDaemon(t *testing.T) {
 }
 
 func TestCardRead(t *testing.T) {
-	d := startPcscd(t)
+	d := pcscd.Need(t)
 	c := aCard(t)
 	sellThroughReader(t, d, c, cardslot.WaterApplication, 1, 10000)
 	carryHome(t, c, schemas.Water)
@@ -393,7 +372,7 @@ func TestCardRead(t *testing.T) {
 
 // TestCardReadShowsATornFile damages the purchase file as a torn write would.
 func TestCardReadShowsATornFile(t *testing.T) {
-	d := startPcscd(t)
+	d := pcscd.Need(t)
 	c := aCard(t)
 	file, _ := c.File(card.Water, 1)
 	file[len(file)-2]++ // the checksum
@@ -411,7 +390,7 @@ func TestCardReadShowsATornFile(t *testing.T) {
 }
 
 func TestCardList(t *testing.T) {
-	d := startPcscd(t)
+	d := pcscd.Need(t)
 	var out bytes.Buffer
 	if err := cardRoot(&out, io.Discard, "list", "--socket", d.Socket()).ExecuteContext(t.Context()); err != nil {
 		t.Fatal(err)
@@ -449,7 +428,7 @@ func TestCardUsage(t *testing.T) {
 
 // BenchmarkCardRead reads a whole card, as each insertion does.
 func BenchmarkCardRead(b *testing.B) {
-	d := startPcscd(b)
+	d := pcscd.Need(b)
 	if err := d.Insert(0, lying(aCard(b))); err != nil {
 		b.Fatal(err)
 	}

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"io"
 	"net"
-	"os"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -92,27 +91,6 @@ func (c *smallCard) answer(message []byte) []byte {
 	return []byte{0x90, 0x00}
 }
 
-// start starts a pcscd for the test, or skips it.
-func start(t testing.TB) *pcscd.Daemon {
-	t.Helper()
-	if err := pcscd.Missing(); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal(err)
-		}
-		t.Skip(err)
-	}
-	d, err := pcscd.Start(t.Context(), pcscd.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := d.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
-	return d
-}
-
 func mustOpen(t testing.TB, socket string) *pcsc.Client {
 	t.Helper()
 	c, err := pcsc.Open(t.Context(), pcsc.Options{Socket: socket})
@@ -165,7 +143,7 @@ func fromHex(t testing.TB, s string) []byte {
 }
 
 func TestReadersThroughPcscd(t *testing.T) {
-	d := start(t)
+	d := pcscd.Need(t)
 	client := mustOpen(t, d.Socket())
 	names, err := client.Readers(t.Context())
 	if want := []string{pcscd.Reader(0), pcscd.Reader(1)}; err != nil || !slices.Equal(names, want) {
@@ -178,7 +156,7 @@ func TestReadersThroughPcscd(t *testing.T) {
 }
 
 func TestCardThroughPcscd(t *testing.T) {
-	d := start(t)
+	d := pcscd.Need(t)
 	client := mustOpen(t, d.Socket())
 	tests := map[string]struct {
 		slot           int
@@ -218,7 +196,7 @@ func TestCardThroughPcscd(t *testing.T) {
 
 // TestLongAnswers reads as much as a short APDU can carry.
 func TestLongAnswers(t *testing.T) {
-	d := start(t)
+	d := pcscd.Need(t)
 	mustInsert(t, d, 0, &smallCard{atr: atrT0})
 	card := waitCard(t, mustOpen(t, d.Socket()).Reader(pcscd.Reader(0)))
 	defer card.Close()
@@ -231,7 +209,7 @@ func TestLongAnswers(t *testing.T) {
 }
 
 func TestInsertAndRemove(t *testing.T) {
-	d := start(t)
+	d := pcscd.Need(t)
 	reader := mustOpen(t, d.Socket()).Reader(pcscd.Reader(0))
 	for range 2 {
 		inserted := comingCard(t, reader)
@@ -262,7 +240,7 @@ func TestInsertAndRemove(t *testing.T) {
 // TestPulledDuringACommand pulls the card when it has got a command and not yet
 // answered it.
 func TestPulledDuringACommand(t *testing.T) {
-	d := start(t)
+	d := pcscd.Need(t)
 	small := &smallCard{atr: atrT0, pullAt: 2}
 	mustInsert(t, d, 0, small)
 	reader := mustOpen(t, d.Socket()).Reader(pcscd.Reader(0))
@@ -288,7 +266,7 @@ func TestPulledDuringACommand(t *testing.T) {
 }
 
 func TestWaitsEndWithTheirContext(t *testing.T) {
-	d := start(t)
+	d := pcscd.Need(t)
 	client := mustOpen(t, d.Socket())
 	reader := client.Reader(pcscd.Reader(0))
 	full := client.Reader(pcscd.Reader(1))
@@ -317,7 +295,7 @@ func TestWaitsEndWithTheirContext(t *testing.T) {
 // TestOneProgramAtATime checks the transaction: a second program gets the card
 // only when the first has closed it.
 func TestOneProgramAtATime(t *testing.T) {
-	d := start(t)
+	d := pcscd.Need(t)
 	mustInsert(t, d, 0, &smallCard{atr: atrT0})
 	client := mustOpen(t, d.Socket())
 	first := waitCard(t, client.Reader(pcscd.Reader(0)))
@@ -351,7 +329,7 @@ func TestDaemonNotRunning(t *testing.T) {
 
 // TestDaemonDies checks that a wait does not outlive its daemon.
 func TestDaemonDies(t *testing.T) {
-	d := start(t)
+	d := pcscd.Need(t)
 	client := mustOpen(t, d.Socket())
 	waited := make(chan error)
 	go func() {
@@ -369,7 +347,7 @@ func TestDaemonDies(t *testing.T) {
 // BenchmarkReadBinary reads 124 bytes, the longest file of a card, through the
 // whole stack.
 func BenchmarkReadBinary(b *testing.B) {
-	d := start(b)
+	d := pcscd.Need(b)
 	mustInsert(b, d, 0, &smallCard{atr: atrT0})
 	card := waitCard(b, mustOpen(b, d.Socket()).Reader(pcscd.Reader(0)))
 	defer card.Close()
