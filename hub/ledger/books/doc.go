@@ -10,15 +10,19 @@
 // changes nothing.
 package books
 
-import "errors"
+import (
+	"errors"
+
+	"citygrid/internal/sqldb"
+)
 
 // The errors that callers tell apart.
 var (
 	// ErrBusy says that somebody else was writing for longer than the wait. Nothing
 	// was changed; the call may be made again.
-	ErrBusy = errors.New("another program is writing to the books; try again when it has ended")
+	ErrBusy = sqldb.ErrBusy
 	// ErrFull says that there is no room. Nothing was changed.
-	ErrFull = errors.New("no room left on the disk of the books; make room and try again: nothing was changed")
+	ErrFull = sqldb.ErrFull
 	// ErrCleared says that a difference has cleared by itself and takes no decision.
 	ErrCleared = errors.New("what was missing has arrived since; the difference needs no decision")
 	// ErrUnknown says that what was asked for is not in the books.

@@ -73,14 +73,14 @@ func (b *Books) storeEntries(ctx context.Context, tx bun.Tx, collector schemas.C
 	if err != nil {
 		return err
 	}
-	into := b.bulk(tx, "card_entries", entryColumns, "ON CONFLICT (place, moment_ms, print) DO NOTHING")
+	into := b.db.Bulk(tx, "card_entries", entryColumns, "ON CONFLICT (place, moment_ms, print) DO NOTHING")
 	stored := b.o.Now().UnixMilli()
 	for n := range entries {
-		if err = into.add(ctx, b.entryValues(id+int64(n), &entries[n], places[n], collector, stored)...); err != nil {
+		if err = into.Add(ctx, b.entryValues(id+int64(n), &entries[n], places[n], collector, stored)...); err != nil {
 			break
 		}
 	}
-	if err = into.end(ctx, err); err == nil && into.writes == 0 {
+	if err = into.End(ctx, err); err == nil && into.Writes == 0 {
 		return errNothing
 	}
 	return err

@@ -160,7 +160,7 @@ func (b *Books) storeSales(ctx context.Context, tx bun.Tx, importID int64, sales
 	if err != nil {
 		return 0, err
 	}
-	into := b.bulk(tx, "sales", saleColumns, "")
+	into := b.db.Bulk(tx, "sales", saleColumns, "")
 	for start := 0; start < len(sales) && err == nil; start += chunk {
 		part := sales[start:min(start+chunk, len(sales))]
 		var places []found
@@ -174,12 +174,12 @@ func (b *Books) storeSales(ctx context.Context, tx bun.Tx, importID int64, sales
 				placed = 0
 				unresolved++
 			}
-			if err = into.add(ctx, saleValues(row, placed, importID, &part[n], at)...); err != nil {
+			if err = into.Add(ctx, saleValues(row, placed, importID, &part[n], at)...); err != nil {
 				break
 			}
 		}
 	}
-	return unresolved, into.end(ctx, err)
+	return unresolved, into.End(ctx, err)
 }
 
 func wantedOfSales(sales []ledger.Sale) []wanted {
@@ -205,18 +205,18 @@ func (b *Books) storePayments(ctx context.Context, tx bun.Tx, importID int64, f 
 	if err != nil {
 		return err
 	}
-	into := b.bulk(tx, "payments", paymentColumns, "")
+	into := b.db.Bulk(tx, "payments", paymentColumns, "")
 	for n := range f.Payments {
 		p := &f.Payments[n]
 		refund := int64(0)
 		if p.Refund {
 			refund = 1
 		}
-		if err = into.add(ctx, id+int64(n), importID, string(f.Utility), int64(p.Day), p.Channel, p.Order, p.Reference, refund, int64(p.Amount), millis(p.At)); err != nil {
+		if err = into.Add(ctx, id+int64(n), importID, string(f.Utility), int64(p.Day), p.Channel, p.Order, p.Reference, refund, int64(p.Amount), millis(p.At)); err != nil {
 			break
 		}
 	}
-	return into.end(ctx, err)
+	return into.End(ctx, err)
 }
 
 // Raw returns the bytes of an imported file as they came.

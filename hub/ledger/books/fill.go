@@ -17,6 +17,7 @@ import (
 	"citygrid/hub/ledger"
 	"citygrid/hub/ledger/reconcile"
 	"citygrid/hub/ledger/tariff"
+	"citygrid/internal/sqldb"
 	"citygrid/schemas"
 )
 
@@ -110,7 +111,7 @@ func (f *fill) all(ctx context.Context, span reconcile.Span) error {
 	}
 	query, args := f.query(&r)
 	group, ctx := errgroup.WithContext(ctx)
-	list := open(ctx, group, f.b.read.DB, f.b.rebind(query), args, scanLacking)
+	list := open(ctx, group, f.b.read.DB, f.b.db.Rebind(query), args, scanLacking)
 	group.Go(func() error { return f.batches(ctx, list) })
 	return group.Wait()
 }
@@ -306,7 +307,7 @@ func (f *fill) keep(ctx context.Context, list []*lacking) error {
 		if _, err := take(ctx, tx, "fill "+string(f.utility), 1); err != nil {
 			return err
 		}
-		for part := range slices.Chunk(list, rowsAtOnce) {
+		for part := range slices.Chunk(list, sqldb.RowsAtOnce) {
 			if err := f.write(ctx, tx, part); err != nil {
 				return err
 			}
@@ -329,7 +330,7 @@ func (f *fill) write(ctx context.Context, tx bun.Tx, part []*lacking) error {
 			args = append(args, sql.NullInt64{Int64: v, Valid: v != unknown})
 		}
 	}
-	_, err := tx.Tx.ExecContext(ctx, f.b.rebind(query), args...)
+	_, err := tx.Tx.ExecContext(ctx, f.b.db.Rebind(query), args...)
 	return err
 }
 

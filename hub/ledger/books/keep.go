@@ -12,6 +12,7 @@ import (
 
 	"citygrid/hub/ledger"
 	"citygrid/hub/ledger/reconcile"
+	"citygrid/internal/sqldb"
 )
 
 // ErrOvertaken says that another run of the utility was made meanwhile. Nothing of
@@ -82,18 +83,18 @@ type writer struct {
 	items       int64
 	refusals    int64
 	accounts    *accountWriter
-	differences *bulk
-	log         *bulk
-	marks       *bulk
+	differences *sqldb.Bulk
+	log         *sqldb.Bulk
+	marks       *sqldb.Bulk
 	decided     bool // there are decisions at all
 }
 
 func (w *work) write(ctx context.Context, tx bun.Tx, run int64) error {
 	x := &writer{w: w, tx: tx, run: run,
 		accounts:    &accountWriter{b: w.b, tx: tx, run: run, utility: string(w.r.utility)},
-		differences: w.b.bulk(tx, "differences", differenceColumns, ""),
-		log:         w.b.bulk(tx, "run_items", itemColumns, ""),
-		marks:       w.b.bulk(tx, "duplicate_marks", "run, sale, channel, order_no, duplicate", "ON CONFLICT (run, sale) DO UPDATE SET duplicate = EXCLUDED.duplicate"),
+		differences: w.b.db.Bulk(tx, "differences", differenceColumns, ""),
+		log:         w.b.db.Bulk(tx, "run_items", itemColumns, ""),
+		marks:       w.b.db.Bulk(tx, "duplicate_marks", "run, sale, channel, order_no, duplicate", "ON CONFLICT (run, sale) DO UPDATE SET duplicate = EXCLUDED.duplicate"),
 	}
 	if err := tx.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM decisions)").Scan(&x.decided); err != nil {
 		return err
@@ -106,8 +107,8 @@ func (w *work) write(ctx context.Context, tx bun.Tx, run int64) error {
 		return x.record(ctx, r)
 	})
 	err = x.accounts.end(ctx, err)
-	for _, k := range []*bulk{x.differences, x.log, x.marks} {
-		err = k.end(ctx, err)
+	for _, k := range []*sqldb.Bulk{x.differences, x.log, x.marks} {
+		err = k.End(ctx, err)
 	}
 	return err
 }
@@ -135,7 +136,7 @@ func (x *writer) record(ctx context.Context, r *record) error {
 		if err != nil {
 			return err
 		}
-		return x.marks.add(ctx, x.run, m.Sale, m.Channel, m.Order, flag(m.Duplicate))
+		return x.marks.Add(ctx, x.run, m.Sale, m.Channel, m.Order, flag(m.Duplicate))
 	case refusedRecord:
 		f, err := parsed[reconcile.Refusal](r)
 		if err != nil {
@@ -196,7 +197,7 @@ func (x *writer) found(ctx context.Context, f *differenceRow) error {
 	if err := x.item(ctx, "found", f.Key, f.Class, f.Amount, f.Volume); err != nil {
 		return err
 	}
-	return x.differences.add(ctx, f.Key, f.Utility, f.Class, f.Channel, f.Order, f.Place, f.Meter, f.From, f.Scheme, f.Purchase,
+	return x.differences.Add(ctx, f.Key, f.Utility, f.Class, f.Channel, f.Order, f.Place, f.Meter, f.From, f.Scheme, f.Purchase,
 		f.Card, f.Moment, f.Amount, f.Volume, f.Day, f.Shown, f.Expected, f.Note, x.run, 0, f.State)
 }
 
@@ -223,7 +224,7 @@ func (x *writer) cleared(ctx context.Context, c *reconcile.Clearing) error {
 		return err
 	}
 	// A difference that this very run found first is still in the insert's buffer.
-	if err := x.differences.flush(ctx); err != nil {
+	if err := x.differences.Flush(ctx); err != nil {
 		return err
 	}
 	_, err := x.tx.ExecContext(ctx, "UPDATE differences SET cleared_run = ? WHERE diff_key = ? AND cleared_run = 0", x.run, c.Key)
@@ -232,7 +233,7 @@ func (x *writer) cleared(ctx context.Context, c *reconcile.Clearing) error {
 
 func (x *writer) item(ctx context.Context, what, key, class string, amount, volume int64) error {
 	x.items++
-	return x.log.add(ctx, x.run, x.items, what, key, class, amount, volume)
+	return x.log.Add(ctx, x.run, x.items, what, key, class, amount, volume)
 }
 
 // accountWriter writes balances of accounts, many at once: first what they write
@@ -260,7 +261,7 @@ func (a *accountWriter) add(ctx context.Context, r *record) error {
 	}
 	a.ids = append(a.ids, r.place)
 	a.rows = append(a.rows, r.place, a.utility, int64(r.wake), append([]byte(nil), r.body...))
-	if len(a.ids) <= rowsAtOnce {
+	if len(a.ids) <= sqldb.RowsAtOnce {
 		return nil
 	}
 	if a.undo == nil {
@@ -279,11 +280,11 @@ func (a *accountWriter) add(ctx context.Context, r *record) error {
 func (a *accountWriter) queries(n int) (undo, keep string) {
 	undo = undoQuery + "(" + strings.TrimSuffix(strings.Repeat("?, ", n), ", ") + ")"
 	keep = keepQuery + strings.TrimSuffix(strings.Repeat("(?, ?, ?, ?), ", n), ", ") + keepAfter
-	return a.b.rebind(undo), a.b.rebind(keep)
+	return a.b.db.Rebind(undo), a.b.db.Rebind(keep)
 }
 
 func (a *accountWriter) prepare(ctx context.Context) (err error) {
-	undo, keep := a.queries(rowsAtOnce)
+	undo, keep := a.queries(sqldb.RowsAtOnce)
 	if a.undo, err = a.tx.Tx.PrepareContext(ctx, undo); err != nil {
 		return err
 	}

@@ -27,7 +27,7 @@ func (w *work) openOrders(ctx context.Context, group *errgroup.Group) *orderStre
 	db, r, bytes := w.b.read.DB, &w.r, w.b.bytewise()
 	balances := "SELECT channel, order_no, wake, body FROM order_balances WHERE utility = ?" + orderBy(bytes)
 	return &orderStreams{
-		balances: open(ctx, group, db, w.b.rebind(balances), []any{string(r.utility)}, scanOrder),
+		balances: open(ctx, group, db, w.b.db.Rebind(balances), []any{string(r.utility)}, scanOrder),
 		sales:    open(ctx, group, db, r.orderSalesQuery(bytes), nil, r.scanSale),
 		payments: open(ctx, group, db, r.orderPaymentsQuery(bytes), nil, scanPayment),
 	}
@@ -219,7 +219,7 @@ func (w *work) earlierRows(ctx context.Context, in *reconcile.OrderInput) error 
 }
 
 func (w *work) rows(ctx context.Context, query string, args []any, do func(*sql.Rows) error) (err error) {
-	rows, err := w.b.read.DB.QueryContext(ctx, w.b.rebind(query), args...)
+	rows, err := w.b.read.DB.QueryContext(ctx, w.b.db.Rebind(query), args...)
 	if err != nil {
 		return err
 	}

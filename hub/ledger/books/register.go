@@ -221,14 +221,14 @@ func (b *Books) storeInstallations(ctx context.Context, tx bun.Tx, places []ledg
 }
 
 func (b *Books) upsertInstallations(ctx context.Context, tx bun.Tx, rows []installationRow) (err error) {
-	into := b.bulk(tx, "installations", "place, from_ms, to_ms, number, customer",
+	into := b.db.Bulk(tx, "installations", "place, from_ms, to_ms, number, customer",
 		"ON CONFLICT (place, from_ms) DO UPDATE SET to_ms = EXCLUDED.to_ms, number = EXCLUDED.number, customer = EXCLUDED.customer")
 	for _, r := range rows {
-		if err = into.add(ctx, r.Place, r.From, r.To, r.Number, r.Customer); err != nil {
+		if err = into.Add(ctx, r.Place, r.From, r.To, r.Number, r.Customer); err != nil {
 			break
 		}
 	}
-	return into.end(ctx, err)
+	return into.End(ctx, err)
 }
 
 func removeInstallation(ctx context.Context, tx bun.Tx, i found) error {

@@ -168,8 +168,8 @@ type accountStreams struct {
 func (w *work) openAccounts(ctx context.Context, group *errgroup.Group) *accountStreams {
 	db, r, utility := w.b.read.DB, &w.r, []any{string(w.r.utility)}
 	return &accountStreams{
-		places:   open(ctx, group, db, w.b.rebind(placesQuery), utility, scanPlace),
-		balances: open(ctx, group, db, w.b.rebind(balancesQuery), utility, scanBalance),
+		places:   open(ctx, group, db, w.b.db.Rebind(placesQuery), utility, scanPlace),
+		balances: open(ctx, group, db, w.b.db.Rebind(balancesQuery), utility, scanBalance),
 		sales:    open(ctx, group, db, r.salesQuery(), nil, r.scanSale),
 		entries:  open(ctx, group, db, r.entriesQuery(), nil, r.scanEntry),
 	}
