@@ -12,12 +12,10 @@ import (
 	"citygrid/adapters"
 	"citygrid/adapters/ask"
 	"citygrid/adapters/line"
+	"citygrid/adapters/meterclock"
 	"citygrid/adapters/modbus/profiles"
 	"citygrid/schemas"
 )
-
-// china is the zone whose midnight begins a day: registers tell no zone.
-func china() *time.Location { return time.FixedZone("UTC+8", 8*60*60) }
 
 // Entries reads the purse in the registers that the profile maps: credit, and
 // overdraft, purchase count, last purchase, sum bought and the register of the
@@ -205,7 +203,7 @@ func (m *Meter) tell(p purse) ([]schemas.CardEntry, error) {
 	}
 	counted, counts := p.values["purchase.count"]
 	if !counts {
-		return m.slot.Tell("", nil, state, china()), nil
+		return m.slot.Tell("", nil, state, meterclock.China()), nil
 	}
 	count, err := wholeCount(counted)
 	if err != nil {
@@ -223,7 +221,7 @@ func (m *Meter) tell(p purse) ([]schemas.CardEntry, error) {
 		load.Residual, load.Overdraft = schemas.Credit{}, schemas.Credit{}
 		loads = []schemas.CardEntry{load}
 	}
-	return m.slot.Tell("", loads, state, china()), nil
+	return m.slot.Tell("", loads, state, meterclock.China()), nil
 }
 
 // wholeCount returns a purchase count, which is a number of 32 bits.

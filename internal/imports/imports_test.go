@@ -60,7 +60,7 @@ var mayImport = map[string][]string{
 	"adapters/meterclock":          {"adapters/catalog"},
 	"adapters/line":                {"adapters"},
 	"adapters/modbus/profiles":     {"adapters/catalog", "internal/strictyaml", "schemas"},
-	"adapters/modbus":              {"adapters", "adapters/ask", "adapters/catalog", "adapters/line", "adapters/modbus/profiles", "schemas"},
+	"adapters/modbus":              {"adapters", "adapters/ask", "adapters/catalog", "adapters/line", "adapters/meterclock", "adapters/modbus/profiles", "schemas"},
 	"adapters/dlt645/profiles":     {"adapters/catalog", "internal/strictyaml", "schemas"},
 	"adapters/dlt645":              {"adapters", "adapters/ask", "adapters/catalog", "adapters/dlt645/profiles", "adapters/line", "adapters/meterclock", "schemas"},
 	"adapters/cjt188/profiles":     {"adapters/catalog", "internal/strictyaml", "schemas"},
