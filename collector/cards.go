@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"citygrid/adapters"
@@ -44,86 +43,6 @@ func (c *Collector) TakeCards(ctx context.Context, entries []schemas.CardEntry) 
 		return fmt.Errorf("%d card entries are not known to be on disk: %w", len(entries), err)
 	}
 	return nil
-}
-
-// cardDesk is where card entries are given to their stage, by many at once.
-type cardDesk struct {
-	stage *sealStage[schemas.CardEntry]
-	in    chan []schemas.CardEntry
-	// turn is held by the one who gives; given counts, in the order of in.
-	turn    chan struct{}
-	given   uint64
-	closing chan struct{} // closed first: nobody may begin to give
-	once    sync.Once
-}
-
-// newCardDesk makes the desk of a stage, whose in it sets.
-func newCardDesk(stage *sealStage[schemas.CardEntry]) *cardDesk {
-	d := &cardDesk{stage: stage, in: make(chan []schemas.CardEntry), turn: make(chan struct{}, 1), closing: make(chan struct{})}
-	stage.in = d.in
-	return d
-}
-
-// close ends the stage's input. What was handed before is made durable.
-func (d *cardDesk) close() {
-	d.once.Do(func() {
-		close(d.closing)
-		d.turn <- struct{}{} // whoever gives now leaves at once
-		close(d.in)
-	})
-}
-
-// hand gives entries to the stage and returns the count that the stage will have
-// reached when they are durable. It does not wait for the disk, and not at all
-// while the disk takes no more.
-func (d *cardDesk) hand(ctx context.Context, entries []schemas.CardEntry) (upTo uint64, err error) {
-	select {
-	case <-d.closing:
-		return 0, errStageEnded
-	case <-ctx.Done():
-		return 0, context.Cause(ctx)
-	case d.turn <- struct{}{}:
-	}
-	defer func() { <-d.turn }()
-	for {
-		_, changed, fault := d.stage.progress.look()
-		if fault != nil {
-			return 0, fault
-		}
-		select {
-		case <-d.closing: // and in may be closed, too
-			return 0, errStageEnded
-		default:
-		}
-		select {
-		case d.in <- entries:
-			d.given += uint64(len(entries))
-			return d.given, nil
-		case <-changed:
-		case <-d.closing:
-			return 0, errStageEnded
-		case <-ctx.Done():
-			return 0, context.Cause(ctx)
-		}
-	}
-}
-
-// await waits until so many entries are durable, or until the disk takes no more.
-func (d *cardDesk) await(ctx context.Context, upTo uint64) error {
-	for {
-		durable, changed, fault := d.stage.progress.look()
-		switch {
-		case durable >= upTo:
-			return nil
-		case fault != nil:
-			return fault
-		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-	}
 }
 
 // cardsAgain is how long entries that found no room wait before they are given

@@ -170,7 +170,7 @@ func TestReceiptsServeBothStreams(t *testing.T) {
 func TestCardsAreSentAgain(t *testing.T) {
 	w := newTown(t)
 	w.hub.answer(true)
-	w.hub.noCards = true
+	w.hub.silence(schemas.Cards, true)
 	o := w.options()
 	c := mustOpen(t, o)
 	c.pub.cards.resendAfter = 20 * time.Millisecond
@@ -197,9 +197,7 @@ func TestCardsAreSentAgain(t *testing.T) {
 	if err := c.Close(); err != nil {
 		t.Fatal(err)
 	}
-	w.hub.mu.Lock()
-	w.hub.noCards = false
-	w.hub.mu.Unlock()
+	w.hub.silence(schemas.Cards, false)
 	o.Registry = testOptions(t, w.testKeys, "").Registry
 	c = mustOpen(t, o)
 	start(t, c)
@@ -214,7 +212,7 @@ func TestCardsAreSentAgain(t *testing.T) {
 func TestFullCardSpool(t *testing.T) {
 	w := newTown(t)
 	w.hub.answer(true)
-	w.hub.noCards = true
+	w.hub.silence(schemas.Cards, true)
 	o := w.options()
 	o.CardSpool = tightSpool
 	line, reads := ticking("m")
@@ -240,9 +238,7 @@ func TestFullCardSpool(t *testing.T) {
 	before := reads.Load()
 	eventually(t, "readings go on", func() bool { return reads.Load() > before+20 && counters.Level(c.metrics.full) == 0 })
 
-	w.hub.mu.Lock()
-	w.hub.noCards = false
-	w.hub.mu.Unlock()
+	w.hub.silence(schemas.Cards, false)
 	eventually(t, "there is room again", func() bool { return counters.Level(c.metrics.cards.full) == 0 })
 	mustTake(t, c, sale(taken+2))
 	eventually(t, "all cards are freed", func() bool { return c.Summary().CardSpoolRecords == 0 })

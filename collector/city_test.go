@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"io"
 	"net"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -98,8 +99,9 @@ func (w *town) options() Options {
 		Bundle: &w.bundle, Provider: seal.DefaultProvider(), DataDir: w.t.TempDir(),
 		Batch: BatchLimits{MaxReadings: 10, MaxAge: 5 * time.Millisecond},
 		Spool: spool.Options{CommitEvery: time.Millisecond}, CardSpool: spool.Options{CommitEvery: time.Millisecond},
-		Broker:   mqttlink.Config{URL: "tcp://" + w.wire.address(), Backoff: mqttlink.Backoff{Min: time.Millisecond, Max: 20 * time.Millisecond}},
-		Registry: prometheus.NewRegistry(), Log: silent, Version: "test", Random: rand.Reader,
+		EventSpool: spool.Options{CommitEvery: time.Millisecond},
+		Broker:     mqttlink.Config{URL: "tcp://" + w.wire.address(), Backoff: mqttlink.Backoff{Min: time.Millisecond, Max: 20 * time.Millisecond}},
+		Registry:   prometheus.NewRegistry(), Log: silent, Version: "test", Random: rand.Reader,
 		Drain: 0, // a stop waits for no receipt
 	}
 }
@@ -180,7 +182,9 @@ type hub struct {
 	answers  bool // a receipt for each envelope
 	readings map[envelopeKey][]schemas.Reading
 	cards    map[envelopeKey][]schemas.CardEntry
-	noCards  bool // no receipt for cards, whatever answers says
+	events   map[envelopeKey][]schemas.ComponentEvent
+	// mute are the streams whose envelopes get no receipt, whatever answers says.
+	mute map[schemas.Stream]bool
 }
 
 func startHub(t testing.TB, keys testKeys, url string) *hub {
@@ -189,10 +193,11 @@ func startHub(t testing.TB, keys testKeys, url string) *hub {
 		t: t, opener: keys.opener(t), down: keys.sealer(t, seal.Down, seal.Receipt, 1),
 		conns: make(chan *mqttlink.Conn, 1), seen: make(map[schemas.Stream]chan string),
 		readings: make(map[envelopeKey][]schemas.Reading), cards: make(map[envelopeKey][]schemas.CardEntry),
+		events: make(map[envelopeKey][]schemas.ComponentEvent), mute: make(map[schemas.Stream]bool),
 	}
 	cfg := mqttlink.Config{URL: url, ClientID: "hub", User: "hub", Password: secret.New(hubPassword), CleanSession: true,
 		Backoff: mqttlink.Backoff{Min: time.Millisecond, Max: 20 * time.Millisecond}}
-	for _, s := range []schemas.Stream{schemas.Readings, schemas.Cards, schemas.Statuses, schemas.Online} {
+	for _, s := range []schemas.Stream{schemas.Readings, schemas.Cards, schemas.Events, schemas.Statuses, schemas.Online} {
 		h.seen[s] = make(chan string, 10_000)
 		cfg.Subscriptions = append(cfg.Subscriptions, schemas.Topic{Stream: s}.String())
 	}
@@ -219,7 +224,7 @@ func (h *hub) session(ctx context.Context, conn *mqttlink.Conn) error {
 				return err
 			}
 			h.seen[topic.Stream] <- string(m.Payload)
-			if topic.Stream == schemas.Readings || topic.Stream == schemas.Cards {
+			if topic.Stream != schemas.Statuses && topic.Stream != schemas.Online {
 				h.store(ctx, conn, topic.Stream, m.Payload)
 			}
 			m.Ack()
@@ -239,14 +244,25 @@ func (h *hub) store(ctx context.Context, conn *mqttlink.Conn, stream schemas.Str
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	key := envelopeKey{header.Context, header.Seq}
-	if stream == schemas.Cards {
+	if header.ContentType.Stream() != stream {
+		h.t.Errorf("%s on the topic of %s", header.ContentType, stream)
+	}
+	switch stream {
+	case schemas.Cards:
 		batch, err := schemas.DecodeCardBatch(plain)
-		if err != nil || header.ContentType != seal.Cards {
-			h.t.Errorf("%s on the topic of cards: %v", header.ContentType, err)
+		if err != nil {
+			h.t.Error(err)
 			return
 		}
 		h.cards[key] = batch.Entries
-	} else {
+	case schemas.Events:
+		batch, err := schemas.DecodeEventBatch(plain)
+		if err != nil {
+			h.t.Error(err)
+			return
+		}
+		h.events[key] = batch.Events
+	default:
 		batch, err := schemas.DecodeBatch(plain)
 		if err != nil {
 			h.t.Error(err)
@@ -254,7 +270,7 @@ func (h *hub) store(ctx context.Context, conn *mqttlink.Conn, stream schemas.Str
 		}
 		h.readings[key] = batch.Readings
 	}
-	if h.answers && (stream != schemas.Cards || !h.noCards) {
+	if h.answers && !h.mute[stream] {
 		r := receiptFor(testID, header.Context, schemas.SeqRange{From: header.Seq, To: header.Seq})
 		conn.Publish(ctx, receiptTopic, sealReceipt(h.t, h.down, r), false)
 	}
@@ -287,6 +303,38 @@ func (h *hub) cardNumbers() (numbers []int) {
 		}
 	}
 	return numbers
+}
+
+// silence has the hub send no receipts for a stream, or send them again.
+func (h *hub) silence(s schemas.Stream, yes bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.mute[s] = yes
+}
+
+// eventNames returns "id phase" of the events that the hub has, each envelope counted
+// once, sorted.
+func (h *hub) eventNames() (names []string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, events := range h.events {
+		for _, e := range events {
+			names = append(names, nameOf(e))
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// firstEvent returns the event of a hub that has one.
+func (h *hub) firstEvent() schemas.ComponentEvent {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, events := range h.events {
+		return events[0]
+	}
+	h.t.Fatal("the hub has no event")
+	panic("unreachable")
 }
 
 // next returns the next payload of a stream.

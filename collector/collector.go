@@ -7,8 +7,9 @@
 //	broker --receipts-> publisher --release-> spool
 //
 // Card entries, from the card slots of meters and from card readers
-// (Collector.TakeCards), go the same way through a stage, a spool and an outbox
-// of their own, so that a spool full of the ones keeps nothing from the others.
+// (Collector.TakeCards), and component events, from an EventSource that is shown
+// every read, go the same way, each through a stage, a spool and an outbox of their
+// own, so that a spool full of the ones keeps nothing from the others.
 //
 // Nothing counts as read before it is on disk, and nothing leaves the disk
 // before the hub has said that it is in the store. What a line knows of its
@@ -22,18 +23,14 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"math"
 	"os"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"citygrid/collector/spool"
-	"citygrid/internal/counters"
 	"citygrid/internal/durable"
 	"citygrid/internal/mqttlink"
 	"citygrid/schemas"
@@ -51,10 +48,16 @@ type Options struct {
 	// CardSpool is the spool of the card entries. Theirs is a quota of its own:
 	// no reading takes a sale its room.
 	CardSpool spool.Options
-	Broker    mqttlink.Config // URL and TLS; Run fills in the rest
-	Registry  prometheus.Registerer
-	Log       *slog.Logger
-	Version   string
+	// EventSpool is the spool of the component events, with a quota of its own, too.
+	EventSpool spool.Options
+	// Events makes the EventSource of this run with what the State of the last one
+	// returned; nil: there was none. An error refuses that state. Without Events nothing
+	// is decided, and what was decided before still goes out.
+	Events   func(state []byte) (EventSource, error)
+	Broker   mqttlink.Config // URL and TLS; Run fills in the rest
+	Registry prometheus.Registerer
+	Log      *slog.Logger
+	Version  string
 	// Drain bounds how long Run goes on publishing after ctx is done.
 	Drain time.Duration
 	// Random fills the session contexts (crypto/rand.Reader).
@@ -67,8 +70,9 @@ type Collector struct {
 	id      schemas.CollectorID
 	area    schemas.AreaCode
 	boots   bootCounter
-	spool   *spool.Spool // of the readings
-	cards   *cardDesk    // with their spool
+	spool   *spool.Spool             // of the readings
+	cards   *desk[schemas.CardEntry] // with their spool
+	events  *eventPipe               // with theirs
 	unlock  func() error
 	metrics *metrics
 	board   *board
@@ -105,17 +109,27 @@ func Open(o Options) (*Collector, error) {
 
 // open opens the spools and closes them again on an error.
 func (c *Collector) open() (err error) {
-	if c.spool, err = c.openSpool("spool", c.o.Spool); err != nil {
-		return err
+	var spools []*spool.Spool
+	for _, s := range []struct {
+		folder  string
+		options spool.Options
+	}{{"spool", c.o.Spool}, {"cards", c.o.CardSpool}, {"events", c.o.EventSpool}} {
+		var opened *spool.Spool
+		if opened, err = c.openSpool(s.folder, s.options); err != nil {
+			break
+		}
+		spools = append(spools, opened)
 	}
-	cards, err := c.openSpool("cards", c.o.CardSpool)
+	if err == nil {
+		c.spool = spools[0]
+		err = c.outfit(spools[1], spools[2])
+	}
 	if err != nil {
-		return errors.Join(err, c.spool.Close())
+		for _, s := range spools {
+			err = errors.Join(err, s.Close())
+		}
 	}
-	if err := c.outfit(cards); err != nil {
-		return errors.Join(err, cards.Close(), c.spool.Close())
-	}
-	return nil
+	return err
 }
 
 // openSpool opens the spool in a folder of the data folder.
@@ -130,7 +144,7 @@ func (c *Collector) openSpool(folder string, o spool.Options) (*spool.Spool, err
 }
 
 // outfit makes what works on the open spools.
-func (c *Collector) outfit(cards *spool.Spool) error {
+func (c *Collector) outfit(cards, events *spool.Spool) error {
 	o := c.o
 	if _, err := c.boots.last(); err != nil {
 		return err
@@ -144,19 +158,30 @@ func (c *Collector) outfit(cards *spool.Spool) error {
 	}
 	registerSpool(o.Registry, "spool", c.spool)
 	registerSpool(o.Registry, "card_spool", cards)
+	registerSpool(o.Registry, "event_spool", events)
 	o.Registry.MustRegister(newMeterSeries(c.board))
 	c.memory = openMemory(filepath.Join(o.DataDir, "meters.state"), o.Log, time.Now())
 	c.pub = &publisher{
 		id: c.id, area: c.area, opener: opener, status: c.sealedStatus,
 		metrics: c.metrics, log: o.Log, statusEvery: defaultStatusEvery,
 	}
-	c.pub.readings = newOutbox(c.pub.topic(schemas.Readings), c.spool, &c.metrics.flow, o.Log.With("stream", string(schemas.Readings)))
-	c.pub.cards = newOutbox(c.pub.topic(schemas.Cards), cards, &c.metrics.cards, o.Log.With("stream", string(schemas.Cards)))
-	c.cards = newCardDesk(&sealStage[schemas.CardEntry]{
+	c.pub.readings = c.newOutbox(schemas.Readings, c.spool, &c.metrics.flow)
+	c.pub.cards = c.newOutbox(schemas.Cards, cards, &c.metrics.cards)
+	c.pub.events = c.newOutbox(schemas.Events, events, &c.metrics.events)
+	c.cards = newDesk(&sealStage[schemas.CardEntry]{
 		kind: cardsKind(c.id, c.area), limits: cardLimits(), spool: cards, metrics: &c.metrics.cards, log: o.Log,
 		session: func() (sealer, error) { return c.newSealer(seal.Cards) },
 	})
-	return nil
+	decided := newDesk(&sealStage[schemas.ComponentEvent]{
+		kind: eventsKind(c.id, c.area), limits: eventLimits(), spool: events, metrics: &c.metrics.events, log: o.Log,
+		session: func() (sealer, error) { return c.newSealer(seal.Events) },
+	})
+	c.events, err = c.openEvents(filepath.Join(o.DataDir, "events.state"), decided, time.Now())
+	return err
+}
+
+func (c *Collector) newOutbox(stream schemas.Stream, s *spool.Spool, m *flow) *outbox {
+	return newOutbox(c.pub.topic(stream), s, m, c.o.Log.With("stream", string(stream)))
 }
 
 // ownKey lets the opener accept envelopes for this collector only.
@@ -194,6 +219,7 @@ func (c *Collector) newSealer(content seal.ContentType) (*seal.Sealer, error) {
 // next start. It returns nil after such a stop. It may be called once.
 func (c *Collector) Run(ctx context.Context) error {
 	defer c.cards.close()
+	defer c.events.close()
 	if err := c.waitForClock(ctx, clockFloor); err != nil {
 		return nil // told to stop before there was anything to do
 	}
@@ -209,9 +235,14 @@ func (c *Collector) Run(ctx context.Context) error {
 
 	readings := make(chan []schemas.Reading, len(c.o.Lines))
 	sealed := make(chan error, 1)
-	go func() { sealed <- c.sealStage(readings).run(sealing) }()
-	carded := make(chan error, 1)
-	go func() { carded <- c.cards.stage.run(sealing) }()
+	go func() {
+		err := c.sealStage(readings).run(sealing)
+		if err != nil {
+			stop()
+		}
+		sealed <- err
+	}()
+	beside := c.runBeside(sealing, stop)
 	loops := c.lineLoops(readings)
 	var lines, keeping sync.WaitGroup
 	for _, loop := range loops {
@@ -223,14 +254,10 @@ func (c *Collector) Run(ctx context.Context) error {
 	case <-ctx.Done():
 	case err := <-linked: // a permanent fault of the broker's configuration
 		linked <- err
-	case err := <-sealed:
-		sealed <- err
-	case err := <-carded:
-		carded <- err
 	}
 	stop() // after a fault, too, the time to drain begins now
-	go func() { lines.Wait(); close(readings); c.cards.close() }()
-	err := errors.Join(<-sealed, unsealed(readings), <-carded)
+	go func() { lines.Wait(); close(readings); c.cards.close(); c.events.close() }()
+	err := errors.Join(<-sealed, unsealed(readings), beside())
 	keeping.Wait()
 	c.memory.save(sealing, loops, c.durableValues)
 	c.waitEmpty(drain)
@@ -238,11 +265,33 @@ func (c *Collector) Run(ctx context.Context) error {
 	return errors.Join(err, <-linked)
 }
 
+// runBeside runs the stages of the streams beside the readings until their desks are
+// closed, or ctx is done. A stage that fails calls stop. wait returns what they
+// returned.
+func (c *Collector) runBeside(ctx context.Context, stop func()) (wait func() error) {
+	var work sync.WaitGroup
+	var carded, evented error
+	ended := func(err error) error {
+		if err != nil {
+			stop()
+		}
+		return err
+	}
+	work.Go(func() { carded = ended(c.cards.stage.run(ctx)) })
+	work.Go(func() { evented = ended(c.events.desk.stage.run(ctx)) })
+	work.Go(func() { c.events.run(ctx) })
+	return func() error {
+		work.Wait()
+		return errors.Join(carded, c.events.finish(evented))
+	}
+}
+
 // lineLoops makes the loops of the lines, with what is remembered of their
 // meters.
 func (c *Collector) lineLoops(out chan<- []schemas.Reading) (loops []*lineLoop) {
 	for _, l := range c.o.Lines {
 		loop := newLineLoop(l, c.started, out, c.metrics, c.board, c.o.Log)
+		loop.events = c.events
 		loop.cards, loop.terminal = c.cards, schemas.TerminalText(string(c.id)+"/"+l.Name)
 		c.memory.recall(loop)
 		loops = append(loops, loop)
@@ -296,7 +345,12 @@ func unsealed(readings <-chan []schemas.Reading) error {
 func (c *Collector) waitEmpty(ctx context.Context) {
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
-	left := func() int { return c.spool.Stats().Records + c.cards.stage.spool.Stats().Records }
+	left := func() (n int) {
+		for _, o := range c.pub.outboxes() {
+			n += o.spool.Stats().Records
+		}
+		return n
+	}
 	for left() > 0 {
 		select {
 		case <-ctx.Done():
@@ -327,102 +381,6 @@ func (c *Collector) linkConfig() mqttlink.Config {
 	return cfg
 }
 
-// sealedStatus returns the status message of this moment as an envelope.
-func (c *Collector) sealedStatus() ([]byte, error) {
-	if c.statusS == nil {
-		s, err := c.newSealer(seal.Status)
-		if err != nil {
-			return nil, err
-		}
-		c.statusS = s
-	}
-	status := c.Status()
-	plain, err := schemas.EncodeStatus(nil, &status)
-	if err != nil {
-		return nil, err
-	}
-	envelope, _, err := c.statusS.Seal(nil, plain)
-	if err != nil {
-		c.statusS = nil // used up: the next status opens a session of its own
-	}
-	return envelope, err
-}
-
-// Status returns the collector's account of itself at this moment.
-func (c *Collector) Status() schemas.Status {
-	s := c.Summary()
-	stats := c.spool.Stats()
-	now := time.Now().UTC().Truncate(time.Millisecond)
-	failing, total := c.board.list()
-	return schemas.Status{
-		Collector: c.id, Area: c.area, Version: c.o.Version,
-		At:           now,
-		StartedAt:    c.started.UTC().Truncate(time.Millisecond),
-		ReadsPlanned: s.ReadsDone + s.ReadsFailed + s.ReadsMissed + s.ReadsSkipped,
-		ReadsDone:    s.ReadsDone, ReadsFailed: s.ReadsFailed, ReadsMissed: s.ReadsMissed + s.ReadsSkipped,
-		ValuesRead:      s.ValuesRead,
-		EnvelopesSealed: s.BatchesSealed, EnvelopesPublished: s.Published, EnvelopesFreed: s.Receipts,
-		SpoolRecords: uint64(stats.Records), SpoolBytes: uint64(stats.Bytes), SpoolQuota: uint64(stats.Quota),
-		SpoolFull:    counters.Level(c.metrics.full) > 0,
-		FailingTotal: uint32(total), Failing: failing,
-		Health: c.board.worst(now),
-	}
-}
-
-// Summary is the collector's work since its start.
-type Summary struct {
-	ReadsDone     uint64 `json:"reads_done"`
-	ReadsFailed   uint64 `json:"reads_failed"`
-	ReadsMissed   uint64 `json:"reads_missed"`
-	ReadsSkipped  uint64 `json:"reads_skipped"`
-	ValuesRead    uint64 `json:"values_read"`
-	BatchesSealed uint64 `json:"batches_sealed"`
-	SealedBytes   uint64 `json:"sealed_bytes"`
-	Published     uint64 `json:"published"`
-	Resent        uint64 `json:"resent"`
-	Receipts      uint64 `json:"receipts"`
-	SpoolRecords  uint64 `json:"spool_records"`
-	// Of the card entries: those that are durable, their envelopes, those of
-	// them that receipts have freed, and those that wait.
-	CardEntries      uint64 `json:"card_entries"`
-	CardBatches      uint64 `json:"card_batches_sealed"`
-	CardReceipts     uint64 `json:"card_receipts"`
-	CardSpoolRecords uint64 `json:"card_spool_records"`
-}
-
-// Summary reads the counters.
-func (c *Collector) Summary() Summary {
-	m := c.metrics
-	var failed uint64
-	for _, class := range failureClasses {
-		failed += counters.Count(m.failed(class))
-	}
-	return Summary{
-		ReadsDone: counters.Count(m.done), ReadsFailed: failed, ReadsMissed: counters.Count(m.missed), ReadsSkipped: counters.Count(m.skipped),
-		ValuesRead: counters.Count(m.values), BatchesSealed: counters.Count(m.batches), SealedBytes: counters.Count(m.sealedBytes),
-		Published: counters.Count(m.published), Resent: counters.Count(m.resent), Receipts: counters.Count(m.receipts),
-		SpoolRecords: uint64(c.spool.Stats().Records),
-		CardEntries:  counters.Count(m.cards.values), CardBatches: counters.Count(m.cards.batches),
-		CardReceipts: counters.Count(m.cards.receipts), CardSpoolRecords: uint64(c.cards.stage.spool.Stats().Records),
-	}
-}
-
-// Problems lists, for the operator, what keeps the collector from its whole
-// job at this moment; it is empty when all is well.
-func (c *Collector) Problems() (problems []string) {
-	if counters.Level(c.metrics.full) > 0 {
-		problems = append(problems, "spool: full, reading has stopped; mend the way to the hub or make room")
-	}
-	if counters.Level(c.metrics.cards.full) > 0 {
-		problems = append(problems, "card spool: full, no more card entries are taken; mend the way to the hub or make room")
-	}
-	problems = append(problems, c.pub.problems()...)
-	if !c.pub.connected.Load() {
-		problems = append(problems, "broker: not connected; readings wait in the spool")
-	}
-	return problems
-}
-
 // Close closes the spools and frees the data folder. Call it after Run.
 func (c *Collector) Close() error {
 	var errs []error
@@ -431,7 +389,10 @@ func (c *Collector) Close() error {
 			errs = append(errs, l.Close())
 		}
 	}
-	return errors.Join(append(errs, c.spool.Close(), c.cards.stage.spool.Close(), c.unlock())...)
+	for _, o := range c.pub.outboxes() {
+		errs = append(errs, o.spool.Close())
+	}
+	return errors.Join(append(errs, c.unlock())...)
 }
 
 // afterDone returns a context that is done d after ctx is, or when stop is
@@ -448,48 +409,4 @@ func afterDone(ctx context.Context, d time.Duration) (later context.Context, sto
 		}
 	})
 	return later, func() { end(); cancel() }
-}
-
-// bootCounter numbers the sessions of one collector, across restarts.
-type bootCounter struct {
-	mu   sync.Mutex
-	path string
-}
-
-// errBootUnwritten: the next boot number could not be made durable; when the
-// disk has room again it can.
-var errBootUnwritten = errors.New("the boot counter cannot be written")
-
-// next returns a number greater than every one before, after it is on disk.
-func (b *bootCounter) next() (uint32, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	last, err := b.last()
-	if err != nil {
-		return 0, err
-	}
-	if err := durable.WriteFile(b.path, fmt.Appendln(nil, last+1), 0o600); err != nil {
-		return 0, fmt.Errorf("%w: %w", errBootUnwritten, err)
-	}
-	return last + 1, nil
-}
-
-// last returns the number used last, 0 for none. A file that holds no number,
-// or the last one that there is, is an error.
-func (b *bootCounter) last() (uint32, error) {
-	data, err := os.ReadFile(b.path)
-	if errors.Is(err, os.ErrNotExist) {
-		return 0, nil
-	}
-	if err != nil {
-		return 0, fmt.Errorf("boot counter: %w", err)
-	}
-	last, err := strconv.ParseUint(strings.TrimSpace(string(data)), 10, 32)
-	if err != nil {
-		return 0, fmt.Errorf("boot counter %s is damaged (%q): enrol the collector anew, or restore the number from the hub's page of collectors", b.path, data)
-	}
-	if last == math.MaxUint32 {
-		return 0, fmt.Errorf("boot counter %s is used up: enrol the collector anew", b.path)
-	}
-	return uint32(last), nil
 }

@@ -74,8 +74,10 @@ type lineLoop struct {
 	board   *board
 	log     *slog.Logger
 	// cards takes what the card slots tell, at the terminal; nil: nobody does.
-	cards    *cardDesk
+	cards    *desk[schemas.CardEntry]
 	terminal string
+	// events is shown every read of the schedule; nil: nobody is.
+	events *eventPipe
 	// cardsAfter is when a late card slot may go before the reads again.
 	cardsAfter time.Time
 	flatOut    bool // no schedule: one meter after the other (see Trial)
@@ -134,6 +136,9 @@ type meterState struct {
 	alive bool
 	// faulty: it gave only a part.
 	faulty bool
+	// rebased: its registers count from another point, and the events do not know
+	// yet.
+	rebased bool
 	extras
 }
 

@@ -18,6 +18,9 @@ type metrics struct {
 	flow                           // of the readings
 	cards                          flow
 	cardsRefused, cardsFailed      prometheus.Counter
+	events                         flow
+	eventsRefused, eventsUnseen    prometheus.Counter
+	eventsBlind                    prometheus.Gauge
 	// Of the meters' own records: values read, reads that failed, and records
 	// that no meter keeps any more.
 	records, recordsFailed, recordsLost prometheus.Counter
@@ -59,19 +62,28 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			receipts:    set.Counter("receipts_total", "Envelopes that the hub's receipts have freed."),
 			full:        set.Gauge("spool_full", "1 while reading has stopped because the spool or the disk is full."),
 		},
-		cards: flow{
-			values:      set.Counter("card_entries_total", "Card entries that are durable in the spool of the cards."),
-			batches:     set.Counter("card_batches_sealed_total", "Envelopes with card entries that are durable in that spool."),
-			sealedBytes: set.Counter("card_sealed_bytes_total", "Bytes of those envelopes."),
-			published:   set.Counter("card_published_total", "Envelopes with card entries handed to the broker, resends included."),
-			resent:      set.Counter("card_resent_total", "Envelopes with card entries published again for want of a receipt."),
-			receipts:    set.Counter("card_receipts_total", "Envelopes with card entries that the hub's receipts have freed."),
-			full:        set.Gauge("card_spool_full", "1 while no card entries are taken because their spool or the disk is full."),
-		},
-		cardsRefused: set.Counter("card_entries_refused_total", "Malformed card entries, left out."),
-		cardsFailed:  set.Counter("card_reads_failed_total", "Reads of a meter's card slot that failed in whole or in part."),
+		cards:         sideFlow(set, "card", "card_entries_total", "card entries"),
+		events:        sideFlow(set, "event", "component_events_total", "component events"),
+		eventsRefused: set.Counter("events_refused_total", "Malformed component events, left out."),
+		eventsUnseen:  set.Counter("event_reads_unseen_total", "Reads that were not shown to the detector of component events, because too many of them wait for room."),
+		eventsBlind:   set.Gauge("events_blind", "1 while no component events are decided because too many of them wait for room."),
+		cardsRefused:  set.Counter("card_entries_refused_total", "Malformed card entries, left out."),
+		cardsFailed:   set.Counter("card_reads_failed_total", "Reads of a meter's card slot that failed in whole or in part."),
 		failures: set.CounterVec("reads_failed_total", "Meter reads that failed in whole or in part, by class.",
 			"class", classes...),
+	}
+}
+
+// sideFlow makes the counters of a stream beside the readings.
+func sideFlow(set counters.Set, prefix, total, items string) flow {
+	return flow{
+		values:      set.Counter(total, "Of "+items+", those that are durable in their spool."),
+		batches:     set.Counter(prefix+"_batches_sealed_total", "Envelopes with "+items+" that are durable in that spool."),
+		sealedBytes: set.Counter(prefix+"_sealed_bytes_total", "Bytes of those envelopes."),
+		published:   set.Counter(prefix+"_published_total", "Envelopes with "+items+" handed to the broker, resends included."),
+		resent:      set.Counter(prefix+"_resent_total", "Envelopes with "+items+" published again for want of a receipt."),
+		receipts:    set.Counter(prefix+"_receipts_total", "Envelopes with "+items+" that the hub's receipts have freed."),
+		full:        set.Gauge(prefix+"_spool_full", "1 while no "+items+" are sealed because their spool or the disk is full."),
 	}
 }
 

@@ -21,6 +21,7 @@ import (
 //
 //	outbox (readings) --+--> Conn.Publish
 //	outbox (cards) -----+
+//	outbox (events) ----+
 //	Conn.Messages -> receipt -> the outbox that sent what it names
 //
 // A receipt names the session that sealed the envelopes, and no two sessions
@@ -35,9 +36,12 @@ type publisher struct {
 	// statusEvery is the time between two status messages.
 	statusEvery time.Duration
 
-	readings, cards *outbox
-	connected       atomic.Bool
+	readings, cards, events *outbox
+	connected               atomic.Bool
 }
+
+// outboxes are those of all streams.
+func (p *publisher) outboxes() []*outbox { return []*outbox{p.readings, p.cards, p.events} }
 
 const (
 	defaultStatusEvery = 5 * time.Second
@@ -57,8 +61,9 @@ func (p *publisher) session(ctx context.Context, conn *mqttlink.Conn) error {
 	conn.Publish(ctx, p.topic(schemas.Online), []byte("1"), true)
 	g, work := errgroup.WithContext(ctx)
 	g.Go(func() error { return p.receive(work, conn) })
-	g.Go(func() error { return p.readings.send(work, conn) })
-	g.Go(func() error { return p.cards.send(work, conn) })
+	for _, o := range p.outboxes() {
+		g.Go(func() error { return o.send(work, conn) })
+	}
 	g.Go(func() error { return p.tell(work, conn) })
 	err := g.Wait()
 	// A broker publishes the will only for a link that breaks [MQTT 3.1.1,
@@ -106,7 +111,10 @@ func (p *publisher) take(envelope []byte) error {
 	if receipt.Collector != p.id {
 		return fmt.Errorf("receipt for collector %s", receipt.Collector)
 	}
-	freed := p.readings.take(receipt) + p.cards.take(receipt)
+	var freed uint64
+	for _, o := range p.outboxes() {
+		freed += o.take(receipt)
+	}
 	p.metrics.strayReceipts.Add(float64(named(receipt) - freed))
 	return nil
 }
@@ -119,6 +127,9 @@ func (p *publisher) problems() (problems []string) {
 	}
 	if _, stuck := p.cards.outstanding(); stuck > 0 {
 		problems = append(problems, fmt.Sprintf("hub: %d envelopes of card entries went out %d times without a receipt; see that the hub has a ledger (its /readyz), and look at its refusals (dead letters)", stuck, stuckAfter))
+	}
+	if _, stuck := p.events.outstanding(); stuck > 0 {
+		problems = append(problems, fmt.Sprintf("hub: %d envelopes of component events went out %d times without a receipt; see that the hub keeps cases (its /readyz), and look at its refusals (dead letters)", stuck, stuckAfter))
 	}
 	return problems
 }

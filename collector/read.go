@@ -41,6 +41,7 @@ func (l *lineLoop) read(ctx context.Context, m *meterState, start time.Time) {
 	l.learn(m, got)
 	l.account(m, now, readings, err)
 	if len(readings) == 0 {
+		l.show(m, now, nil, err)
 		return
 	}
 	l.identify(ctx, m, now)
@@ -49,6 +50,7 @@ func (l *lineLoop) read(ctx context.Context, m *meterState, start time.Time) {
 		done = func() { b.noteLive(readings[0].TakenAt, m.Interval) }
 	}
 	l.hand(m, readings, done)
+	l.show(m, now, readings, err)
 }
 
 // hand judges readings and gives them to the sealer. done, if any, notes at the
@@ -56,6 +58,7 @@ func (l *lineLoop) read(ctx context.Context, m *meterState, start time.Time) {
 func (l *lineLoop) hand(m *meterState, readings []schemas.Reading, done func()) {
 	for _, n := range l.handJudged(m, readings, done) {
 		l.log.Warn("meter: "+n.Text, "meter", m.ID, "event", string(n.Event), "quantity", string(n.Quantity), "at", n.At)
+		m.rebased = m.rebased || rebases(n.Event)
 	}
 }
 

@@ -27,8 +27,14 @@ func cardLimits() BatchLimits {
 	return BatchLimits{MaxReadings: schemas.MaxCardEntries, MaxAge: 10 * time.Millisecond}
 }
 
-// sealStage makes envelopes of the items of one stream, readings or card
-// entries, and makes them durable:
+// eventLimits are those of component events. They are rare, and the few that belong
+// together are decided together.
+func eventLimits() BatchLimits {
+	return BatchLimits{MaxReadings: schemas.MaxEvents, MaxAge: 50 * time.Millisecond}
+}
+
+// sealStage makes envelopes of the items of one stream, readings, card entries or
+// component events, and makes them durable:
 //
 //	in (items) -> batch -> CBOR -> seal -> spool.AppendAsync -> settle
 //
@@ -56,7 +62,7 @@ type sealStage[T any] struct {
 	progress progress
 }
 
-// stageKind is what tells one stream's stage from the other's.
+// stageKind is what tells one stream's stage from the others'.
 type stageKind[T any] struct {
 	items string // "readings"
 	// encode appends the wire form of a batch that is sealed now.
@@ -87,6 +93,18 @@ func cardsKind(id schemas.CollectorID, area schemas.AreaCode) stageKind[schemas.
 		stalled: "no more card entries are taken: their disk takes no more; nothing that was taken is lost. " +
 			"Mend the way to the hub, or give the spool of the cards more room (spool.cards_quota, disk)",
 		resumed: "the disk has room again; card entries are taken",
+	}
+}
+
+func eventsKind(id schemas.CollectorID, area schemas.AreaCode) stageKind[schemas.ComponentEvent] {
+	return stageKind[schemas.ComponentEvent]{
+		items: "component events",
+		encode: func(dst []byte, now time.Time, events []schemas.ComponentEvent) ([]byte, error) {
+			return schemas.EncodeEventBatch(dst, &schemas.EventBatch{Collector: id, Area: area, SealedAt: now, Events: events})
+		},
+		stalled: "no more component events are sealed: their disk takes no more; those that are decided wait, and reading goes on. " +
+			"Mend the way to the hub, or give the spool of the events more room (spool.events_quota, disk)",
+		resumed: "the disk has room again; component events are sealed",
 	}
 }
 

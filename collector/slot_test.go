@@ -46,7 +46,7 @@ func slotLine(t *testing.T, m *slotted, meter Meter, desk func(*sealStage[schema
 	}
 	out := make(chan []schemas.Reading)
 	l = newLineLoop(Line{Name: "riser 3", Meters: append([]Meter{meter}, neighbours...)}, time.Now(), out, testMetrics(), newBoard(), silent)
-	l.cards, l.terminal = newCardDesk(stage), "c1/riser 3"
+	l.cards, l.terminal = newDesk(stage), "c1/riser 3"
 	var take sync.WaitGroup
 	take.Go(func() {
 		for range out {

@@ -72,19 +72,31 @@ func encodeState(meters map[schemas.MeterID]meterMemory) ([]byte, error) {
 }
 
 // stateOf puts the line before a body.
-func stateOf(body []byte) []byte {
-	return append(fmt.Appendf(nil, stateHead, crc32.Checksum(body, crc32.MakeTable(crc32.Castagnoli))), body...)
+func stateOf(body []byte) []byte { return checked(stateHead, body) }
+
+// checked puts a line with the checksum of the body before it.
+func checked(head string, body []byte) []byte {
+	return append(fmt.Appendf(nil, head, crc32.Checksum(body, crc32.MakeTable(crc32.Castagnoli))), body...)
 }
 
-// decodeState reads what encodeState wrote, and refuses anything else.
-func decodeState(data []byte) (map[schemas.MeterID]meterMemory, error) {
+// unchecked returns the body of what checked wrote, and refuses anything else.
+func unchecked(head string, data []byte) (body []byte, err error) {
 	end := bytes.IndexByte(data, '\n')
 	if end < 0 {
 		return nil, errState
 	}
-	body := data[end+1:]
-	if !bytes.Equal(data, stateOf(body)) {
+	body = data[end+1:]
+	if !bytes.Equal(data, checked(head, body)) {
 		return nil, errState
+	}
+	return body, nil
+}
+
+// decodeState reads what encodeState wrote, and refuses anything else.
+func decodeState(data []byte) (map[schemas.MeterID]meterMemory, error) {
+	body, err := unchecked(stateHead, data)
+	if err != nil {
+		return nil, err
 	}
 	meters := make(map[schemas.MeterID]meterMemory)
 	if err := json.Unmarshal(body, &meters); err != nil {
@@ -109,11 +121,17 @@ func openMemory(path string, log *slog.Logger, now time.Time) *memory {
 			return m
 		}
 	}
-	aside := path + ".damaged-" + now.UTC().Format("20060102T150405.000Z")
 	log.Error("the state of the meters cannot be read and is set aside; baselines begin anew and the meters' records are read again. Look at the disk",
-		"file", path, "kept_as", aside, "error", errors.Join(err, os.Rename(path, aside)))
+		"file", path, "kept_as", asideName(path, now), "error", errors.Join(err, setAside(path, now)))
 	return m
 }
+
+// asideName is where a file that cannot be read is kept as evidence.
+func asideName(path string, now time.Time) string {
+	return path + ".damaged-" + now.UTC().Format("20060102T150405.000Z")
+}
+
+func setAside(path string, now time.Time) error { return os.Rename(path, asideName(path, now)) }
 
 // recall gives the meters of l what is remembered of them.
 func (m *memory) recall(l *lineLoop) {

@@ -135,6 +135,10 @@ type CardEntry struct {
 	// Purchase is the purchase that the entry is about; for CardReturn and
 	// CardState the last one that the meter took.
 	Purchase PurchaseRef
+	// PurchaseModulus is where the meter's count begins anew, so that Purchase is
+	// its number modulo that, with the modulus itself for 0 after a round; 0: the
+	// number is absolute. Only with BySequence. The ledger finds the number.
+	PurchaseModulus uint32
 	// Amount is what was bought or loaded; not known for states.
 	Amount Credit
 	// Residual is the credit left in the meter, Overdraft what the customer owes

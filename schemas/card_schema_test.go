@@ -2,6 +2,7 @@ package schemas
 
 import (
 	"encoding/json"
+	"math"
 	"reflect"
 	"testing"
 )
@@ -23,7 +24,9 @@ func cardRules() []any {
 	notBelowZero := node{"properties": node{"value": node{"pattern": "^[0-9]"}}}
 	return []any{
 		node{"anyOf": []any{node{"required": []string{"meter"}}, node{"required": []string{"meter_number"}}}},
-		node{"dependentRequired": node{"installed_at": []string{"meter"}}},
+		node{"dependentRequired": node{"installed_at": []string{"meter"}, "purchase_modulus": []string{"purchase"}}},
+		when(node{"required": []string{"purchase_modulus"}},
+			node{"properties": node{"purchase": node{"properties": node{"scheme": node{"const": BySequence}}}}}, node{}),
 		when(events(CardIssue), node{}, never("replaces")),
 		when(events(CardSale, CardClear, CardLoad), node{"required": []string{"amount"},
 			"properties": node{"purchase": node{"properties": node{"number": node{"minimum": 1}}}}}, node{}),
@@ -45,7 +48,8 @@ func cardNodes(t *testing.T) node {
 	purchase["then"] = node{"properties": node{"number": node{"maximum": MaxTID}}}
 	nodes := node{
 		"meter_number": digitsNode(meterDigits), "terminal": lineNode(MaxTerminal), "purchase": purchase,
-		"counters": node{"type": "object", "additionalProperties": false, "minProperties": 1, "properties": counters},
+		"purchase_modulus": node{"type": "integer", "minimum": minModulus, "maximum": uint32(math.MaxUint32)},
+		"counters":         node{"type": "object", "additionalProperties": false, "minProperties": 1, "properties": counters},
 	}
 	for _, c := range new(CardEntry).credits() {
 		nodes[entryFields[c.key]] = objectNode(t, reflect.TypeFor[creditJSON](), nil)
@@ -54,7 +58,7 @@ func cardNodes(t *testing.T) node {
 }
 
 func TestCardJSONForms(t *testing.T) {
-	for _, doc := range []string{loadJSON, issueJSON, refusalJSON, stateJSON} {
+	for _, doc := range []string{loadJSON, issueJSON, refusalJSON, stateJSON, wrapJSON} {
 		var e CardEntry
 		if err := json.Unmarshal([]byte(doc), &e); err != nil {
 			t.Fatal(err)

@@ -38,6 +38,8 @@ func sampleCards() *CardBatch {
 				TakenAt: at2026(7), RecordedAt: at2026(6)},
 			{Event: CardState, Source: FromCJT188, Utility: Water, Meter: "11010100100000017",
 				Residual: Credit{math.MinInt64, CreditFen}, Counters: map[CardCounter]uint32{StatusWord: 7}, TakenAt: at2026(8)},
+			{Event: CardLoad, Source: FromCJT188, Utility: Water, Meter: "W-100", Purchase: PurchaseRef{BySequence, 100}, PurchaseModulus: 100,
+				Amount: fen(5000), TakenAt: at2026(9)},
 		},
 	}
 }
@@ -53,7 +55,7 @@ func largestCards() *CardBatch {
 			Replaces: "EEEEEEEEEEEEEEEE", Customer: CustomerID(id), Purchase: PurchaseRef{BySequence, math.MaxUint32},
 			Amount: most, Residual: most, Overdraft: most, Bought: most, Used: most,
 			Counters: map[CardCounter]uint32{IllegalCards: math.MaxUint32, Pulses: math.MaxUint32, StatusWord: math.MaxUint32},
-			Terminal: strings.Repeat("t", MaxTerminal), TakenAt: at2026(1), RecordedAt: at2026(1)})
+			Terminal: strings.Repeat("t", MaxTerminal), TakenAt: at2026(1), RecordedAt: at2026(1), PurchaseModulus: math.MaxUint32})
 	}
 	return b
 }
@@ -178,6 +180,10 @@ func TestCardEntryRules(t *testing.T) {
 		{"purchase 0 of a load", "purchase.number", full, func(e *CardEntry) { e.Purchase.Number = 0 }},
 		{"purchase 0 of a sale", "purchase.number", byEvent[CardSale], func(e *CardEntry) { e.Purchase.Number = 0 }},
 		{"TID of 25 bits", "purchase.number", full, func(e *CardEntry) { e.Purchase = PurchaseRef{ByTID, MaxTID + 1} }},
+		{"modulus 1", "purchase_modulus", full, func(e *CardEntry) { e.PurchaseModulus = 1 }},
+		{"modulus below the number", "purchase_modulus", full, func(e *CardEntry) { e.PurchaseModulus = e.Purchase.Number - 1 }},
+		{"modulus of a token", "purchase_modulus", full, func(e *CardEntry) { e.Purchase.Scheme, e.PurchaseModulus = ByTID, 100 }},
+		{"modulus of no purchase", "purchase_modulus", byEvent[CardIssue], func(e *CardEntry) { e.Purchase, e.PurchaseModulus = PurchaseRef{}, 100 }},
 		{"sale of nothing", "amount", byEvent[CardSale], func(e *CardEntry) { e.Amount = Credit{} }},
 		{"clearing of nothing", "amount", byEvent[CardClear], func(e *CardEntry) { e.Amount = Credit{} }},
 		{"load of nothing", "amount", full, func(e *CardEntry) { e.Amount = Credit{} }},

@@ -149,8 +149,8 @@ func (e *CardEntry) validCards() error {
 // a sale, a clearing and a load contradict.
 func (e *CardEntry) validPurchase() error {
 	p := e.Purchase
-	if p == (PurchaseRef{}) {
-		return nil
+	if err := e.validModulus(); err != nil || p == (PurchaseRef{}) {
+		return err
 	}
 	if err := oneOf("scheme", p.Scheme, schemeTable); err != nil {
 		return at("purchase", err)
@@ -160,6 +160,26 @@ func (e *CardEntry) validPurchase() error {
 	}
 	if p.Number == 0 && e.moves() {
 		return &FieldError{Field: "purchase.number", Problem: fmt.Sprintf("0 for %q; purchases count from 1", string(e.Event))}
+	}
+	return nil
+}
+
+// minModulus is the least count that begins anew: one that never leaves 0 counts
+// nothing.
+const minModulus = 2
+
+// validModulus: only a sequence begins anew, and no number lies beyond a round.
+func (e *CardEntry) validModulus() error {
+	m := e.PurchaseModulus
+	switch {
+	case m == 0:
+		return nil
+	case e.Purchase.Scheme != BySequence:
+		return &FieldError{Field: "purchase_modulus", Problem: fmt.Sprintf("%d given without a purchase of %q", m, string(BySequence))}
+	case m < minModulus:
+		return &FieldError{Field: "purchase_modulus", Problem: fmt.Sprintf("%d, want at least %d; leave it out where the number is absolute", m, minModulus)}
+	case e.Purchase.Number > m:
+		return &FieldError{Field: "purchase_modulus", Problem: fmt.Sprintf("%d is below the number %d", m, e.Purchase.Number)}
 	}
 	return nil
 }
@@ -256,13 +276,7 @@ func Recorded(t time.Time) time.Time {
 // Validate reports the first thing that keeps b from being sealed or stored,
 // naming the entry's index and the field.
 func (b CardBatch) Validate() error {
-	if err := b.Collector.Validate(); err != nil {
-		return err
-	}
-	if err := b.Area.Validate(); err != nil {
-		return err
-	}
-	if err := validTime("sealed_at", b.SealedAt); err != nil {
+	if err := (batchHead{b.Collector, b.Area, b.SealedAt}).validate(); err != nil {
 		return err
 	}
 	if n := len(b.Entries); n == 0 || n > MaxCardEntries {

@@ -7,14 +7,14 @@ import (
 	"citygrid/internal/cbor"
 )
 
-// formatVersion is the version of the wire forms of Batch, CardBatch, Status and
-// Receipt that this build writes and reads.
+// formatVersion is the version of the wire forms of Batch, CardBatch, EventBatch,
+// Status and Receipt that this build writes and reads.
 const formatVersion = 1
 
 // VersionError says that a message is of a contract that this build does not
 // know. The message may be sound; a newer build can read it.
 type VersionError struct {
-	// Message is "batch", "card batch", "status" or "receipt", Reader the
+	// Message is "batch", "card batch", "event batch", "status" or "receipt", Reader the
 	// program that reads it: "hub" or "collector".
 	Message, Reader string
 	// Got is the version in the message.
@@ -36,7 +36,7 @@ const (
 	batchCollector = iota + 1
 	batchArea
 	batchSealedAt
-	batchGroups
+	batchItems // the groups of readings, the card entries, the events
 )
 
 const (
@@ -56,7 +56,7 @@ const (
 
 var (
 	batchFields = fieldTable{keyVersion: "format", batchCollector: "collector", batchArea: "area",
-		batchSealedAt: "sealed_at", batchGroups: "groups"}
+		batchSealedAt: "sealed_at", batchItems: "groups"}
 	groupFields = fieldTable{groupMeter: "meter", groupTakenAt: "taken_at", groupReadings: "readings",
 		groupOrigin: "origin"}
 	// A reading carries no meter and no moment: they are its group's.
@@ -79,12 +79,7 @@ func EncodeBatch(dst []byte, b *Batch) ([]byte, error) {
 	if err := b.Validate(); err != nil {
 		return dst, fmt.Errorf("encode batch: %w", err)
 	}
-	dst = cbor.AppendHead(dst, cbor.Map, 5)
-	dst = appendUint(appendUint(dst, keyVersion), formatVersion)
-	dst = cbor.AppendText(appendUint(dst, batchCollector), b.Collector)
-	dst = cbor.AppendText(appendUint(dst, batchArea), b.Area)
-	dst = appendTime(appendUint(dst, batchSealedAt), b.SealedAt)
-	dst = cbor.AppendHead(appendUint(dst, batchGroups), cbor.Array, uint64(countGroups(b.Readings)))
+	dst = batchHead{b.Collector, b.Area, b.SealedAt}.append(dst, countGroups(b.Readings))
 	for rest := b.Readings; len(rest) > 0; {
 		n := groupLen(rest)
 		dst = appendGroup(dst, rest[:n])
@@ -173,13 +168,9 @@ func DecodeBatch(data []byte) (*Batch, error) {
 
 func decodeBatch(d *decoder) (*Batch, error) {
 	m := d.openMap(batchFields)
-	m.version("batch", "hub")
-	b := &Batch{
-		Collector: CollectorID(m.text(batchCollector, maxID)),
-		Area:      AreaCode(m.text(batchArea, maxAreaCode)),
-		SealedAt:  m.time(batchSealedAt),
-	}
-	groups := m.array(batchGroups, MaxReadings)
+	h := m.head("batch")
+	b := &Batch{Collector: h.collector, Area: h.area, SealedAt: h.sealedAt}
+	groups := m.array(batchItems, MaxReadings)
 	// A reading mostly takes more than 32 bytes, so that one allocation serves.
 	b.Readings = make([]Reading, 0, min(MaxReadings, d.Rest()/32+1))
 	for i := 0; i < groups && m.err == nil; i++ {

@@ -9,13 +9,6 @@ import (
 	"citygrid/internal/cbor"
 )
 
-const (
-	cardsCollector = iota + 1
-	cardsArea
-	cardsSealedAt
-	cardsEntries
-)
-
 // All from entryMeter on are left out where they say nothing, but entryTakenAt.
 const (
 	entryEvent = iota + 1
@@ -39,6 +32,7 @@ const (
 	entryTerminal
 	entryTakenAt
 	entryRecordedAt
+	entryPurchaseModulus
 )
 
 const (
@@ -48,14 +42,15 @@ const (
 )
 
 var (
-	cardsFields = fieldTable{keyVersion: "format", cardsCollector: "collector", cardsArea: "area",
-		cardsSealedAt: "sealed_at", cardsEntries: "entries"}
+	cardsFields = fieldTable{keyVersion: "format", batchCollector: "collector", batchArea: "area",
+		batchSealedAt: "sealed_at", batchItems: "entries"}
 	entryFields = fieldTable{entryEvent: "event", entrySource: "source", entryUtility: "utility",
 		entryMeter: "meter", entryMeterNumber: "meter_number", entryInstalledAt: "installed_at",
 		entryIssuer: "issuer", entryCard: "card", entryReplaces: "replaces", entryCustomer: "customer",
 		entryPurchase: "purchase", entryAmount: "amount", entryResidual: "residual", entryOverdraft: "overdraft",
 		entryBought: "bought", entryUsed: "used", entryCounters: "counters", entryFault: "fault",
-		entryTerminal: "terminal", entryTakenAt: "taken_at", entryRecordedAt: "recorded_at"}
+		entryTerminal: "terminal", entryTakenAt: "taken_at", entryRecordedAt: "recorded_at",
+		entryPurchaseModulus: "purchase_modulus"}
 	// A counter's key is its place in cardCounterTable, from 1.
 	counterFields = fieldTable{counterIllegalCards: string(IllegalCards), counterPulses: string(Pulses),
 		counterStatusWord: string(StatusWord)}
@@ -68,12 +63,7 @@ func EncodeCardBatch(dst []byte, b *CardBatch) ([]byte, error) {
 	if err := b.Validate(); err != nil {
 		return dst, fmt.Errorf("encode card batch: %w", err)
 	}
-	dst = cbor.AppendHead(dst, cbor.Map, uint64(len(cardsFields)))
-	dst = appendUint(appendUint(dst, keyVersion), formatVersion)
-	dst = cbor.AppendText(appendUint(dst, cardsCollector), b.Collector)
-	dst = cbor.AppendText(appendUint(dst, cardsArea), b.Area)
-	dst = appendTime(appendUint(dst, cardsSealedAt), b.SealedAt)
-	dst = cbor.AppendHead(appendUint(dst, cardsEntries), cbor.Array, uint64(len(b.Entries)))
+	dst = batchHead{b.Collector, b.Area, b.SealedAt}.append(dst, len(b.Entries))
 	for i := range b.Entries {
 		dst = appendEntry(dst, &b.Entries[i])
 	}
@@ -108,7 +98,11 @@ func appendEntry(dst []byte, e *CardEntry) []byte {
 	}
 	dst = appendGiven(dst, entryTerminal, e.Terminal)
 	dst = appendTime(appendUint(dst, entryTakenAt), e.TakenAt)
-	return appendGivenTime(dst, entryRecordedAt, e.RecordedAt)
+	dst = appendGivenTime(dst, entryRecordedAt, e.RecordedAt)
+	if e.PurchaseModulus != 0 {
+		dst = appendUint(appendUint(dst, entryPurchaseModulus), uint64(e.PurchaseModulus))
+	}
+	return dst
 }
 
 // fields counts the fields of e on the wire.
@@ -117,7 +111,7 @@ func (e *CardEntry) fields() (n uint64) {
 	for _, given := range [...]bool{
 		e.Meter != "", e.MeterNumber != "", !e.InstalledAt.IsZero(), e.Issuer != "", e.Card != "", e.Replaces != "",
 		e.Customer != "", e.Purchase != PurchaseRef{}, len(e.Counters) > 0, e.Fault != FaultNone, e.Terminal != "",
-		!e.RecordedAt.IsZero(),
+		!e.RecordedAt.IsZero(), e.PurchaseModulus != 0,
 	} {
 		if given {
 			n++
@@ -173,13 +167,9 @@ func DecodeCardBatch(data []byte) (*CardBatch, error) {
 
 func decodeCardBatch(d *decoder) (*CardBatch, error) {
 	m := d.openMap(cardsFields)
-	m.version("card batch", "hub")
-	b := &CardBatch{
-		Collector: CollectorID(m.text(cardsCollector, maxID)),
-		Area:      AreaCode(m.text(cardsArea, maxAreaCode)),
-		SealedAt:  m.time(cardsSealedAt),
-	}
-	n := m.array(cardsEntries, MaxCardEntries)
+	h := m.head("card batch")
+	b := &CardBatch{Collector: h.collector, Area: h.area, SealedAt: h.sealedAt}
+	n := m.array(batchItems, MaxCardEntries)
 	b.Entries = make([]CardEntry, n)
 	for i := 0; i < n && m.err == nil; i++ {
 		if err := decodeEntry(d, &b.Entries[i]); err != nil {
@@ -218,6 +208,9 @@ func decodeEntry(d *decoder, e *CardEntry) error {
 	e.Terminal = m.given(entryTerminal, MaxTerminal)
 	e.TakenAt = m.time(entryTakenAt)
 	e.RecordedAt = m.givenTime(entryRecordedAt)
+	if m.has(entryPurchaseModulus) {
+		e.PurchaseModulus = m.modulus()
+	}
 	return m.close()
 }
 
@@ -301,6 +294,16 @@ func (m *mapReader) purchase() (p PurchaseRef) {
 	p.Number = uint32(n)
 	m.fail(entryPurchase, err)
 	return p
+}
+
+// modulus reads the value of the field, whose key has been read.
+func (m *mapReader) modulus() uint32 {
+	n, err := m.d.want(cbor.Uint)
+	if err == nil && (n == 0 || n > math.MaxUint32) {
+		err = fmt.Errorf("%d, want %d to %d; leave it out where the number is absolute", n, minModulus, uint32(math.MaxUint32))
+	}
+	m.fail(entryPurchaseModulus, err)
+	return uint32(n)
 }
 
 // credit reads the value of a field whose key has been read.

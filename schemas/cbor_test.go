@@ -161,6 +161,7 @@ func TestDeterministicByAnotherLibrary(t *testing.T) {
 		"health":  mustEncode(t, EncodeStatus, sampleHealth()),
 		"receipt": mustEncode(t, EncodeReceipt, sampleReceipt()),
 		"cards":   mustEncode(t, EncodeCardBatch, sampleCards()),
+		"events":  mustEncode(t, EncodeEventBatch, sampleEvents()),
 	} {
 		if got := independent(t, data); !bytes.Equal(got, data) {
 			t.Errorf("%s: ours\n%x, theirs\n%x", name, data, got)

@@ -59,6 +59,7 @@ func TestCDDLKeys(t *testing.T) {
 		"health":  healthFields,
 		"receipt": receiptFields, "suspect-reading": readingFields,
 		"card-batch": cardsFields, "card-entry": entryFields, "card-counters": counterFields,
+		"event-batch": eventsFields, "component-event": eventFields,
 		"good-reading":    without(readingReason, readingFields),
 		"missing-reading": readingFields[:readingValue],
 	}
@@ -142,6 +143,7 @@ func TestCDDLNamesAndLimits(t *testing.T) {
 		"origin":     recordedOrigins(),
 		"card-event": texts(CardEvents()), "card-source": texts(CardSources()), "utility": texts(utilityTable),
 		"credit-unit": texts(creditUnitTable), "purchase-scheme": texts(schemeTable),
+		"event-kind": texts(EventKinds()), "event-phase": texts(EventPhases()),
 		"suspect-reason": reasonsOf(Suspect), "missing-reason": reasonsOf(Missing),
 	} {
 		if got := cddlNames(t, doc, rule); !slices.Equal(got, want) {
@@ -164,6 +166,8 @@ func TestCDDLNamesAndLimits(t *testing.T) {
 		fmt.Sprintf("meter-number = text .regexp \"[0-9]{%d}\"\n", meterDigits), fmt.Sprintf("issuer = text .regexp \"[0-9]{%d}\"\n", issuerDigits),
 		fmt.Sprintf("fen, litres or watt-hours, %d..%d", int64(math.MinInt64), int64(math.MaxInt64)),
 		fmt.Sprintf("text .size (1..%d),  ; error", MaxFaultText),
+		fmt.Sprintf("[1*%d component-event]", MaxEvents), fmt.Sprintf("1 => bytes .size %d,", eventIDBytes),
+		fmt.Sprintf("text .size (1..%d),  ; line", MaxEventLine), fmt.Sprintf("text .size (1..%d), ; note", MaxEventNote),
 		fmt.Sprintf("3 => %d,         ; quality", Good), fmt.Sprintf("3 => %d,               ; quality\n  4 => suspect", Suspect),
 		fmt.Sprintf("3 => %d,               ; quality\n  4 => missing", Missing),
 	} {

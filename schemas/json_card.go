@@ -79,6 +79,8 @@ type cardJSON struct {
 	Terminal    string                 `json:"terminal,omitempty"`
 	TakenAt     moment                 `json:"taken_at"`
 	RecordedAt  *moment                `json:"recorded_at,omitempty"`
+	// Last, as its key is the last.
+	PurchaseModulus uint32 `json:"purchase_modulus,omitempty"`
 }
 
 // present returns a pointer to v, or nil when it says nothing.
@@ -109,7 +111,7 @@ func (e CardEntry) MarshalJSON() ([]byte, error) {
 		InstalledAt: presentTime(e.InstalledAt), Issuer: e.Issuer, Card: e.Card, Replaces: e.Replaces, Customer: e.Customer,
 		Purchase: present(e.Purchase), Amount: present(e.Amount), Residual: present(e.Residual), Overdraft: present(e.Overdraft),
 		Bought: present(e.Bought), Used: present(e.Used), Counters: e.Counters, Fault: e.Fault, Terminal: e.Terminal,
-		TakenAt: moment(e.TakenAt), RecordedAt: presentTime(e.RecordedAt),
+		TakenAt: moment(e.TakenAt), RecordedAt: presentTime(e.RecordedAt), PurchaseModulus: e.PurchaseModulus,
 	})
 }
 
@@ -128,7 +130,7 @@ func (e *CardEntry) UnmarshalJSON(data []byte) error {
 		Amount:   ifGiven[Credit](o, "amount"), Residual: ifGiven[Credit](o, "residual"),
 		Overdraft: ifGiven[Credit](o, "overdraft"), Bought: ifGiven[Credit](o, "bought"), Used: ifGiven[Credit](o, "used"),
 		Counters: countersIfGiven(o), Fault: faultIfGiven(o), Terminal: textIfGiven(o, "terminal"),
-		TakenAt: time.Time(member[moment](o, "taken_at")), RecordedAt: momentIfGiven(o, "recorded_at"),
+		TakenAt: time.Time(member[moment](o, "taken_at")), RecordedAt: momentIfGiven(o, "recorded_at"), PurchaseModulus: modulusIfGiven(o),
 	}
 	return o.finish(v.Validate, func() { *e = v })
 }
@@ -190,6 +192,16 @@ func faultIfGiven(o *object) CardFault {
 		o.err = &FieldError{Field: "fault", Problem: "0; leave the field out"}
 	}
 	return f
+}
+
+// modulusIfGiven refuses 0, which means "left out".
+func modulusIfGiven(o *object) uint32 {
+	given := o.has("purchase_modulus")
+	m := ifGiven[uint32](o, "purchase_modulus")
+	if given && o.err == nil && m == 0 {
+		o.err = &FieldError{Field: "purchase_modulus", Problem: "0; leave the field out"}
+	}
+	return m
 }
 
 type cardsJSON struct {

@@ -66,6 +66,11 @@ func typeNodes() map[reflect.Type]node {
 		reflect.TypeFor[PurchaseScheme](): listNode(schemeTable),
 		reflect.TypeFor[exact64]():        exactNode,
 		reflect.TypeFor[CardFault]():      {"type": "integer", "minimum": 1, "maximum": FaultHoard},
+		reflect.TypeFor[EventID]():        {"type": "string", "pattern": fmt.Sprintf("^[0-9a-f]{%d}$", 2*eventIDBytes)},
+		reflect.TypeFor[EventKind]():      listNode(eventKindTable),
+		reflect.TypeFor[EventPhase]():     listNode(eventPhaseTable),
+		reflect.TypeFor[ComponentID]():    idNode,
+		reflect.TypeFor[*Quantity]():      {"enum": allQuantities()},
 		reflect.TypeFor[[]CardEntry]():    {"type": "array", "minItems": 1, "maxItems": MaxCardEntries, "items": node{"$ref": "card.schema.json"}},
 		reflect.TypeFor[[]Reading]():      {"type": "array", "minItems": 1, "maxItems": MaxReadings, "items": node{"$ref": "reading.schema.json"}},
 	}
@@ -122,6 +127,8 @@ func readingRules() []any {
 func schemaDocs(t *testing.T) map[string]node {
 	card := objectNode(t, reflect.TypeFor[cardJSON](), cardNodes(t))
 	card["allOf"] = cardRules()
+	event := objectNode(t, reflect.TypeFor[eventJSON](), eventNodes())
+	event["allOf"] = eventRules()
 	reading := objectNode(t, reflect.TypeFor[readingJSON](), nil)
 	reading["allOf"] = readingRules()
 	fault := objectNode(t, reflect.TypeFor[faultJSON](), node{"error": lineNode(MaxFaultText)})
@@ -132,6 +139,8 @@ func schemaDocs(t *testing.T) map[string]node {
 		"batch":   objectNode(t, reflect.TypeFor[batchJSON](), nil),
 		"card":    card,
 		"cards":   objectNode(t, reflect.TypeFor[cardsJSON](), nil),
+		"event":   event,
+		"events":  objectNode(t, reflect.TypeFor[eventsJSON](), eventsNodes()),
 		"status": objectNode(t, reflect.TypeFor[statusJSON](), node{"version": lineNode(MaxVersion),
 			"failing": node{"type": "array", "maxItems": MaxFailing, "items": fault},
 			"health":  node{"type": "array", "minItems": 1, "maxItems": MaxHealth, "items": health}}),
@@ -143,6 +152,8 @@ func schemaDocs(t *testing.T) map[string]node {
 		"batch":   "What a collector seals at once, in the order in which it was read. The code also refuses what does not fit a 64-bit mantissa.",
 		"card":    "One thing that a prepaid card, its meter or its terminal recorded; cards.md explains the fields. Exact numbers are strings; what says nothing is left out. The code also refuses a value beyond 64 bits, a terminal that does not print, and one longer than the limit in bytes of UTF-8.",
 		"cards":   "What a collector seals at once on the cards stream, in the order in which it was taken.",
+		"event":   "One fact about a component from the field; events.md explains the fields. Exact numbers are strings; what says nothing is left out. The code also refuses since after taken_at, a number beyond 64 bits, texts that do not print, and texts longer than the limit in bytes of UTF-8.",
+		"events":  "What a collector seals at once on the events stream, in the order in which it was decided.",
 		"status":  "A collector's account of itself. The code also refuses a meter listed twice, a failing_total below the list, more read than planned, texts that do not print, and texts longer than the limit in bytes of UTF-8.",
 		"receipt": "The envelopes that the hub has stored. The code also refuses ranges that do not ascend, overlap or touch.",
 	} {
@@ -172,7 +183,7 @@ func compiled(t *testing.T, name string) *jsonschema.Schema {
 	t.Helper()
 	c := jsonschema.NewCompiler()
 	c.AssertFormat()
-	for _, n := range []string{"reading", "batch", "card", "cards", "status", "receipt"} {
+	for _, n := range []string{"reading", "batch", "card", "cards", "event", "events", "status", "receipt"} {
 		doc, err := jsonschema.UnmarshalJSON(strings.NewReader(readDoc(t, n+".schema.json")))
 		if err != nil {
 			t.Fatal(err)
@@ -208,20 +219,24 @@ const (
 		`"terminal":"t 1","taken_at":"2026-03-01T08:00:01.250Z","recorded_at":"2026-03-01T08:00:00.000Z"}`
 	issueJSON   = `{"event":"issue","source":"reader","utility":"water","meter_number":"112233445566","card":"00112233AABBCCDD","replaces":"00112233AABBCCDE","taken_at":"2026-03-01T08:00:01.250Z"}`
 	refusalJSON = `{"event":"refusal","source":"modbus","utility":"gas","meter":"m1","fault":21,"taken_at":"2026-03-01T08:00:01.250Z"}`
-	stateJSON   = `{"event":"state","source":"cjt188","utility":"water","meter":"m1","residual":{"value":"17","unit":"L"},"taken_at":"2026-03-01T08:00:01.250Z"}`
-	freezeJSON  = `{"meter":"m1","quantity":"power.energy.import","value":"9.99","unit":"kW.h","taken_at":"2026-03-01T00:00:00.000Z","quality":"good","origin":"daily_freeze"}`
-	statusText  = `{"collector":"c-1","area":"110101","at":"2026-03-01T08:00:01.250Z","started_at":"2026-03-01T08:00:00.000Z","version":"v1",` +
+	wrapJSON    = `{"event":"load","source":"cjt188","utility":"water","meter":"m1","purchase":{"scheme":"seq","number":100},"amount":{"value":"17","unit":"L"},` +
+		`"taken_at":"2026-03-01T08:00:01.250Z","purchase_modulus":100}`
+	stateJSON  = `{"event":"state","source":"cjt188","utility":"water","meter":"m1","residual":{"value":"17","unit":"L"},"taken_at":"2026-03-01T08:00:01.250Z"}`
+	freezeJSON = `{"meter":"m1","quantity":"power.energy.import","value":"9.99","unit":"kW.h","taken_at":"2026-03-01T00:00:00.000Z","quality":"good","origin":"daily_freeze"}`
+	statusText = `{"collector":"c-1","area":"110101","at":"2026-03-01T08:00:01.250Z","started_at":"2026-03-01T08:00:00.000Z","version":"v1",` +
 		`"reads_planned":1,"reads_done":1,"reads_failed":0,"reads_missed":0,"values_read":9,"envelopes_sealed":3,"envelopes_published":4,"envelopes_freed":3,"spool_records":0,"spool_bytes":0,"spool_quota":5,` +
 		`"spool_full":false,"failing_total":1,"failing":[{"meter":"m1","since":"2026-03-01T08:00:01.250Z","error":"no answer"}],` +
 		`"health":[{"meter":"m1","planned":96,"read":90,"drift_ms":-1500,"error":"no answer in 1 s"},{"meter":"m2","planned":1,"read":0}]}`
 )
 
-// jsonRefusals changes one place of a sound document. codeOnly marks what JSON
+// jsonRefusal changes one place of a sound document. codeOnly marks what JSON
 // Schema cannot say or a parser has already hidden from it.
-var jsonRefusals = []struct {
+type jsonRefusal struct {
 	kind, base, old, new, field string
 	codeOnly                    bool
-}{
+}
+
+var jsonRefusals = []jsonRefusal{
 	{"reading", goodJSON, `"meter":"m1",`, ``, "meter", false},
 	{"reading", goodJSON, `"meter":"m1"`, `"meter":null`, "meter", false},
 	{"reading", goodJSON, `"meter":"m1"`, `"meter":1`, "meter", false},
@@ -288,6 +303,13 @@ var jsonRefusals = []struct {
 	{"card", loadJSON, `H_42`, `H 42`, "customer", false},
 	{"card", loadJSON, `"seq"`, `"date"`, "purchase.scheme", false},
 	{"card", loadJSON, `"scheme":"seq",`, ``, "purchase.scheme", false},
+	{"card", wrapJSON, `modulus":100`, `modulus":0`, "purchase_modulus", false},
+	{"card", wrapJSON, `modulus":100`, `modulus":1`, "purchase_modulus", false},
+	{"card", wrapJSON, `modulus":100`, `modulus":4294967296`, "purchase_modulus", false},
+	{"card", wrapJSON, `modulus":100`, `modulus":"100"`, "purchase_modulus", false},
+	{"card", wrapJSON, `modulus":100`, `modulus":99`, "purchase_modulus", true},
+	{"card", wrapJSON, `"seq"`, `"tid"`, "purchase_modulus", false},
+	{"card", wrapJSON, `"purchase":{"scheme":"seq","number":100},`, ``, "purchase_modulus", false},
 	{"card", loadJSON, `"number":3`, `"number":0`, "purchase.number", false},
 	{"card", loadJSON, `"number":3`, `"number":4294967296`, "purchase.number", false},
 	{"card", loadJSON, `"seq","number":3`, `"tid","number":16777216`, "purchase.number", false},
@@ -341,8 +363,10 @@ func TestSchemasAgree(t *testing.T) {
 		"receipt": func(s string) error { return json.Unmarshal([]byte(s), new(Receipt)) },
 		"status":  func(s string) error { return json.Unmarshal([]byte(s), new(Status)) },
 		"card":    func(s string) error { return json.Unmarshal([]byte(s), new(CardEntry)) },
+		"event":   func(s string) error { return json.Unmarshal([]byte(s), new(ComponentEvent)) },
+		"events":  func(s string) error { return json.Unmarshal([]byte(s), new(EventBatch)) },
 	}
-	for _, c := range jsonRefusals {
+	for _, c := range append(eventJSONRefusals(), jsonRefusals...) {
 		s := compiled(t, c.kind)
 		if err := decode[c.kind](c.base); err != nil {
 			t.Fatalf("the sound %s: %v", c.kind, err)
@@ -364,7 +388,7 @@ func TestSchemasAgree(t *testing.T) {
 }
 
 func TestVectorsObeySchemas(t *testing.T) {
-	for _, kind := range []string{"batch", "cards", "status", "receipt"} {
+	for _, kind := range []string{"batch", "cards", "events", "status", "receipt"} {
 		var vs []vector
 		readVectors(t, kind, &vs)
 		s := compiled(t, kind)

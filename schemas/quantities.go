@@ -90,6 +90,13 @@ var switchStates = []string{"closed", "open"}
 // yesNo are the codes of a plain condition.
 var yesNo = []string{"no", "yes"}
 
+// coverStates are the codes of the contact under a cover, floatStates those of a
+// float switch.
+var (
+	coverStates = []string{"closed", "open"}
+	floatStates = []string{"dry", "wet"}
+)
+
 var quantityTable = []QuantityInfo{
 	{"water.volume.forward", Water, "m3", Counter, 0, 1e12, nil, "正向累计水量", "Forward volume"},
 	{"water.volume.reverse", Water, "m3", Counter, 0, 1e12, nil, "反向累计水量", "Reverse volume"},
@@ -170,6 +177,10 @@ var quantityTable = []QuantityInfo{
 	{"device.status.word5", Device, "1", Gauge, 0, 65535, nil, "状态字5", "Status word 5"},
 	{"device.status.word6", Device, "1", Gauge, 0, 65535, nil, "状态字6", "Status word 6"},
 	{"device.status.word7", Device, "1", Gauge, 0, 65535, nil, "状态字7", "Status word 7"},
+	{"device.cover.state", Device, "1", State, 0, 1, coverStates, "井盖状态", "Cover"},
+	{"device.cover.tilt", Device, "deg", Gauge, 0, 180, nil, "井盖倾角", "Tilt of the cover"},
+	{"device.chamber.level", Device, "m", Gauge, -10, 100, nil, "井内水位", "Water level in the chamber"},
+	{"device.chamber.float", Device, "1", State, 0, 1, floatStates, "水位开关", "Float switch"},
 	{"device.card.status", Device, "1", Gauge, 0, 65535, nil, "插卡状态字", "Card status word"},
 }
 

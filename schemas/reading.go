@@ -252,13 +252,7 @@ const MaxReadings = 256
 // Validate reports the first thing that keeps b from being sealed or stored,
 // naming the reading's index and the field.
 func (b Batch) Validate() error {
-	if err := b.Collector.Validate(); err != nil {
-		return err
-	}
-	if err := b.Area.Validate(); err != nil {
-		return err
-	}
-	if err := validTime("sealed_at", b.SealedAt); err != nil {
+	if err := (batchHead{b.Collector, b.Area, b.SealedAt}).validate(); err != nil {
 		return err
 	}
 	if n := len(b.Readings); n == 0 || n > MaxReadings {

@@ -12,7 +12,7 @@ type Stream string
 const (
 	Readings Stream = "readings" // up: sealed Batch
 	Cards    Stream = "cards"    // up: sealed CardBatch
-	Events   Stream = "events"   // up: sealed component events
+	Events   Stream = "events"   // up: sealed EventBatch
 	Statuses Stream = "status"   // up: sealed Status
 	Online   Stream = "online"   // up, retained: "1", or "0" as last will; not sealed
 	Receipts Stream = "receipt"  // down: sealed Receipt

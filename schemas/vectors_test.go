@@ -69,6 +69,10 @@ func TestVectors(t *testing.T) {
 		"the health of three meters": sampleHealth()})
 	checkVectors(t, "receipt", DecodeReceipt, EncodeReceipt, map[string]*Receipt{
 		"one envelope": single, "three ranges up to the last number": sampleReceipt()})
+	leak := sampleEvents()
+	leak.Events = leak.Events[:1]
+	checkVectors(t, "events", DecodeEventBatch, EncodeEventBatch, map[string]*EventBatch{
+		"a leak with every field": leak, "every kind of a collector, both phases": sampleEvents()})
 	load := sampleCards()
 	load.Entries = load.Entries[3:4]
 	checkVectors(t, "cards", DecodeCardBatch, EncodeCardBatch, map[string]*CardBatch{
@@ -362,7 +366,7 @@ func receiptRefusals(t testing.TB) []refusal {
 
 func refusals(t testing.TB, kind string) []refusal {
 	return map[string]func(testing.TB) []refusal{
-		"batch": batchRefusals, "status": statusRefusals, "receipt": receiptRefusals, "cards": cardRefusals}[kind](t)
+		"batch": batchRefusals, "status": statusRefusals, "receipt": receiptRefusals, "cards": cardRefusals, "events": eventRefusals}[kind](t)
 }
 
 func addNegatives(f *testing.F, kind string) {
@@ -394,7 +398,11 @@ func TestRefusals(t *testing.T) {
 	if _, err := DecodeCardBatch(mustMarshal(t, wireCards(func(b, e body) {}))); err != nil {
 		t.Fatal(err)
 	}
+	if _, err := DecodeEventBatch(mustMarshal(t, wireEvents(func(b, e body) {}))); err != nil {
+		t.Fatal(err)
+	}
 	for kind, decode := range map[string]func([]byte) error{
+		"events":  func(d []byte) error { _, err := DecodeEventBatch(d); return err },
 		"cards":   func(d []byte) error { _, err := DecodeCardBatch(d); return err },
 		"batch":   func(d []byte) error { _, err := DecodeBatch(d); return err },
 		"status":  func(d []byte) error { _, err := DecodeStatus(d); return err },

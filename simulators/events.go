@@ -25,7 +25,8 @@ type Event struct {
 	At    time.Duration
 	Meter schemas.MeterID
 	What  string
-	// For is how long a reboot takes, By how far a clock jumps.
+	// For is how long a reboot takes, or a trouble lasts (0: for ever); By how far a
+	// clock jumps.
 	For, By time.Duration
 }
 
@@ -50,11 +51,15 @@ func (e *Event) happenTo(m *MeterConfig, at time.Time) error {
 	if e.At < 0 {
 		return fmt.Errorf("before the start")
 	}
-	if (e.For != 0) != (e.What == Reboots) || e.For < 0 {
-		return fmt.Errorf("for %s: a reboot, and nothing else, takes a time above zero", e.For)
+	if e.For < 0 || (e.For != 0) != (e.What == Reboots) && !isTrouble(e.What) {
+		return fmt.Errorf("for %s: a reboot takes a time above zero, a trouble may, nothing else does", e.For)
 	}
 	if (e.By != 0) != (e.What == ClockJumps) {
 		return fmt.Errorf("by %s: a clock, and nothing else, jumps by a time", e.By)
+	}
+	if isTrouble(e.What) {
+		m.Troubles = append(m.Troubles, Trouble{What: e.What, At: at, For: e.For})
+		return nil
 	}
 	var moment *time.Time
 	switch e.What {
@@ -73,7 +78,7 @@ func (e *Event) happenTo(m *MeterConfig, at time.Time) error {
 		}
 		moment, m.ClockJumpBy = &m.ClockJumpAt, e.By
 	default:
-		return fmt.Errorf("no such event; there are %s", strings.Join([]string{Dies, Reboots, Resets, IsSwapped, ClockJumps}, ", "))
+		return fmt.Errorf("no such event; there are %s", strings.Join(append([]string{Dies, Reboots, Resets, IsSwapped, ClockJumps}, troubles()...), ", "))
 	}
 	if !moment.IsZero() {
 		return fmt.Errorf("that happens to it at %s already, by chance or by another event", moment.Format(time.RFC3339))

@@ -38,6 +38,9 @@ type FleetConfig struct {
 	// Step is how long values stay the same; 0 means one second.
 	Step   time.Duration
 	Faults Faults
+	// Sound: the meters have no troubles but those of Events and mishaps (see
+	// MeterConfig.Sound). Without it a city has some of everything, always.
+	Sound bool
 	// Events happen to meters beside what Faults leave to chance.
 	Events []Event
 	// Start is when the counters stood at their first values, usually the
@@ -297,6 +300,7 @@ func (c *FleetConfig) meter(i int, medium schemas.Medium) MeterConfig {
 		Step:    c.Step,
 		Start:   c.Start,
 		NoValue: c.NoValue,
+		Sound:   c.Sound,
 	}
 }
 

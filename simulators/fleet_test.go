@@ -38,7 +38,7 @@ func TestFleetMixture(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, id := range set.IDs() {
-		if models[id] == 0 {
+		if models[id] == 0 && id != "generic-cover-sensor" { // no meter: given in Profiles by who wants it
 			t.Errorf("no %s in the mixture", id)
 		}
 	}

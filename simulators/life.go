@@ -64,14 +64,15 @@ func (m *Meter) live() {
 
 func (m *Meter) newEpoch(at time.Time, seed uint64, l levels, purchases int64) epoch {
 	e := epoch{from: m.stepOf(at), levels: l, serial: seed}
-	_, e.integral = m.traits.curve.at(m.seconds(e.from))
+	_, e.integral = m.consumption(m.seconds(e.from))
 	e.bought = purchases - m.purchasesSince(e.integral*m.traits.perHour(m.medium)/3600)
 	return e
 }
 
-// Silent reports whether the meter gives no answer at t: it is dead, or reboots.
+// Silent reports whether the meter gives no answer at t: it is dead, or reboots, or a
+// mishap keeps it silent.
 func (m *Meter) Silent(t time.Time) bool {
-	return m.Dead || m.RebootFor > 0 && !t.Before(m.RebootAt) && t.Before(m.RebootAt.Add(m.RebootFor))
+	return m.Dead || m.hushed(t) || m.RebootFor > 0 && !t.Before(m.RebootAt) && t.Before(m.RebootAt.Add(m.RebootFor))
 }
 
 // Clock returns what the meter's own clock shows at t.

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	cjt188 "citygrid/adapters/cjt188/profiles"
@@ -49,6 +51,12 @@ type MeterConfig struct {
 	// ClockJumpAt on (when set), ClockJumpBy is added to it.
 	ClockOffset, ClockJumpBy time.Duration
 	ClockJumpAt              time.Time
+	// Sound: nothing is wrong with what the meter stands for but its Troubles and
+	// mishaps: no water flows from one to five in the night, nor ever back, no
+	// valve or relay sticks, and the battery is full.
+	Sound bool
+	// Troubles are what goes wrong with it and its surroundings.
+	Troubles []Trouble
 	// NoValue is the share of (gauge, minute) pairs for which the meter says
 	// that it has no value, by sentinel, NaN or a bad digit.
 	NoValue float64
@@ -77,7 +85,7 @@ type MeterConfig struct {
 }
 
 // Meter is a simulated meter. What it shows is a pure function of its
-// configuration and the time; it is safe for concurrent use.
+// configuration, its mishaps and the time; it is safe for concurrent use.
 type Meter struct {
 	MeterConfig
 	medium schemas.Medium
@@ -93,6 +101,9 @@ type Meter struct {
 	epochs []epoch
 	// daily and monthly are its dated records; nil without.
 	daily, monthly *series
+	// mishaps are what went wrong with it since; mu is held to add one.
+	mu      sync.Mutex
+	mishaps atomic.Pointer[[]mishap]
 }
 
 // NewMeter returns the meter of a configuration. A quantity that the simulator
@@ -112,6 +123,12 @@ func NewMeter(c MeterConfig) (*Meter, error) {
 	m.traits = newTraits(m.medium, c.Seed, c.Start, singlePhase)
 	if slices.ContainsFunc(m.fields, func(f field) bool { return f.directed() && !f.showsSign() }) {
 		m.traits.sign = 1 // it could only show that nothing flows
+	}
+	if c.Sound {
+		m.traits.sign, m.traits.battery = 1, max(m.traits.battery, soundBattery)
+	}
+	if err := m.checkTroubles(); err != nil {
+		return nil, fmt.Errorf("simulated meter %s: %w", c.ID, err)
 	}
 	m.nearWrap()
 	m.live()
@@ -196,7 +213,7 @@ func (m *Meter) seconds(step uint64) float64 {
 
 // instant returns what all values of the meter have in common at a step.
 func (m *Meter) instant(step uint64) instant {
-	rate, integral := m.traits.curve.at(m.seconds(step))
+	rate, integral := m.consumption(m.seconds(step))
 	perSecond := m.traits.perHour(m.medium) / 3600
 	life := m.epochs[0]
 	for _, e := range m.epochs[1:] {
@@ -204,9 +221,11 @@ func (m *Meter) instant(step uint64) instant {
 			life = e
 		}
 	}
+	leak, leaked := m.leaking(life.from, step)
+	back, ranBack := m.runningBack(life.from, step)
 	return instant{
-		step: step, rate: rate, levels: life.levels, bought: life.bought,
-		used: (integral - life.integral) * perSecond, usedCredit: integral * perSecond,
+		step: step, rate: rate, leak: leak, back: back, ranBack: ranBack, levels: life.levels, bought: life.bought,
+		used: (integral-life.integral)*perSecond + leaked, usedCredit: integral * perSecond,
 	}
 }
 

@@ -133,10 +133,13 @@ func relayCommand(m *Meter, in instant) int64 {
 // relay obeys the command but at every second of the meters that get one, whose
 // contacts stick: the two states are different bits for that reason.
 func relay(m *Meter, in instant) int64 {
+	if m.troubled(ValveSticks, in) {
+		return 1 - relayCommand(m, in)
+	}
 	if s, ok := m.account(in); ok {
 		return oneIf(s.Off)
 	}
-	if mix(m.Seed, saltRelay)%16 == 0 {
+	if !m.Sound && mix(m.Seed, saltRelay)%16 == 0 {
 		return relayClosed
 	}
 	return relayCommand(m, in)

@@ -77,10 +77,14 @@ func (t *traits) perHour(medium schemas.Medium) float64 {
 // instant is a moment of a meter: what all its registers have in common.
 type instant struct {
 	step uint64
-	// rate is the flow or power now, relative to the mean.
-	rate float64
+	// rate is the flow or power now, relative to the mean; leak what runs beside it, in
+	// m3/h.
+	rate, leak float64
+	// back is what runs back, in m3/h, and ranBack what has since the counters' origin.
+	back, ranBack float64
 	// used is the consumption since the counters' origin, in units of the main
-	// counter; usedCredit since the start, whatever was reset.
+	// counter; usedCredit since the start, whatever was reset, and without leaks, which
+	// nobody has paid for.
 	used, usedCredit float64
 	// levels are the counters' values at the origin.
 	levels
@@ -114,7 +118,10 @@ func mainCount(m *Meter, in instant) int64 {
 	}
 	return in.main + int64(in.used*micro)
 }
-func minorCount(_ *Meter, in instant) int64 {
+func minorCount(m *Meter, in instant) int64 {
+	if m.Sound && m.medium == schemas.Water {
+		return in.minor
+	}
 	return in.minor + int64(in.used*minorShare*micro)
 }
 func reactiveCount(_ *Meter, in instant) int64 {
@@ -136,11 +143,13 @@ func backward(m *Meter, in instant) int64 {
 	if m.traits.sign < 0 {
 		return mainCount(m, in)
 	}
-	return minorCount(m, in)
+	return minorCount(m, in) + toMicro(in.ranBack)
 }
 
 // flow is the derivative of the main counter with its sign: m3/h or W.
-func flow(m *Meter, in instant) float64 { return m.traits.sign * m.traits.mean * in.rate }
+func flow(m *Meter, in instant) float64 {
+	return m.traits.sign*m.traits.mean*in.rate + in.leak - in.back
+}
 
 // signalOf returns the signal of a quantity, nil when the simulator has none.
 func signalOf(q schemas.Quantity) signal {
@@ -222,6 +231,9 @@ func deviceSignal(q schemas.Quantity) signal {
 	case "device.battery.state":
 		return func(m *Meter, in instant) int64 { return oneIf(battery(m, in) < lowBattery) }
 	}
+	if s := chamberSignal(q); s != nil {
+		return s
+	}
 	return statusSignal(q)
 }
 
@@ -242,6 +254,9 @@ const (
 )
 
 func battery(m *Meter, in instant) int64 {
+	if m.troubled(BatteryFades, in) {
+		return toMicro(fadedBattery + 0.02*m.wobble(in, 31))
+	}
 	return toMicro(m.traits.battery + 0.02*m.wobble(in, 31))
 }
 
@@ -254,13 +269,16 @@ func temperature(m *Meter, in instant) int64 {
 }
 
 // valve is open but for one meter in sixteen, whose valve is abnormal for one
-// hour in four.
+// hour in four, and where it sticks.
 func valve(m *Meter, in instant) int64 {
+	if m.troubled(ValveSticks, in) {
+		return valveAbnormal
+	}
 	if s, ok := m.account(in); ok {
 		return oneIf(!s.Off) // valveOpen is 1
 	}
 	hour := uint64(time.Duration(in.step)*m.Step) / uint64(time.Hour)
-	if mix(m.Seed, saltValve)%16 == 0 && mix(m.Seed, saltValve+hour<<8)%4 == 0 {
+	if !m.Sound && mix(m.Seed, saltValve)%16 == 0 && mix(m.Seed, saltValve+hour<<8)%4 == 0 {
 		return valveAbnormal
 	}
 	return valveOpen

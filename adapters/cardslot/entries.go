@@ -41,17 +41,7 @@ func tellPower(e *schemas.CardEntry, r *cardfile.PowerReturn) {
 	e.Residual = schemas.Credit{Value: int64(r.Remaining), Unit: schemas.CreditFen}
 	e.Overdraft = schemas.Credit{Value: int64(r.Overdraft), Unit: schemas.CreditFen}
 	e.Counters = map[schemas.CardCounter]uint32{schemas.IllegalCards: r.Illegal}
-	e.RecordedAt = recorded(r.WrittenAt)
-}
-
-// recorded is what a meter's clock showed. One that shows a time that no entry can
-// carry says nothing; the rest of the file is told all the same.
-func recorded(t time.Time) time.Time {
-	const lastYear = 2199 // of an entry; the first is that of card files, too
-	if t.Year() > lastYear {
-		return time.Time{}
-	}
-	return t
+	e.RecordedAt = schemas.Recorded(r.WrittenAt)
 }
 
 func tellUtility(e *schemas.CardEntry, r *cardfile.UtilityReturn) {
@@ -59,7 +49,7 @@ func tellUtility(e *schemas.CardEntry, r *cardfile.UtilityReturn) {
 	e.Purchase = bySequence(uint32(r.Count))
 	e.Residual, e.Bought, e.Used = r.Remaining, r.Bought, r.Used
 	e.Counters = map[schemas.CardCounter]uint32{schemas.Pulses: r.Pulses, schemas.StatusWord: uint32(r.State)}
-	e.RecordedAt = recorded(r.WrittenAt)
+	e.RecordedAt = schemas.Recorded(r.WrittenAt)
 }
 
 // bySequence names purchase n of a meter; none for 0.

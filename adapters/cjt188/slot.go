@@ -21,9 +21,10 @@ import (
 // The meter keeps one purchase: of several since the last call, the newest is
 // told. Its count is one byte and begins anew at 100, or at 256 where the profile
 // reads bits. The number of a purchase is what the meter shows, with 0 after a
-// round as 100 or 256: compare modulo. A count that went back (by less than half
-// a round) is an error of class adapters.Slow; a profile without all the four
-// values in one item is one of class adapters.Config.
+// round as 100 or 256, and PurchaseModulus is which of them: the ledger finds how
+// often it has begun anew. A count that went back (by less than half a round) is an
+// error of class adapters.Slow; a profile without all the four values in one item is
+// one of class adapters.Config.
 //
 // Overdraft is not known: the item has no sign and shows 0 when the customer owes.
 // MeterNumber is empty: the address holds ten digits of the plate's number beside
@@ -79,7 +80,7 @@ func (m *Meter) purchaseItem() (slotItem, error) {
 	return slotItem{}, unsupported("profile " + m.profile.ID + " names no item with count, last, total and credit of purchases")
 }
 
-// round is where the count begins anew.
+// round is where the count begins anew; 0: beyond what anybody buys.
 func (s *slotItem) round() uint32 {
 	round, base := uint32(1), uint32(100)
 	if s.count.Format == profiles.Bits {
@@ -141,7 +142,7 @@ func (m *Meter) lastPurchase(s *slotItem, data []byte, at time.Time) (load schem
 	if n == 0 && load.Bought.Value > 0 {
 		n = s.round()
 	}
-	load.Purchase = ask.Purchase(n)
+	load.Purchase, load.PurchaseModulus = ask.Purchase(n), s.round()
 	return load, left, nil
 }
 

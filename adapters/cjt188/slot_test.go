@@ -61,7 +61,7 @@ func TestEntries(t *testing.T) {
 	}
 	for _, e := range got {
 		if e.Source != schemas.FromCJT188 || e.Utility != schemas.Water || e.Meter != "W-1" || e.MeterNumber != "" ||
-			e.TakenAt.IsZero() || !e.RecordedAt.IsZero() || e.Bought != fenOf(350_00) || e.Overdraft.Known() {
+			e.PurchaseModulus != 100 || e.TakenAt.IsZero() || !e.RecordedAt.IsZero() || e.Bought != fenOf(350_00) || e.Overdraft.Known() {
 			t.Errorf("%+v", e)
 		}
 	}
@@ -117,6 +117,11 @@ func TestEntriesAfter(t *testing.T) {
 			case err == nil:
 				if got := summary(entries); got != tt.want {
 					t.Errorf("%s, want %s", got, tt.want)
+				}
+				for _, e := range entries {
+					if want := map[bool]uint32{false: 100, true: 256}[tt.binary]; e.PurchaseModulus != want {
+						t.Errorf("modulus %d, want %d", e.PurchaseModulus, want)
+					}
 				}
 			case tt.want == "" || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), "meter W-1: item 8105 of meter 00112233445566") || adapters.ClassOf(err) != tt.class:
 				t.Errorf("%v (%s)", err, adapters.ClassOf(err))

@@ -9,9 +9,11 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
 
 	"citygrid/internal/city"
 	"citygrid/internal/cli"
@@ -28,6 +30,8 @@ type demoOptions struct {
 	listen   string
 	headless bool
 	report   string
+	grid     city.GridOptions
+	noPlay   bool
 }
 
 func newDemo() *cobra.Command {
@@ -39,8 +43,15 @@ func newDemo() *cobra.Command {
 meters, a collector, the broker, InfluxDB and the hub with its page. It prints
 the address of the page and stops everything on Ctrl-C.
 
+The meters stand in an invented district. Every 20 s one of them begins to leak:
+the collector sees it, the hub files a case in the cell, invented people dispatch
+and repair it, and the hub closes it when the meter shows the repair. --no-play
+leaves all that to you: the simulators take orders to break and mend meters, and
+people.json in the folder of the files has a token for everybody.
+
 With --report it reads every stored point back at the end, checks each against
-what the meter really showed, and writes what it measured.`,
+what the meter really showed, and each event and case against what really
+happened, and writes what it measured.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if o.interval < 100*time.Millisecond {
@@ -59,6 +70,12 @@ what the meter really showed, and writes what it measured.`,
 				return err
 			}
 			programs.Fleet, programs.Interval, programs.Listen = fleet, o.interval, o.listen
+			if o.grid.Cells != 0 {
+				if err := o.grid.Check(fleet.Meters); err != nil {
+					return err
+				}
+				programs.Grid = &o.grid
+			}
 			return runDemo(cmd.Context(), cmd.OutOrStdout(), o, programs)
 		},
 	}
@@ -67,6 +84,9 @@ what the meter really showed, and writes what it measured.`,
 	cmd.Flags().DurationVar(&o.length, "for", 0, "stop after this long (default: until Ctrl-C)")
 	cmd.Flags().StringVar(&o.dir, "dir", "", "keep all files in this new or empty folder (default: a temporary one)")
 	cmd.Flags().StringVar(&o.listen, "listen", "127.0.0.1:0", "address of the page")
+	cmd.Flags().IntVar(&o.grid.Cells, "cells", 200, "unit cells of the district, 60 to 200000; 0 for no district and no cases")
+	cmd.Flags().IntVar(&o.grid.Components, "components", 0, "components in it, 1000 or more (default 2000, or twice as many as meters)")
+	cmd.Flags().BoolVar(&o.noPlay, "no-play", false, "let nothing leak and nobody work by themselves")
 	cmd.Flags().BoolVar(&o.headless, "headless", false, "say nothing while running")
 	cmd.Flags().StringVar(&o.report, "report", "", "verify every stored point at the end and write what was measured to `FILE` (JSON)")
 	return cmd
@@ -131,10 +151,13 @@ func runDemo(ctx context.Context, out io.Writer, o demoOptions, options city.Opt
 		}
 		return err
 	}
-	if !o.headless {
-		fmt.Fprintf(out, "citygrid demo: %d meters every %s\n  page   %s\n  files  %s\n  stop   Ctrl-C\n", o.fleet.meters, o.interval, c.HubURL(), dir)
+	if err := writePeople(dir, c); err != nil {
+		return err
 	}
-	if err := waitDemo(ctx, c, o.length); err != nil {
+	if !o.headless {
+		greet(out, &o, c, dir)
+	}
+	if err := playDemo(ctx, c, &o); err != nil {
 		return err
 	}
 	if err := c.StopReading(); err != nil || o.report == "" {
@@ -145,18 +168,59 @@ func runDemo(ctx context.Context, out io.Writer, o demoOptions, options city.Opt
 		return err
 	}
 	fmt.Fprintln(out, report)
-	return writeReport(o.report, report)
-}
-
-func writeReport(path string, report *city.Report) error {
-	data, err := json.MarshalIndent(report, "", "  ")
-	if err != nil {
-		return err
-	}
-	if err := durable.WriteFile(path, append(data, '\n'), 0o644); err != nil {
+	if err := saveReport(o.report, report); err != nil {
 		return fmt.Errorf("--report: %w", err)
 	}
 	return nil
+}
+
+// greet says where everything is.
+func greet(out io.Writer, o *demoOptions, c *city.City, dir string) {
+	fmt.Fprintf(out, "citygrid demo: %d meters every %s\n  page   %s\n  files  %s\n  stop   Ctrl-C\n", o.fleet.meters, o.interval, c.HubURL(), dir)
+	people := c.People()
+	if len(people) == 0 {
+		return
+	}
+	if leaky := c.Leaky(); len(leaky) > 0 {
+		fmt.Fprintf(out, "  break  curl -d meter=%s -d flow=4.5 %s/break, and /mend\n", leaky[0], c.ControlURL())
+	}
+	fmt.Fprintf(out, "  cases  curl -H 'Authorization: Bearer TOKEN' %s/api/v1/cases\n", c.HubURL())
+	fmt.Fprintf(out, "  people, with their tokens (all of them: people.json in the files)\n")
+	shown := map[string]bool{}
+	for _, p := range people {
+		if role := strings.Join(p.Roles, ", "); !shown[role] {
+			shown[role] = true
+			fmt.Fprintf(out, "    %-14s %-26s %s\n", p.ID, strings.TrimSpace(role+" "+p.Department), p.Token)
+		}
+	}
+}
+
+// writePeople writes down who may work with cases.
+func writePeople(dir string, c *city.City) error {
+	people := c.People()
+	if len(people) == 0 {
+		return nil
+	}
+	data, err := json.MarshalIndent(people, "", "  ")
+	if err != nil {
+		return err
+	}
+	return durable.WriteFile(filepath.Join(dir, "people.json"), append(data, '\n'), 0o600)
+}
+
+// playDemo waits as waitDemo does, and lets the city live meanwhile.
+func playDemo(ctx context.Context, c *city.City, o *demoOptions) error {
+	if o.grid.Cells == 0 || o.noPlay {
+		return waitDemo(ctx, c, o.length)
+	}
+	g, playing := errgroup.WithContext(ctx)
+	playing, end := context.WithCancel(playing)
+	g.Go(func() error { return c.Play(playing) })
+	g.Go(func() error {
+		defer end()
+		return waitDemo(playing, c, o.length)
+	})
+	return g.Wait()
 }
 
 // demoFolder returns the folder for all files of the demo and how to remove it

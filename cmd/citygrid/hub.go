@@ -40,6 +40,7 @@ import (
 	"citygrid/internal/mqttlink"
 	"citygrid/internal/secret"
 	"citygrid/schemas"
+	"citygrid/schemas/codes"
 	"citygrid/schemas/seal"
 )
 
@@ -82,6 +83,8 @@ type hubProgram struct {
 	closing   chan struct{} // ends the live streams
 	books     *openLedger   // nil: this hub keeps none
 	runner    *runner       // of the books
+	grid      *gridProgram  // nil: this hub keeps none
+	codes     *codes.Lists  // the program's and the city's
 }
 
 func newHubProgram(cfg *config.Config, log *slog.Logger) (*hubProgram, error) {
@@ -96,6 +99,9 @@ func newHubProgram(cfg *config.Config, log *slog.Logger) (*hubProgram, error) {
 	}
 	if err := errors.Join(h.loadEnrolment(), h.loadInstallations()); err != nil {
 		return nil, err
+	}
+	if h.codes, err = loadCodes(cfg.Path(cfg.Codes)); err != nil {
+		return nil, fmt.Errorf("codes: %w", err)
 	}
 	passphrase, err := seal.ReadPassphrase(sourceIn(cfg, cfg.Passphrase))
 	if err != nil {
@@ -152,6 +158,10 @@ func (h *hubProgram) run(ctx context.Context, out io.Writer) (err error) {
 
 	defer func() { err = errors.Join(err, h.closeBooks()) }()
 	if err := h.openBooks(ctx); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, h.closeGrid()) }()
+	if err := h.openGrid(ctx); err != nil {
 		return err
 	}
 	bundled, err := h.startInflux(ctx, dir)
@@ -256,14 +266,14 @@ func (h *hubProgram) serve(ctx context.Context, out io.Writer, dir string, serie
 	receiver, err := ingest.New(ingest.Options{
 		Tenant: h.master.Tenant, Provider: h.provider, Master: h.master, Enrolled: h.find,
 		Store: storeQueue{writer}, Observer: live, Dir: dir, Registry: h.registry, Log: h.log,
-		Random: rand.Reader, CrossCheckEvery: h.cfg.CrossCheckEvery, Cards: h.cardStore(),
+		Random: rand.Reader, CrossCheckEvery: h.cfg.CrossCheckEvery, Cards: h.cardStore(), Events: h.eventStore(series),
 	})
 	if err != nil {
 		return cli.Failed(err)
 	}
 	registerWriter(h.registry, writer)
 	options := h.apiOptions(live, receiver, series, writer, brokerURL)
-	if err := h.ledgerOptions(&options); err != nil {
+	if err := errors.Join(h.ledgerOptions(&options), h.gridOptions(&options)); err != nil {
 		return err
 	}
 	handler, err := api.New(options)
@@ -284,6 +294,9 @@ func (h *hubProgram) serve(ctx context.Context, out io.Writer, dir string, serie
 	g.Go(func() error { h.reloadOnSignal(ctx, broker); return nil })
 	if h.runner != nil {
 		g.Go(func() error { return h.runner.Run(ctx) })
+	}
+	if h.grid != nil {
+		g.Go(func() error { return h.grid.run(ctx, series) })
 	}
 	g.Go(func() error {
 		return announce(out, city.Ready{Part: city.Hub, URL: "http://" + listener.Addr().String()})
@@ -428,6 +441,9 @@ func (h *hubProgram) apiOptions(live *api.Live, receiver *ingest.Receiver, serie
 			}},
 			{Name: "cards", Do: "configure the ledger of this hub, or send the collectors' cards to a hub that has one", Check: func(context.Context) error {
 				return receiver.CardsReady()
+			}},
+			{Name: "events", Do: "look whether this hub has a store for component events; they wait with their collectors", Check: func(context.Context) error {
+				return receiver.EventsReady()
 			}},
 			{Name: "store", Do: "look whether InfluxDB at " + series.URL() + " runs; readings wait meanwhile", Check: storeCheck(series.Ping, writer.Stats)},
 		},

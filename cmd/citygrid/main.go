@@ -5,6 +5,11 @@
 //	citygrid broker     the embedded MQTT broker alone
 //	citygrid simulate   a fleet of simulated meters alone
 //	citygrid keys       make, issue and inspect keys
+//	citygrid codes      code lists of components and events; what a code means
+//	citygrid registry   the asset register: areas, cells, components, meters, people
+//	citygrid registry   the asset register: census files in and out, what is where
+//	citygrid cases      list, show and check the cases of a hub
+//	citygrid indicators count the indicators from the journal of cases
 //	citygrid probe      find meters on a line, look at registers, plan and watch a line
 //
 //	citygrid import       take vending and settlement files into the books of prepaid utilities
@@ -12,8 +17,12 @@
 //	citygrid differences  list what does not agree, or show one with its history
 //	citygrid decide       explain, assign, adjust or close a difference
 //	citygrid statement    show, sign and verify statements
+//	citygrid bill         make and list bills of accounts that use first and pay later
+//	citygrid clearing     exchange with other cities what was sold on each other's cards
+//	citygrid counter      sell, refund, issue and replace prepaid cards at a card reader
+//	citygrid sts          what a 20-digit STS token is
 //	citygrid token        draw a person's token for the ledger's API
-//	citygrid year         reconcile a simulated year and check what is found
+//	citygrid year         a simulated year, of households or of cases, against the truth
 //
 // Results go to standard output, everything else to standard error. Exit
 // codes: 0 done; 1 failed while running; 2 wrong usage or configuration.
@@ -24,6 +33,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -44,7 +54,8 @@ func newRoot() *cobra.Command {
 		Version: version,
 	}
 	root.AddCommand(newDemo(), newHub(), newBroker(), newSimulate(), newSoak(), newBenchPeers(), newKeys(), probe.New("citygrid"),
-		newImport(), newReconcile(), newDifferences(), newDecide(), newStatement(), newToken(), newYear())
+		newImport(), newReconcile(), newDifferences(), newDecide(), newStatement(), newBill(), newClearing(), newToken(), newYear(),
+		newCounter(time.Now), newSTS(), newCodes(), newRegistry(), newCases(), newIndicators())
 	return root
 }
 

@@ -30,6 +30,7 @@ import (
 type booksFlags struct {
 	config, dsn string
 	as          string
+	issuer      string // who we are; empty: as the configuration says
 }
 
 func (f *booksFlags) register(cmd *cobra.Command, asHelp string) {
@@ -69,6 +70,9 @@ func (f *booksFlags) open(ctx context.Context) (*openLedger, error) {
 			return nil, errors.New("--ledger: holds a password, which everybody on this machine can see; put it into PGPASSWORD or ~/.pgpass, or give --config with ledger.password")
 		}
 	}
+	if f.issuer != "" {
+		l.settings.Issuer = f.issuer
+	}
 	if l.settings.DSN == "" {
 		return nil, errors.New("which books? Give --config FILE with a section ledger, or --ledger sqlite:PATH")
 	}
@@ -90,32 +94,42 @@ func (l *openLedger) open(ctx context.Context) error {
 	}
 	l.rules = rules
 	rules.Version = keptVersion(rules.Version, rules.Calendar)
-	l.Books, err = books.Open(ctx, dsn, books.Options{Rules: rules})
+	l.Books, err = books.Open(ctx, dsn, books.Options{Rules: rules, Issuer: schemas.IssuerID(l.settings.Issuer)})
 	return err
 }
 
 // address returns the address with the path taken from the configuration's
 // folder, and the password put in.
 func (l *openLedger) address() (string, error) {
-	dsn := l.settings.DSN
+	folder := l.folder
+	if folder != nil && l.settings.DSN != folder.Ledger.DSN {
+		folder = nil // it was given on the command line
+	}
+	return databaseAddress(folder, l.settings.DSN, l.settings.Password, "ledger.password")
+}
+
+// databaseAddress makes the path of an SQLite file relative to the configuration, and
+// puts the password of a PostgreSQL user into the address. key names the password's
+// place for messages.
+func databaseAddress(folder *config.Config, dsn, password, key string) (string, error) {
 	if path, ok := strings.CutPrefix(dsn, "sqlite:"); ok {
-		if l.folder != nil && dsn == l.folder.Ledger.DSN {
-			path = l.folder.Path(path)
+		if folder != nil {
+			path = folder.Path(path)
 		}
 		return "sqlite:" + path, nil
 	}
-	if l.settings.Password == "" {
+	if password == "" {
 		return dsn, nil
 	}
-	password, err := seal.ReadPassphrase(sourceIn(l.folder, l.settings.Password))
+	secret, err := seal.ReadPassphrase(sourceIn(folder, password))
 	if err != nil {
-		return "", fmt.Errorf("ledger.password: %w", err)
+		return "", fmt.Errorf("%s: %w", key, err)
 	}
 	u, err := url.Parse(dsn)
 	if err != nil {
-		return "", errors.New("ledger.dsn: not an address")
+		return "", errors.New("the dsn beside " + key + " is not an address")
 	}
-	u.User = url.UserPassword(u.User.Username(), string(password.Reveal()))
+	u.User = url.UserPassword(u.User.Username(), string(secret.Reveal()))
 	return u.String(), nil
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"citygrid/hub/ledger/books"
 	"citygrid/internal/cli"
+	"citygrid/schemas"
 )
 
 func newReconcileWaiting() *cobra.Command {
@@ -33,6 +34,15 @@ func newReconcileWaiting() *cobra.Command {
 	flags.register(cmd, "")
 	cmd.Flags().Int64Var(&limit, "limit", 50, "at most so many of each, up to 1000")
 	return cmd
+}
+
+// whyEntry says what an entry waits for.
+func whyEntry(e *schemas.CardEntry) string {
+	if e.PurchaseModulus == 0 {
+		return "not in the register"
+	}
+	return fmt.Sprintf("not in the register, or its purchase count of %d, which begins anew at %d, may mean several purchases: read the meter's card at a counter",
+		e.Purchase.Number, e.PurchaseModulus)
 }
 
 // listWaiting prints what waits for the register or was refused. A number of
@@ -58,8 +68,8 @@ func (l *openLedger) listWaiting(ctx context.Context, out io.Writer, page books.
 	}
 	for n := range entries {
 		e := &entries[n]
-		fmt.Fprintf(w, "entry\t%s %s\t%s\t%s\t%s\t%s\t%s\tnot in the register\n", e.Event, e.Moment().In(l.rules.Calendar.Zone).Format(time.DateTime), e.Day,
-			e.Utility, dash(string(e.Meter)), dash(e.MeterNumber), credit(e.Amount))
+		fmt.Fprintf(w, "entry\t%s %s\t%s\t%s\t%s\t%s\t%s\t%s\n", e.Event, e.Moment().In(l.rules.Calendar.Zone).Format(time.DateTime), e.Day,
+			e.Utility, dash(string(e.Meter)), dash(e.MeterNumber), credit(e.Amount), whyEntry(&e.CardEntry))
 	}
 	for _, r := range refused {
 		fmt.Fprintf(w, "%s\trow %d, run %d\t-\t-\t%s\t-\t-\t%s\n", r.Ledger, r.Row, r.Run, dash(r.Meter), r.Reason)

@@ -72,7 +72,7 @@ func (f *fleetFlags) config() (simulators.FleetConfig, error) {
 
 func newSimulate() *cobra.Command {
 	var f fleetFlags
-	var host, lines, scenario string
+	var host, lines, scenario, controlAt string
 	cmd := &cobra.Command{
 		Use:   "simulate",
 		Short: "A city of simulated meters, until told to stop",
@@ -91,6 +91,14 @@ A scenario says what happens besides, so long after the start:
     - {at: 30s, meter: P-000030, what: clock-jumps, by: -2h}
     - {at: 1m, meter: G-000003, what: resets}
     - {at: 2m, meter: G-000003, what: is-swapped}
+
+With --control an address of this machine takes orders while the meters run; the
+line with "ready" says which:
+  curl -d meter=W-000021 -d flow=4.5 URL/break     a leak of 4.5 m3/h behind a water meter
+  curl -d meter=W-000021 URL/mend                  it is repaired
+  curl -d meter=P-000002 -d what=silent URL/break  the meter does not answer
+  curl -d meter=P-000002 -d what=silent URL/mend   it answers again
+  curl URL/mishaps                                 what has happened, with its moments
 `,
 		Example: `  citygrid simulate --meters 8 --serial-lines 1 --baud 2400
   citygrid simulate --meters 24 --serial-lines 3 --protocols dlt645 --faults late=1%,noise=1%,late-by=1s`,
@@ -118,7 +126,12 @@ A scenario says what happens besides, so long after the start:
 					return cli.Failed(err)
 				}
 			}
-			if err := announce(cmd.OutOrStdout(), city.Ready{Part: city.Simulators, Addresses: fleet.Addresses()}); err != nil {
+			url, stop, err := openControl(cmd.Context(), controlAt, fleet)
+			if err != nil {
+				return err
+			}
+			defer stop()
+			if err := announce(cmd.OutOrStdout(), city.Ready{Part: city.Simulators, URL: url, Addresses: fleet.Addresses()}); err != nil {
 				return cli.Failed(err)
 			}
 			showLines(cmd.ErrOrStderr(), fleet)
@@ -133,8 +146,10 @@ A scenario says what happens besides, so long after the start:
 	f.add(cmd)
 	cmd.Flags().StringVar(&f.start, "start", "", "when the counters stood at their first values (RFC 3339; default now)")
 	cmd.Flags().StringVar(&host, "host", "127.0.0.1", "address to listen on; each gateway and each serial server takes a free port")
+	cmd.Flags().StringVar(&controlAt, "control", "", "take orders to break and mend meters on this `ADDRESS` (127.0.0.1:0 for a free port), see --help")
 	cmd.Flags().StringVar(&scenario, "scenario", "", "what happens to which meter when: a `FILE` of YAML, see --help")
 	cmd.Flags().StringVar(&lines, "lines", "", "write the `lines:` part of a collector's configuration to `FILE`")
+	cmd.AddCommand(newSimulateCity())
 	return cmd
 }
 

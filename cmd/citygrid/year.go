@@ -56,6 +56,7 @@ foot. The same flags make the same year.`,
 	cmd.Flags().StringVar(&o.Ledger, "ledger", "", "`DSN` of empty books; default: SQLite in the folder")
 	cmd.Flags().StringVar(&dir, "dir", "", "keep books and files in this new `FOLDER`; default: a temporary one")
 	cmd.Flags().StringVar(&report, "json", "", "write the report to `FILE` as JSON")
+	cmd.AddCommand(newYearGrid())
 	return cmd
 }
 
@@ -88,19 +89,25 @@ func finishYear(out io.Writer, r *yearbooks.Report, path string) error {
 	for _, text := range r.First {
 		fmt.Fprintln(out, text)
 	}
-	if path != "" {
-		data, err := json.MarshalIndent(r, "", "  ")
-		if err != nil {
-			return err
-		}
-		if err := durable.WriteFile(path, append(data, '\n'), 0o644); err != nil {
-			return err
-		}
+	if err := saveReport(path, r); err != nil {
+		return err
 	}
 	if !r.Perfect() {
 		return fmt.Errorf("the books do not say what is wrong in this year, and nothing else")
 	}
 	return nil
+}
+
+// saveReport writes a report to a file as JSON; nothing without a name.
+func saveReport(path string, report any) error {
+	if path == "" {
+		return nil
+	}
+	data, err := json.MarshalIndent(report, "", "  ")
+	if err != nil {
+		return err
+	}
+	return durable.WriteFile(path, append(data, '\n'), 0o644)
 }
 
 // share writes part of whole in per cent; of nothing it is no data.

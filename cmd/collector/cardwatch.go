@@ -115,7 +115,9 @@ func (w *watcher) publish(ctx context.Context, path string) error {
 		defer stopWatching()
 		ran <- c.Run(running)
 	}()
+	stopCounters := p.serveCounters(watching, c.TakeCards)
 	w.keepOn(watching)
+	stopCounters()
 	stopRunning()
 	return cli.Failed(errors.Join(<-ran, c.Close()))
 }

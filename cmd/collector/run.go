@@ -14,6 +14,7 @@ import (
 	"runtime/debug"
 	"strings"
 	"time"
+	_ "time/tzdata" // a box without the system's table of time zones knows the city's all the same
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -98,6 +99,10 @@ func assemble(path string) (*program, error) {
 			return nil, fmt.Errorf("configuration %s: broker.ca, broker.cert, broker.key: %w", path, err)
 		}
 	}
+	events, err := cfg.EventSource()
+	if err != nil {
+		return nil, fmt.Errorf("configuration %s: events: %w", path, err)
+	}
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return &program{
@@ -106,6 +111,7 @@ func assemble(path string) (*program, error) {
 			Bundle: &bundle, Provider: provider, DataDir: cfg.Path(cfg.DataDir), Lines: lines, Broker: broker,
 			Batch: collector.BatchLimits{MaxReadings: cfg.Batch.MaxReadings, MaxAge: time.Duration(cfg.Batch.MaxAge)},
 			Spool: spoolOptions(cfg.Spool.Quota, cfg.Spool.CommitEvery), CardSpool: spoolOptions(cfg.Spool.CardsQuota, cardCommit),
+			EventSpool: spoolOptions(cfg.Spool.EventsQuota, cfg.Spool.CommitEvery), Events: events,
 			Registry: registry, Log: newLog(), Version: version, Random: rand.Reader,
 		},
 	}, nil
@@ -166,7 +172,9 @@ func (p *program) run(ctx context.Context, out io.Writer, summaryPath string) (e
 	if err := json.NewEncoder(out).Encode(map[string]string{"ready": "collector", "metrics": address}); err != nil {
 		return cli.Failed(err)
 	}
+	stopCounters := p.serveCounters(ctx, c.TakeCards)
 	runErr := c.Run(ctx)
+	stopCounters()
 	if err := writeSummary(summaryPath, c.Summary()); err != nil {
 		return cli.Failed(errors.Join(runErr, err))
 	}

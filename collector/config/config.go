@@ -42,12 +42,15 @@ type Config struct {
 	Broker   Broker `yaml:"broker"`
 	Batch    Batch  `yaml:"batch,omitempty"`
 	Spool    Spool  `yaml:"spool,omitempty"`
+	Events   Events `yaml:"events,omitempty"`
 	Metrics  string `yaml:"metrics,omitempty"`
 	// Profiles are files beside the built-in ones.
 	Profiles []ProfileFile `yaml:"profiles,omitempty"`
-	Lines    []Line        `yaml:"lines"`
-	folder   string        // of the file, for relative paths
-	nodes    yaml.Node     // the parsed file, for line numbers in errors
+	// Counters are the points of sale beside this collector.
+	Counters []Counter `yaml:"counters,omitempty"`
+	Lines    []Line    `yaml:"lines"`
+	folder   string    // of the file, for relative paths
+	nodes    yaml.Node // the parsed file, for line numbers in errors
 	warnings []string
 }
 
@@ -73,6 +76,8 @@ type Spool struct {
 	CommitEvery Duration `yaml:"commit_every,omitempty"`
 	// CardsQuota bounds the queue of the card entries, which is one of its own.
 	CardsQuota Size `yaml:"cards_quota,omitempty"`
+	// EventsQuota bounds that of the component events, the third one.
+	EventsQuota Size `yaml:"events_quota,omitempty"`
 }
 
 // The defaults, in one place.
@@ -86,6 +91,7 @@ const (
 	defaultMaxAge      = Duration(250 * time.Millisecond)
 	defaultQuota       = Size(512 << 20)
 	defaultCardsQuota  = Size(64 << 20)
+	defaultEventsQuota = Size(16 << 20)
 	defaultCardsEvery  = Duration(15 * time.Minute)
 	defaultCommit      = Duration(100 * time.Millisecond)
 )
@@ -133,6 +139,8 @@ func (c *Config) applyDefaults() {
 	orDefault(&c.Spool.Quota, defaultQuota)
 	orDefault(&c.Spool.CommitEvery, defaultCommit)
 	orDefault(&c.Spool.CardsQuota, defaultCardsQuota)
+	orDefault(&c.Spool.EventsQuota, defaultEventsQuota)
+	orDefault(&c.Events.Zone, defaultZone)
 	for i := range c.Lines {
 		c.Lines[i].applyDefaults()
 	}
@@ -256,6 +264,9 @@ func (c *Config) check() error {
 	if err := c.checkBroker(); err != nil {
 		return err
 	}
+	if err := c.checkCounters(); err != nil {
+		return err
+	}
 	if n := c.Batch.MaxReadings; n < 1 || n > schemas.MaxReadings {
 		return c.at(fmt.Errorf("%d is outside 1..%d", n, schemas.MaxReadings), "batch", "max_readings")
 	}
@@ -265,11 +276,8 @@ func (c *Config) check() error {
 	if c.Spool.CommitEvery < 0 {
 		return c.at(errNegative, "spool", "commit_every")
 	}
-	if c.Spool.Quota < 1<<20 {
-		return c.at(errors.New("the quota must be at least 1MiB"), "spool", "quota")
-	}
-	if c.Spool.CardsQuota < 1<<20 {
-		return c.at(errors.New("the quota must be at least 1MiB"), "spool", "cards_quota")
+	if err := c.Spool.check(c); err != nil {
+		return err
 	}
 	if c.Metrics != "" {
 		if _, _, err := net.SplitHostPort(c.Metrics); err != nil {
@@ -279,7 +287,22 @@ func (c *Config) check() error {
 	if err := c.checkProfiles(); err != nil {
 		return err
 	}
-	return c.checkLines()
+	if err := c.checkLines(); err != nil {
+		return err
+	}
+	return c.checkEvents()
+}
+
+func (s *Spool) check(c *Config) error {
+	for _, quota := range []struct {
+		key  string
+		size Size
+	}{{"quota", s.Quota}, {"cards_quota", s.CardsQuota}, {"events_quota", s.EventsQuota}} {
+		if quota.size < 1<<20 {
+			return c.at(errors.New("the quota must be at least 1MiB"), "spool", quota.key)
+		}
+	}
+	return nil
 }
 
 var errNegative = errors.New("must not be negative")

@@ -37,6 +37,8 @@ type Meter struct {
 	// Cards has the meter's card slot asked, every CardsEvery (15m by default).
 	Cards      bool     `yaml:"cards,omitempty"`
 	CardsEvery Duration `yaml:"cards_every,omitempty"`
+	// EventClass names an entry of events.rules.classes.
+	EventClass string `yaml:"event_class,omitempty"`
 	// Installations say which physical meter stood here from when to when.
 	Installations []Installation `yaml:"installations,omitempty"`
 }

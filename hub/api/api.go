@@ -28,6 +28,11 @@ type Options struct {
 	// Ledger answers about the books of prepaid utilities; nil: this hub keeps
 	// none.
 	Ledger *Ledger
+	// Cases answers about cases, media, codes and indicators; nil: this hub keeps
+	// none.
+	Cases *Cases
+	// Registry answers about the asset register; nil: this hub keeps none.
+	Registry *Registry
 	// Ready are the named checks of /readyz. They are asked one after the
 	// other with a deadline of ReadyTimeout each.
 	Ready []Check
@@ -66,6 +71,9 @@ func New(o Options) (http.Handler, error) {
 	if o.Live == nil || o.Flow == nil || o.Series == nil || o.Now == nil || o.Log == nil {
 		return nil, errors.New("make the hub's pages: Live, Flow, Series, Now and Log are required")
 	}
+	if err := o.Cases.check(); err != nil {
+		return nil, err
+	}
 	static, err := newPages(o.Pages)
 	if err != nil {
 		return nil, err
@@ -81,9 +89,18 @@ func New(o Options) (http.Handler, error) {
 	rt := &routes{live: o.Live, flow: flow, series: o.Series, version: o.Version, log: o.Log, installations: o.Installations}
 	face := newHuma(mux)
 	(&ledgerRoutes{o: o.Ledger, log: o.Log}).register(face)
+	(&caseRoutes{o: o.Cases, log: o.Log}).register(face)
+	(&registryRoutes{o: o.Registry, log: o.Log}).register(face)
 	rt.register(face)
 	mux.Handle("GET /api/v1/stream", &stream{live: o.Live, flow: flow, max: int64(o.MaxStreams), closing: o.Closing})
 	mux.HandleFunc("/api/", unknownRoute)
+	if o.Cases != nil && o.Cases.Open311 != nil {
+		open311, err := newOpen311(o.Cases, o.Log)
+		if err != nil {
+			return nil, err
+		}
+		mux.Handle(open311Path, open311)
+	}
 	mux.HandleFunc("GET /healthz", healthz)
 	mux.Handle("GET /readyz", &readiness{checks: o.Ready})
 	if o.Metrics != nil {

@@ -15,7 +15,8 @@ import (
 	"citygrid/schemas"
 )
 
-// Ledger is what the ledger's part of the face needs; every field is required.
+// Ledger is what the ledger's part of the face needs; every field but Clearing is
+// required.
 type Ledger struct {
 	Auth        Authenticator
 	Files       LedgerFiles
@@ -23,6 +24,10 @@ type Ledger struct {
 	Runs        LedgerRuns
 	Differences LedgerDifferences
 	Register    LedgerRegister
+	Accounts    LedgerAccounts
+	Bills       LedgerBills
+	// Clearing is nil where the hub has no issuer and clears nothing.
+	Clearing *Clearing
 }
 
 // The errors of the ledger's interfaces that the API tells apart, beside those of
@@ -225,6 +230,9 @@ func (l *ledgerRoutes) register(api huma.API) {
 	}, nil, l.postDecision)
 	ledgerGet(l, api, "ledger-list-places", "/api/v1/ledger/places", "Places of the asset register with their installations", l.listPlaces)
 	ledgerGet(l, api, "ledger-list-tariffs", "/api/v1/ledger/tariffs", "Tariff files in force", l.listTariffs)
+	l.registerClearing(api, heavy)
+	l.registerBills(api, heavy)
+	l.registerSTS(api)
 }
 
 // problemOf turns an error of the books into what the person who asked may know.

@@ -2,10 +2,6 @@ package api
 
 import (
 	"context"
-	"crypto/sha256"
-	"crypto/subtle"
-	"encoding/hex"
-	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -52,12 +48,7 @@ type TokenPerson struct {
 }
 
 // tokens is the Authenticator of a configuration.
-type tokens []tokenEntry
-
-type tokenEntry struct {
-	person Person
-	digest [sha256.Size]byte
-}
+type tokens struct{ tokenTable[Person] }
 
 // NewTokens returns an Authenticator for the people of a configuration. It
 // refuses a person without name or role, a digest that is none, and a token or a
@@ -76,40 +67,15 @@ func NewTokens(people []TokenPerson) (Authenticator, error) {
 				return nil, fmt.Errorf("person %s: role %q: want clerk, reviewer or approver", p.Name, r)
 			}
 		}
-		digest, err := parseTokenDigest(p.Token)
-		if err != nil {
+		if err := list.add(p.Token, p.Person, func(other Person) bool { return ledger.SamePerson(other.Name, p.Name) }); err != nil {
 			return nil, fmt.Errorf("person %s: %w", p.Name, err)
 		}
-		if slices.ContainsFunc(list, func(e tokenEntry) bool { return ledger.SamePerson(e.person.Name, p.Name) || e.digest == digest }) {
-			return nil, fmt.Errorf("person %s: the name or the token stands twice", p.Name)
-		}
-		list = append(list, tokenEntry{p.Person, digest})
 	}
 	return list, nil
 }
 
-func parseTokenDigest(text string) (digest [sha256.Size]byte, err error) {
-	raw, isSHA := strings.CutPrefix(text, "sha256:")
-	b, err := hex.DecodeString(raw)
-	if !isSHA || err != nil || len(b) != len(digest) {
-		return digest, errors.New("token: want sha256: and 64 hexadecimal digits, as citygrid token prints them; the token itself does not belong here")
-	}
-	if [sha256.Size]byte(b) == sha256.Sum256(nil) {
-		return digest, errors.New("token: it is the digest of nothing; draw a token with citygrid token")
-	}
-	return [sha256.Size]byte(b), nil
-}
-
 // Person compares with everybody's, whoever it is.
-func (t tokens) Person(_ context.Context, token string) (p Person, ok bool) {
-	digest := sha256.Sum256([]byte(token))
-	for n := range t {
-		if subtle.ConstantTimeCompare(t[n].digest[:], digest[:]) == 1 {
-			p, ok = t[n].person, true
-		}
-	}
-	return p, ok
-}
+func (t tokens) Person(_ context.Context, token string) (Person, bool) { return t.find(token) }
 
 // The codes of problems with who asks.
 const (
@@ -128,9 +94,8 @@ func (l *ledgerRoutes) guarded(api huma.API, roles []Role) func(huma.Context, fu
 			writeProblem(api, ctx, problem(http.StatusNotFound, codeNoLedger, "This hub keeps no ledger. Its configuration has no section ledger."))
 			return
 		}
-		scheme, token, _ := strings.Cut(ctx.Header("Authorization"), " ")
 		p, ok := Person{}, false
-		if strings.EqualFold(scheme, "Bearer") && token != "" {
+		if token := bearer(ctx); token != "" {
 			p, ok = l.o.Auth.Person(ctx.Context(), token)
 		}
 		if !ok {
@@ -157,14 +122,7 @@ const (
 // bounded is a middleware that lets heavyAtOnce requests through at once.
 func (l *ledgerRoutes) bounded(api huma.API) func(huma.Context, func(huma.Context)) {
 	return func(ctx huma.Context, next func(huma.Context)) {
-		wait := time.NewTimer(heavyWait)
-		defer wait.Stop()
-		select {
-		case l.heavy <- struct{}{}:
-			defer func() { <-l.heavy }()
-			next(ctx)
-		case <-ctx.Context().Done():
-		case <-wait.C:
+		if !inTurn(ctx.Context(), l.heavy, func() { next(ctx) }) {
 			writeProblem(api, ctx, problem(http.StatusServiceUnavailable, codeBusy, "Other files and statements are being worked on. Nothing was changed; try again in a minute."))
 		}
 	}
@@ -220,5 +178,5 @@ func describeToken(api huma.API) {
 	if c.SecuritySchemes == nil {
 		c.SecuritySchemes = map[string]*huma.SecurityScheme{}
 	}
-	c.SecuritySchemes["token"] = &huma.SecurityScheme{Type: "http", Scheme: "bearer", Description: "A person's token. Only the ledger asks for one."}
+	c.SecuritySchemes["token"] = &huma.SecurityScheme{Type: "http", Scheme: "bearer", Description: "A person's token for the ledger (ledger.people)"}
 }

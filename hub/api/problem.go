@@ -19,6 +19,9 @@ type Problem struct {
 	Errors []ProblemField `json:"errors,omitempty" nullable:"false"`
 	// Allowed names the steps that are possible instead, where a step was not.
 	Allowed []string `json:"allowed,omitempty" nullable:"false" doc:"Steps that are possible instead"`
+	// Why says in one word why a step was not possible, for pages that tell it in
+	// their own language.
+	Why string `json:"why,omitempty" doc:"One word for the reason why a step was not possible" example:"own_request"`
 }
 
 // ProblemField names one parameter and what is wrong with it.

@@ -35,6 +35,9 @@ type Config struct {
 	// Installations is the file of the meters' installation records, from which
 	// consumption is computed over swaps (LoadInstallations); empty for none.
 	Installations string `yaml:"installations,omitempty"`
+	// Codes is the folder of the city's own code lists, which `citygrid codes import`
+	// writes; empty for the program's lists alone.
+	Codes string `yaml:"codes,omitempty"`
 	// Provider is the SM4 implementation: emmansun (default) or tjfoc.
 	Provider string `yaml:"provider,omitempty"`
 	// CrossCheckEvery opens one of so many messages with both implementations;
@@ -44,6 +47,8 @@ type Config struct {
 	Influx          Influx `yaml:"influx"`
 	// Ledger is optional.
 	Ledger Ledger `yaml:"ledger,omitempty"`
+	// Grid is optional.
+	Grid Grid `yaml:"grid,omitempty"`
 
 	folder string
 }
@@ -152,9 +157,7 @@ func (c *Config) check() error {
 	need(c.Broker.User != "" && c.Broker.Password != "", "broker: user and password are missing: citygrid keys init makes them for the hub")
 	need(c.Influx.Bundled == (c.Influx.URL == ""), "influx: give either url, or bundled: true")
 	need(c.Influx.URL == "" || validURL(c.Influx.URL), "influx.url: want http://host:port or https://host:port and nothing else; credentials belong where influx.token says")
-	if err := c.Ledger.check(); err != nil {
-		errs = append(errs, err)
-	}
+	errs = append(errs, c.Ledger.check(), c.Grid.check())
 	return errors.Join(errs...)
 }
 

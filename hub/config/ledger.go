@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"citygrid/schemas"
 )
 
 // Ledger is the section of the books of prepaid utilities. Without it the hub
@@ -21,6 +23,11 @@ type Ledger struct {
 	// Password says where the password of a PostgreSQL user is: file:PATH or
 	// env:NAME; empty for none.
 	Password string `yaml:"password,omitempty"`
+	// Issuer is who we are in clearing with other cities: 8 digits, the city's first
+	// four and the issuer's number in it, as on our cards. With it, nothing about a
+	// card of another city is booked on a meter of ours that happens to have the same
+	// number. Empty: nothing is cleared.
+	Issuer string `yaml:"issuer,omitempty"`
 	// City is the name in the head of statements.
 	City string `yaml:"city,omitempty"`
 	// Zone is the city's time zone, "Asia/Shanghai" when empty.
@@ -104,15 +111,18 @@ func (l *Ledger) CutOffTime() (time.Duration, error) {
 // check reports every value that cannot work.
 func (l *Ledger) check() error {
 	if l.DSN == "" {
-		if l.City != "" || len(l.People) > 0 || l.Mappings != "" || len(l.Tariffs) > 0 {
+		if l.City != "" || l.Issuer != "" || len(l.People) > 0 || l.Mappings != "" || len(l.Tariffs) > 0 {
 			return errors.New("ledger.dsn: missing: sqlite:PATH or postgres://USER@HOST/DATABASE")
 		}
 		return nil
 	}
-	errs := []error{l.checkDSN(), l.checkRules()}
+	errs := []error{checkDSN("ledger", l.DSN, l.Password), l.checkRules()}
 	_, zoneErr := l.Location()
 	_, cutOffErr := l.CutOffTime()
 	errs = append(errs, zoneErr, cutOffErr)
+	if l.Issuer != "" {
+		errs = append(errs, schemas.IssuerID(l.Issuer).Validate())
+	}
 	if l.Begin != "" {
 		if _, err := time.Parse(time.DateOnly, l.Begin); err != nil {
 			errs = append(errs, fmt.Errorf("begin %q: want a date such as 2026-01-01", l.Begin))
@@ -138,19 +148,19 @@ func (l *Ledger) check() error {
 }
 
 // checkDSN does not repeat the text: somebody may have put a password there.
-func (l *Ledger) checkDSN() error {
-	if path, ok := strings.CutPrefix(l.DSN, "sqlite:"); ok {
-		if path == "" || l.Password != "" {
+func checkDSN(section, dsn, password string) error {
+	if path, ok := strings.CutPrefix(dsn, "sqlite:"); ok {
+		if path == "" || password != "" {
 			return errors.New("dsn: want sqlite:PATH, and no password with it")
 		}
 		return nil
 	}
-	u, err := url.Parse(l.DSN)
+	u, err := url.Parse(dsn)
 	if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" || u.Host == "" {
 		return errors.New("dsn: want sqlite:PATH or postgres://USER@HOST:PORT/DATABASE")
 	}
 	if _, has := u.User.Password(); has || u.Query().Has("password") {
-		return errors.New("dsn: holds a password; it belongs where ledger.password says")
+		return fmt.Errorf("dsn: holds a password; it belongs where %s.password says", section)
 	}
 	return nil
 }
@@ -181,8 +191,7 @@ func (p *LedgerPerson) check(before []LedgerPerson) error {
 			return fmt.Errorf("%s: role %q: want clerk, reviewer or approver", p.Name, r)
 		}
 	}
-	digest, isSHA := strings.CutPrefix(p.Token, "sha256:")
-	if b, err := hex.DecodeString(digest); !isSHA || err != nil || len(b) != sha256.Size {
+	if !tokenDigest(p.Token) {
 		return fmt.Errorf("%s: token: want sha256: and 64 hexadecimal digits, as citygrid token prints them", p.Name)
 	}
 	if slices.ContainsFunc(before, func(q LedgerPerson) bool {
@@ -191,4 +200,11 @@ func (p *LedgerPerson) check(before []LedgerPerson) error {
 		return fmt.Errorf("%s: the name or the token stands twice", p.Name)
 	}
 	return nil
+}
+
+// tokenDigest reports whether text is what citygrid token prints for this file.
+func tokenDigest(text string) bool {
+	digest, isSHA := strings.CutPrefix(text, "sha256:")
+	b, err := hex.DecodeString(digest)
+	return isSHA && err == nil && len(b) == sha256.Size
 }

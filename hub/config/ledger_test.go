@@ -48,6 +48,7 @@ func TestLedgerErrors(t *testing.T) {
 		{"password in the address", "sqlite:ledger.db", "postgres://u:hunter2@h/d", "dsn: holds a password"},
 		{"password in the query", "sqlite:ledger.db", "postgres://u@h/d?password=hunter2", "dsn: holds a password"},
 		{"password of a file", "cut_off:", "password: env:X\n  cut_off:", "no password with it"},
+		{"issuer", "cut_off:", "issuer: 1101\n  cut_off:", "issuer: \"1101\", want 8 digits"},
 		{"zone", "cut_off:", "zone: Mars\n  cut_off:", "zone \"Mars\""},
 		{"zone of this machine", "cut_off:", "zone: Local\n  cut_off:", "zone \"Local\""},
 		{"cut-off", "23:00", "23h", "cut_off \"23h\""},

@@ -149,7 +149,7 @@ func TestCardsAreGivenAgain(t *testing.T) {
 	w.sentinel(w.sender("c1"))
 	away.Store(false)
 	wantReceipt(t, w, s, schemas.SeqRange{})
-	if n := counters.Count(h.metrics.cardRetries); n < 2 || h.Counters().Cards != 1 {
+	if n := counters.Count(h.cards.retries); n < 2 || h.Counters().Cards != 1 {
 		t.Errorf("%d retries, %d entries", n, h.Counters().Cards)
 	}
 }
@@ -205,7 +205,7 @@ func TestCardsRejected(t *testing.T) {
 // somebody is told, once. With a ledger they are taken when they come again.
 func TestCardsWithoutALedger(t *testing.T) {
 	w := newTown(t)
-	h := w.hub(func(h *hub) { h.o.Cards = nil })
+	h := w.hub(func(h *hub) { h.cards.store = nil })
 	s := w.cardSender("c1")
 	first, second := s.cards(1), s.cards(2)
 	w.publish(cardsTopic("c1"), first)
@@ -217,7 +217,7 @@ func TestCardsWithoutALedger(t *testing.T) {
 	if err := h.CardsReady(); err == nil || !strings.Contains(err.Error(), "in 2 messages") {
 		t.Errorf("CardsReady: %v", err)
 	}
-	if n := len(w.letters(deadLetterFile)) + len(w.letters(rejectedFile)); n != 0 || len(h.Counters().Refused) != 0 || counters.Count(h.metrics.cardsLeft) != 2 {
+	if n := len(w.letters(deadLetterFile)) + len(w.letters(rejectedFile)); n != 0 || len(h.Counters().Refused) != 0 || counters.Count(h.cards.left) != 2 {
 		t.Errorf("%d letters, counters %+v", n, h.Counters())
 	}
 	h.stop()
@@ -244,15 +244,15 @@ func TestCardsBeyondTheQueueAreLeft(t *testing.T) {
 		h.ledger.answer = func([]schemas.CardEntry) error { <-gate; return nil }
 	})
 	s := w.cardSender("c1")
-	const n = maxCardsWaiting + cardWorkers + 20
+	const n = maxWaiting + courierWorkers + 20
 	var envelopes [][]byte
 	for i := range n {
 		envelopes = append(envelopes, s.cards(i+1))
 		w.publish(cardsTopic("c1"), envelopes[i])
 	}
 	w.sentinel(w.sender("c3"))
-	left := counters.Count(h.metrics.cardsLeft)
-	if left < 20 || left > 20+cardWorkers {
+	left := counters.Count(h.cards.left)
+	if left < 20 || left > 20+courierWorkers {
 		t.Errorf("%d envelopes are left, want about 20", left)
 	}
 	open()
@@ -377,10 +377,10 @@ func TestCardsGoPastOnesThatFail(t *testing.T) {
 		}
 	})
 	bad, good := w.cardSender("c1"), w.cardSender("c2")
-	for i := range cardWorkers {
+	for i := range courierWorkers {
 		w.publish(cardsTopic("c1"), bad.cards(1000+i))
 	}
-	for range cardWorkers {
+	for range courierWorkers {
 		receive(t, "ledger", h.ledger.given)
 	}
 	w.publish(cardsTopic("c2"), good.cards(1))

@@ -115,6 +115,23 @@ func (l *fakeLedger) StoreCards(_ context.Context, _ schemas.CollectorID, entrie
 	return l.answer(entries)
 }
 
+// fakeEvents does the same with component events.
+type fakeEvents struct {
+	answer func(events []schemas.ComponentEvent) error
+	given  chan []schemas.ComponentEvent
+	calls  atomic.Int64
+}
+
+func newFakeEvents() *fakeEvents {
+	return &fakeEvents{given: make(chan []schemas.ComponentEvent, 10_000), answer: func([]schemas.ComponentEvent) error { return nil }}
+}
+
+func (l *fakeEvents) StoreEvents(_ context.Context, _ schemas.CollectorID, events []schemas.ComponentEvent) error {
+	l.calls.Add(1)
+	l.given <- events
+	return l.answer(events)
+}
+
 // fakeObserver passes on what it is told. A gate, when set, holds Stored up.
 type fakeObserver struct {
 	stored   chan []schemas.Reading
@@ -400,6 +417,7 @@ type hub struct {
 	store    *fakeStore
 	observer *fakeObserver
 	ledger   *fakeLedger
+	events   *fakeEvents
 	errors   chan string
 	// downs tells why the link was lost.
 	downs chan error
@@ -411,11 +429,11 @@ type hub struct {
 func (w *town) hub(prepare ...func(*hub)) *hub {
 	w.t.Helper()
 	h := &hub{w: w, store: newFakeStore(), observer: newFakeObserver(), errors: make(chan string, 100), downs: make(chan error, 1000)}
-	h.ledger = newFakeLedger()
+	h.ledger, h.events = newFakeLedger(), newFakeEvents()
 	var err error
 	h.Receiver, err = New(Options{
 		Tenant: testTenant, Provider: w.provider, Master: w.master, Enrolled: w.enrolled,
-		Store: h.store, Cards: h.ledger, Observer: h.observer, Dir: w.dir, Registry: prometheus.NewRegistry(),
+		Store: h.store, Cards: h.ledger, Events: h.events, Observer: h.observer, Dir: w.dir, Registry: prometheus.NewRegistry(),
 		Log: slog.New(errorLog{slog.DiscardHandler, h.errors}), Random: rand.Reader, CrossCheckEvery: 1,
 	})
 	if err != nil {
@@ -427,7 +445,7 @@ func (w *town) hub(prepare ...func(*hub)) *hub {
 	ctx, cancel := context.WithCancel(context.Background())
 	ran := make(chan error, 1)
 	go func() { ran <- h.Run(ctx) }()
-	cfg := w.link("hub", append(Subscriptions(nil), "citygrid/v1/+/+/events")...)
+	cfg := w.link("hub", Subscriptions(nil)...)
 	subscribed := make(chan struct{})
 	up := sync.OnceFunc(func() { close(subscribed) })
 	cfg.OnState = func(s mqttlink.State) {

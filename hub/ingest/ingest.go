@@ -9,7 +9,8 @@
 //	                                                              |
 //	      Tracker.Commit -> save -> receipt -> ack <--------------+
 //
-// Card entries go the same way past the CardStore (see cards.go).
+// Card entries and component events go the same way past the CardStore and the
+// EventStore (see courier).
 //
 // An envelope that opened and can still never be stored (its content is wrong,
 // or the store refuses it for ever) is kept as a letter on disk in the place of
@@ -72,7 +73,9 @@ type Options struct {
 	Store    Store
 	// Cards takes card entries; nil: this hub takes none, and leaves them with
 	// their collectors.
-	Cards    CardStore
+	Cards CardStore
+	// Events takes component events; nil: as with Cards.
+	Events   EventStore
 	Observer Observer
 	// Dir holds the replay state and the dead letters.
 	Dir      string
@@ -100,14 +103,10 @@ type Receiver struct {
 	metrics        *metrics
 	log            *slog.Logger
 
-	conn    atomic.Pointer[mqttlink.Conn]
-	cards   chan *delivery // on their way to Options.Cards
-	settled chan *delivery
-	stopped chan struct{} // closed when Run has returned
-	// unclaimed counts card envelopes that came although there is no ledger.
-	unclaimed atomic.Uint64
-	// cardsFail: the last call of the ledger failed, and not for good.
-	cardsFail atomic.Bool
+	conn          atomic.Pointer[mqttlink.Conn]
+	cards, events *courier
+	settled       chan *delivery
+	stopped       chan struct{} // closed when Run has returned
 }
 
 // New opens the replay state, the letters and the blocked sessions in o.Dir.
@@ -115,7 +114,7 @@ func New(o Options) (*Receiver, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	r := &Receiver{o: o, log: o.Log, cards: make(chan *delivery, maxCardsWaiting), settled: make(chan *delivery, 4096), stopped: make(chan struct{})}
+	r := &Receiver{o: o, log: o.Log, settled: make(chan *delivery, 4096), stopped: make(chan struct{})}
 	var err error
 	if r.replay, err = openReplayBook(o.Dir); err != nil {
 		return nil, err
@@ -138,6 +137,7 @@ func New(o Options) (*Receiver, error) {
 		return nil, err
 	}
 	r.pending, r.sealers, r.metrics = newPendingSet(r.replay), newReceiptSealers(o), newMetrics(o.Registry)
+	r.cards, r.events = newCards(r), newEvents(r)
 	counters.New(o.Registry, "hub").GaugeFunc("missing_envelopes", "Envelopes that are known to have been sealed and are not stored.",
 		func() float64 { return float64(total(r.replay.missing())) })
 	return r, nil
@@ -182,7 +182,7 @@ func Subscriptions(areas []schemas.AreaCode) (filters []string) {
 		areas = []schemas.AreaCode{""}
 	}
 	for _, a := range areas {
-		for _, s := range []schemas.Stream{schemas.Readings, schemas.Cards, schemas.Statuses, schemas.Online} {
+		for _, s := range []schemas.Stream{schemas.Readings, schemas.Cards, schemas.Events, schemas.Statuses, schemas.Online} {
 			filters = append(filters, schemas.Topic{Area: a, Stream: s}.String())
 		}
 	}
@@ -235,7 +235,7 @@ func (r *Receiver) intake(ctx context.Context, m mqttlink.Message) error {
 	}
 	r.metrics.opened.Inc()
 	switch topic.Stream {
-	case schemas.Readings, schemas.Cards:
+	case schemas.Readings, schemas.Cards, schemas.Events:
 		return r.takeBatch(ctx, m, topic, header, plain)
 	case schemas.Statuses:
 		return r.takeStatus(m, topic, plain)
@@ -293,11 +293,12 @@ func (r *Receiver) takeStatus(m mqttlink.Message, topic schemas.Topic, plain []b
 	return nil
 }
 
-// takeBatch checks a batch of readings or card entries against what is stored or
+// takeBatch checks a batch of readings, card entries or events against what is stored or
 // on its way, decodes it, and sends it to its store.
 func (r *Receiver) takeBatch(ctx context.Context, m mqttlink.Message, topic schemas.Topic, h seal.Header, plain []byte) error {
-	if topic.Stream == schemas.Cards && r.o.Cards == nil {
-		return r.leaveCards(m, topic)
+	beside := r.courier(topic.Stream)
+	if beside != nil && beside.store == nil {
+		return beside.leave(m, topic)
 	}
 	d := &delivery{
 		key:  deliveryKey{source: source{topic.Collector, topic.Stream}, context: h.Context, seq: h.Seq},
@@ -329,8 +330,8 @@ func (r *Receiver) takeBatch(ctx context.Context, m mqttlink.Message, topic sche
 		d.reject(codeSchema, err)
 		return r.settleLater(ctx, d)
 	}
-	if topic.Stream == schemas.Cards {
-		return r.submitCards(d)
+	if beside != nil {
+		return beside.submit(d)
 	}
 	return r.submit(ctx, d)
 }
@@ -349,13 +350,20 @@ func (r *Receiver) refuseVerdict(m mqttlink.Message, k deliveryKey, v seal.Verdi
 // decode reads the batch of d and checks that it is of the topic's collector.
 func (d *delivery) decode(plain []byte, topic schemas.Topic) error {
 	var of schemas.Topic
-	if topic.Stream == schemas.Cards {
+	switch topic.Stream {
+	case schemas.Cards:
 		batch, err := schemas.DecodeCardBatch(plain)
 		if err != nil {
 			return err
 		}
 		of, d.cards = schemas.Topic{Area: batch.Area, Collector: batch.Collector}, batch.Entries
-	} else {
+	case schemas.Events:
+		batch, err := schemas.DecodeEventBatch(plain)
+		if err != nil {
+			return err
+		}
+		of, d.events = schemas.Topic{Area: batch.Area, Collector: batch.Collector}, batch.Events
+	default:
 		batch, err := schemas.DecodeBatch(plain)
 		if err != nil {
 			return err

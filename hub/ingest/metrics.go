@@ -38,7 +38,6 @@ var allCodes = []seal.Code{
 // metrics are the hub's counters of the receiving side.
 type metrics struct {
 	received, opened, duplicates, points, receipts, saveFailures prometheus.Counter
-	cards, cardRetries, cardsLeft                                prometheus.Counter
 	refusals                                                     *prometheus.CounterVec
 	latency                                                      prometheus.Summary
 }
@@ -54,9 +53,6 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		opened:       set.Counter("opened_total", "Envelopes that opened on their own topic."),
 		duplicates:   set.Counter("duplicates_total", "Envelopes that were stored or on their way before."),
 		points:       set.Counter("points_stored_total", "Readings that are in the store."),
-		cards:        set.Counter("card_entries_stored_total", "Card entries that are in the ledger."),
-		cardRetries:  set.Counter("card_store_retries_total", "Card envelopes given to the ledger again, because it was away."),
-		cardsLeft:    set.Counter("card_envelopes_left_total", "Card envelopes left with their collectors: no ledger, or too many on their way to it."),
 		receipts:     set.Counter("receipts_total", "Envelopes named in receipts."),
 		saveFailures: set.Counter("replay_save_failures_total", "Failed writes of the replay state."),
 		refusals:     set.CounterVec("refused_total", "Messages refused and kept as dead letters, by code.", "code", codes...),
@@ -75,8 +71,9 @@ func (m *metrics) refused(c seal.Code) prometheus.Counter {
 // Counters is the receiving side's work since the hub's start.
 type Counters struct {
 	Received, Opened, Duplicates, Points, Receipts uint64
-	// Cards counts card entries that are in the ledger.
-	Cards uint64
+	// Cards counts card entries that are in the ledger, Events component events that
+	// are in their store.
+	Cards, Events uint64
 	// Refused counts by code; codes that never occurred are left out.
 	Refused map[seal.Code]uint64
 	// Missing counts, for each collector, envelopes that are known to have
@@ -89,7 +86,7 @@ func (r *Receiver) Counters() Counters {
 	m := r.metrics
 	c := Counters{
 		Received: counters.Count(m.received), Opened: counters.Count(m.opened), Duplicates: counters.Count(m.duplicates),
-		Points: counters.Count(m.points), Cards: counters.Count(m.cards), Receipts: counters.Count(m.receipts),
+		Points: counters.Count(m.points), Cards: counters.Count(r.cards.stored), Events: counters.Count(r.events.stored), Receipts: counters.Count(m.receipts),
 		Refused: make(map[seal.Code]uint64), Missing: r.replay.missing(),
 	}
 	for _, code := range allCodes {

@@ -30,10 +30,11 @@ type delivery struct {
 	tag      [16]byte
 	readings []schemas.Reading
 	cards    []schemas.CardEntry
+	events   []schemas.ComponentEvent
 	// again is true for an envelope that was stored before and only wants its
 	// receipt.
 	again    bool
-	tries    int // calls of the ledger that failed
+	tries    int // calls of the courier's store that failed
 	storedAt time.Time
 	// rejected says why the store does not hold all of the readings, and never
 	// will; code is the counter for that.
@@ -91,9 +92,9 @@ func newPendingSet(book *replayBook) *pendingSet {
 func (k deliveryKey) bootKey() bootKey { return bootKey{k.source, k.context.Boot} }
 
 // admit says what d is to all that is stored or on its way. A new one becomes
-// pending; a copy of a pending one joins it. Card entries that may be new count as
-// new: they were left with their collector while those of later sessions were taken,
-// and the ledger takes no fact twice.
+// pending; a copy of a pending one joins it. Card entries and events that may be new
+// count as new: they were left with their collector while those of later sessions were
+// taken, and their stores take no fact twice.
 func (p *pendingSet) admit(d *delivery) (v seal.Verdict, joined bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -108,7 +109,7 @@ func (p *pendingSet) admit(d *delivery) (v seal.Verdict, joined bool) {
 	if ok && b.random != d.key.context.Random {
 		return seal.BootConflict, false
 	}
-	if v := p.book.check(d.key, d.tag); v != seal.New && !(v == seal.Late && d.key.stream == schemas.Cards) {
+	if v := p.book.check(d.key, d.tag); v != seal.New && !(v == seal.Late && d.key.stream != schemas.Readings) {
 		return v, false
 	}
 	p.deliveries[d.key] = d

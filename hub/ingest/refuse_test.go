@@ -67,8 +67,6 @@ func refusals() []refusal {
 		{"another stream", codeTopicMismatch, "status on the topic readings", on(c1, func(w *town) []byte {
 			return w.sender("c1", contentType(seal.Status)).seal(testStatus(w.t, "c1"))
 		})},
-		{"stream unknown", codeStreamUnknown, "takes no events", on(schemas.Topic{Area: testArea, Collector: "c1", Stream: schemas.Events}.String(),
-			func(w *town) []byte { return w.sender("c1", contentType(seal.Events)).seal([]byte("x")) })},
 		{"a newer contract", codeSchema, "version", on(c1, func(w *town) []byte {
 			// The map's first pair is the version, 0: 1.
 			plain := encodeBatch(w.t, "c1", testArea, 1, 1)

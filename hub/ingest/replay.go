@@ -21,11 +21,9 @@ type replayBook struct {
 	trackers map[source]*seal.Tracker
 }
 
-// The names of the files: c1.replay, c1.cards.replay. A dot is in no collector id.
-const (
-	replaySuffix = ".replay"
-	cardsSuffix  = ".cards"
-)
+// The names of the files: c1.replay, c1.cards.replay, c1.events.replay. A dot is in
+// no collector id.
+const replaySuffix = ".replay"
 
 // file is the name of the source's file.
 func (s source) file() string { return s.name() + replaySuffix }
@@ -33,17 +31,19 @@ func (s source) file() string { return s.name() + replaySuffix }
 // name is what files call the source: the readings' bear the collector's name
 // alone.
 func (s source) name() string {
-	if s.stream == schemas.Cards {
-		return string(s.collector) + cardsSuffix
+	if s.stream == schemas.Readings {
+		return string(s.collector)
 	}
-	return string(s.collector)
+	return string(s.collector) + "." + string(s.stream)
 }
 
 // sourceOf reads what file writes; ok is false for any other file.
 func sourceOf(file string) (s source, ok bool) {
 	name, ok := strings.CutSuffix(file, replaySuffix)
-	if id, cards := strings.CutSuffix(name, cardsSuffix); cards {
-		return source{schemas.CollectorID(id), schemas.Cards}, ok
+	for _, beside := range []schemas.Stream{schemas.Cards, schemas.Events} {
+		if id, found := strings.CutSuffix(name, "."+string(beside)); found {
+			return source{schemas.CollectorID(id), beside}, ok
+		}
 	}
 	return source{schemas.CollectorID(name), schemas.Readings}, ok
 }

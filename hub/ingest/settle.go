@@ -24,10 +24,11 @@ const (
 
 // Run settles what the stores have taken, until ctx is done: it remembers the
 // envelopes durably, sends the receipts and lets the broker forget them. It also
-// carries card entries to their store. It may be called once.
+// carries card entries and component events to their stores. It may be called once.
 func (r *Receiver) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
-	defer r.storeCards(ctx)() // after cancel and stopped, which end it
+	defer r.cards.run(ctx)() // after cancel and stopped, which end it
+	defer r.events.run(ctx)()
 	defer close(r.stopped)
 	defer cancel()
 	for {
@@ -137,8 +138,8 @@ func (r *Receiver) finish(ctx context.Context, group []*delivery) {
 
 // stored counts what is in the store and tells the observer of readings.
 func (r *Receiver) stored(d *delivery) {
-	if d.key.stream == schemas.Cards {
-		r.metrics.cards.Add(float64(len(d.cards)))
+	if beside := r.courier(d.key.stream); beside != nil {
+		beside.stored.Add(float64(len(d.cards) + len(d.events))) // of which it has one
 		return
 	}
 	r.metrics.points.Add(float64(len(d.readings)))

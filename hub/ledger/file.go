@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"citygrid/internal/gm"
 	"citygrid/schemas"
 )
 
@@ -33,6 +34,9 @@ func (f FileID) String() string {
 
 // Digest is an SM3 digest [GB/T 32905].
 type Digest [32]byte
+
+// DigestOf returns the digest of raw.
+func DigestOf(raw []byte) Digest { return gm.SumSM3(raw) }
 
 // String writes the digest in 64 lower-case hexadecimal digits.
 func (d Digest) String() string { return fmt.Sprintf("%x", d[:]) }

@@ -5,6 +5,8 @@
 package registry
 
 import (
+	"fmt"
+	"strings"
 	"time"
 
 	"citygrid/schemas"
@@ -23,11 +25,14 @@ type Area struct {
 	// Kind is the city's own rank of the area for time limits, such as "1" (一类区域);
 	// empty takes that of the area above.
 	Kind string
+	// Shape is its outline; nil where nobody gave one.
+	Shape Shape
 	Span
 }
 
 // Ring is a closed line of longitude and latitude in CGCS2000 degrees: the first
-// point is the last.
+// point is the last. Outer rings run against the clock, holes with it; package geo
+// brings them into that order.
 type Ring [][2]float64
 
 // Polygon is an outer ring and its holes. Shape is one or more of them.
@@ -64,7 +69,8 @@ type Component struct {
 	ClassName string
 	Name      string
 	// Position is in CGCS2000; unknown ones are listed, never at 0,0. Cell is derived
-	// from it, and empty where the position is unknown or outside all cells.
+	// from it. It is empty where the position is outside all cells; where none is known it
+	// is the cell of the census, the only clue that there is.
 	Position schemas.Position
 	Accuracy AccuracyClass
 	Cell     codes.CellCode
@@ -92,7 +98,8 @@ type MeterLink struct {
 	Span
 }
 
-// DepartmentID is a unified social credit code (18) or the city's own number.
+// DepartmentID is a unified social credit code (18) or the city's own number: 1 to 32
+// of [0-9A-Za-z_-].
 type DepartmentID string
 
 // Department is a specialist department (专业部门) or another body of the system.
@@ -139,3 +146,37 @@ const (
 	AccuracyB AccuracyClass = "B"
 	AccuracyC AccuracyClass = "C"
 )
+
+// Validate reports a state that is none of the five.
+func (s ComponentState) Validate() error {
+	switch s {
+	case Intact, Damaged, Missing, Abandoned, Removed:
+		return nil
+	}
+	return fmt.Errorf("state %q, want intact, damaged, missing, abandoned or removed", string(s))
+}
+
+// Validate reports a class that is not A, B or C.
+func (a AccuracyClass) Validate() error {
+	switch a {
+	case AccuracyA, AccuracyB, AccuracyC:
+		return nil
+	}
+	return fmt.Errorf("accuracy class %q, want A (0.5 m), B (1 m) or C (10 m)", string(a))
+}
+
+// Validate reports an id outside its alphabet or length.
+func (d DepartmentID) Validate() error { return validName("department", string(d), "_-") }
+
+// Validate reports an id outside its alphabet or length.
+func (p PersonID) Validate() error { return validName("person", string(p), "_.@-") }
+
+func validName(what, id, more string) error {
+	good := func(r rune) bool {
+		return '0' <= r && r <= '9' || 'A' <= r && r <= 'Z' || 'a' <= r && r <= 'z' || strings.ContainsRune(more, r)
+	}
+	if id == "" || len(id) > 32 || strings.ContainsFunc(id, func(r rune) bool { return !good(r) }) {
+		return fmt.Errorf("%s %q, want 1 to 32 of 0-9 A-Z a-z %s", what, id, strings.Join(strings.Split(more, ""), " "))
+	}
+	return nil
+}

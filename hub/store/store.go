@@ -17,6 +17,8 @@
 // whoever is in doubt writes again. Meter, quantity, origin and time are what
 // makes a reading: a freeze and a live reading of one millisecond are two.
 //
+// Component events are points of another measurement (see StoreEvents).
+//
 // Writes go through the client's blocking API: its asynchronous one drops
 // points when the store is away (47 to 77 % in trials). Queue and retry are
 // Writer's, here. Queries are InfluxQL, which 1.x, 2.x (through a DBRP mapping)

@@ -56,7 +56,7 @@ func (w *batchWrite) reject(i int, reason string) {
 // stands alone. The server says how many it dropped but not which; when it
 // dropped all of a request there is nothing left to find out.
 func (w *batchWrite) write(ctx context.Context, chunk []int) error {
-	err := w.store.send(ctx, w.readings, chunk)
+	err := w.store.sendLines(ctx, w.store.encode(w.readings, chunk))
 	var ref *refusal
 	if !errors.As(err, &ref) {
 		return err
@@ -74,11 +74,11 @@ func (w *batchWrite) write(ctx context.Context, chunk []int) error {
 	return w.write(ctx, chunk[half:])
 }
 
-// send makes one request.
-func (s *Store) send(ctx context.Context, readings []schemas.Reading, chunk []int) error {
+// sendLines makes one request. An answer that blames the lines is a *refusal.
+func (s *Store) sendLines(ctx context.Context, lines string) error {
 	limited, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
-	err := s.writes.WriteRecord(limited, s.encode(readings, chunk))
+	err := s.writes.WriteRecord(limited, lines)
 	if err == nil {
 		return nil
 	}

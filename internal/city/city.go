@@ -77,6 +77,10 @@ type Options struct {
 	OutsideBroker func(*brokerconfig.Access) (url string, err error)
 	// SpoolQuota bounds the collector's spool; 0 is the default.
 	SpoolQuota int64
+	// Grid makes a district around the meters, cases of what goes wrong with them, and
+	// simulators that take orders (Break). Nil: there is none, and the collector
+	// decides no events.
+	Grid *GridOptions
 }
 
 // City is a running city.
@@ -89,6 +93,8 @@ type City struct {
 	addresses         []string // of the lines
 	brokerURL, hubURL string
 	collectorURL      string
+	controlURL        string // of the simulators
+	grid              *grid
 	influx            *influxd.Server
 	parts             map[string]*part
 	readFrom, readTo  time.Time
@@ -114,7 +120,7 @@ func Start(ctx context.Context, o Options) (*City, error) {
 	if err := c.makeKeys(); err != nil {
 		return c, err
 	}
-	for _, start := range []func(context.Context) error{c.startSimulators, c.startBroker, c.startInflux, c.startHub, c.startCollector} {
+	for _, start := range []func(context.Context) error{c.makeGrid, c.startSimulators, c.startBroker, c.startInflux, c.startHub, c.startCollector} {
 		if err := start(ctx); err != nil {
 			return c, err
 		}
@@ -151,11 +157,15 @@ func (c *City) makeKeys() error {
 func (c *City) ledger() string { return "sqlite:" + c.path("ledger.db") }
 
 func (c *City) startSimulators(ctx context.Context) error {
-	ready, err := c.start(ctx, Simulators, exec.Command(c.o.Citygrid, simulateArgs(c.o.Fleet)...))
+	args := simulateArgs(c.o.Fleet)
+	if c.grid != nil {
+		args = append(args, "--control", "127.0.0.1:0")
+	}
+	ready, err := c.start(ctx, Simulators, exec.Command(c.o.Citygrid, args...))
 	if err != nil {
 		return err
 	}
-	c.addresses = ready.Addresses
+	c.addresses, c.controlURL = ready.Addresses, ready.URL
 	return nil
 }
 
@@ -210,6 +220,7 @@ func (c *City) startHub(ctx context.Context) error {
 		Broker:          hubconfig.Broker{URL: c.brokerURL, User: enrolment.HubUser, Password: "file:" + c.keys.HubPassword()},
 		Influx:          hubconfig.Influx{URL: c.influx.URL()},
 		Ledger:          hubconfig.Ledger{DSN: c.ledger(), City: "citygrid demo"},
+		Grid:            c.hubGrid(),
 	})
 	if err != nil {
 		return err
@@ -233,6 +244,7 @@ func (c *City) startCollector(ctx context.Context) error {
 		Broker:   collectorconfig.Broker{URL: c.brokerURL},
 		Spool:    collectorconfig.Spool{Quota: collectorconfig.Size(c.o.SpoolQuota)},
 		Metrics:  "127.0.0.1:0",
+		Events:   c.demoEvents(),
 		Lines:    c.lines(),
 	})
 	if err != nil {

@@ -36,6 +36,8 @@ type Counts struct {
 	Receipts      uint64 `json:"receipts"`
 	// CardEntries were durable in the card spool.
 	CardEntries uint64 `json:"card_entries"`
+	// Events are beginnings and ends of component events, durable in their spool.
+	Events uint64 `json:"component_events"`
 	// SpoolRecords is what lies in the spool now.
 	SpoolRecords uint64 `json:"spool_records"`
 }
@@ -45,6 +47,7 @@ func (c Counts) plus(o Counts) Counts {
 		ValuesRead: c.ValuesRead + o.ValuesRead, BatchesSealed: c.BatchesSealed + o.BatchesSealed,
 		Published: c.Published + o.Published, Resent: c.Resent + o.Resent, Receipts: c.Receipts + o.Receipts,
 		CardEntries:  c.CardEntries + o.CardEntries,
+		Events:       c.Events + o.Events,
 		SpoolRecords: o.SpoolRecords,
 	}
 }
@@ -67,6 +70,8 @@ type Report struct {
 	// CardsBooked counts the card entries that the books have. A collector that was
 	// killed tells some again, and the books join them.
 	CardsBooked uint64 `json:"card_entries_booked"`
+	// Grid is what became of component events; null without a grid.
+	Grid *GridReport `json:"grid,omitempty"`
 	// StoredPerS is over the time from the first read until the spool was
 	// empty, so a store that is too slow for its load shows here.
 	StoredPerS float64 `json:"points_stored_per_s"`
@@ -137,8 +142,17 @@ func (c *City) Verify(ctx context.Context) (*Report, error) {
 		return nil, err
 	}
 	r.Counts = c.earlier.plus(last)
+	happened, err := c.mishaps(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("ask the simulators what they made happen: %w", err)
+	}
 	if err := c.readHub(ctx, r); err != nil {
 		return nil, err
+	}
+	if c.grid != nil {
+		if r.Grid, err = c.auditGrid(ctx, r.Events, happened, c.readTo); err != nil {
+			return nil, fmt.Errorf("audit of events and cases: %w", err)
+		}
 	}
 	if err := c.readBack(ctx, r); err != nil {
 		return nil, err
@@ -407,6 +421,9 @@ func (r *Report) String() string {
 		for _, kind := range slices.Sorted(maps.Keys(r.Lines)) {
 			line += fmt.Sprintf(", %s %.1f %%", kind, 100*r.Lines[kind].ScheduleKept)
 		}
+	}
+	if g := r.Grid; g != nil {
+		line += fmt.Sprintf("; %d events, %d wrong", g.Events, g.Wrong())
 	}
 	if r.Latency != nil {
 		line += fmt.Sprintf("; latency p50 %.0f ms, p99 %.0f ms", r.Latency.P50, r.Latency.P99)

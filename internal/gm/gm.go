@@ -14,5 +14,8 @@ import (
 // NewSM3 returns a new SM3 hash of 32 bytes [GB/T 32905].
 func NewSM3() hash.Hash { return sm3.New() }
 
+// SumSM3 returns the SM3 digest of data [GB/T 32905].
+func SumSM3(data []byte) [32]byte { return sm3.Sum(data) }
+
 // NewSM4 returns the SM4 block cipher with a key of 16 bytes [GB/T 32907].
 func NewSM4(key []byte) (cipher.Block, error) { return sm4.NewCipher(key) }

@@ -28,7 +28,7 @@ var ErrAbsent = errors.New("no PostgreSQL in /usr/lib/postgresql; install Debian
 // startTimeout bounds the wait for the socket, stopTimeout that for an orderly end.
 const (
 	startTimeout = 30 * time.Second
-	stopTimeout  = 20 * time.Second
+	stopTimeout  = 90 * time.Second
 )
 
 // Server is a running PostgreSQL.

@@ -17,7 +17,7 @@ func TestEmbeddedProfiles(t *testing.T) {
 	want := map[string]int{
 		"abb-b23": 17, "acrel-adw300": 12, "bg-ws100": 10, "cangnan-gas": 4, "changli-em": 1,
 		"chint-dtsu666": 20, "chint-dtsu666-h": 13, "dzg-dvh4013": 13,
-		"eastron-sdm120": 12, "eastron-sdm630": 22, "eastron-sdm72": 17, "fuxin-gas": 6,
+		"eastron-sdm120": 12, "eastron-sdm630": 22, "eastron-sdm72": 17, "fuxin-gas": 6, "generic-cover-sensor": 6,
 		"inventia-mt101": 4, "janitza-b23": 15, "orno-we514": 8, "orno-we516": 26,
 		"schneider-iem3000": 21, "siemens-pac2200": 15, "tuf-2000m": 6, "xintai-prepaid-water": 10,
 	}
@@ -70,6 +70,7 @@ func TestMappedRegisters(t *testing.T) {
 		{"janitza-b23", "power.energy.import", 0, Part{Function: 3, At: 0x4A7C, Type: F32, Words: 2, Order: ABCD, Times: 1, Shift: -3}},
 		{"bg-ws100", "power.active", 0, Part{Function: 3, At: 0x0104, Type: I32, Words: 2, Order: ABCD, Times: 1}},
 		{"changli-em", "water.velocity", 0, Part{Function: 3, At: 0, Type: F32, Words: 2, Order: CDAB, Times: 1}},
+		{"generic-cover-sensor", "device.chamber.level", 0, Part{Function: 4, At: 2, Type: I16, Words: 1, Order: ABCD, Times: 1, Shift: -3, Absent: []uint64{0x8000}}},
 		{"inventia-mt101", "gas.pressure", 0, Part{Function: 4, At: 14, Type: F32, Words: 2, Order: ABCD, Times: 1}},
 	} {
 		p, err := set.Get(tt.id)

@@ -8,9 +8,7 @@ package billing
 
 import (
 	"fmt"
-	"strings"
 	"time"
-	"unicode"
 
 	"citygrid/hub/ledger"
 	"citygrid/hub/ledger/tariff"
@@ -61,7 +59,6 @@ const (
 	maxDueDays = 366
 	maxPercent = 1000
 	maxFen     = 1_000_000_000_000
-	maxText    = 64
 )
 
 // Validate reports the first rule that makes no sense.
@@ -84,15 +81,10 @@ func (a *Account) Validate() error {
 		return fmt.Errorf("account of %s: mode %q: want prepaid or credit", a.Meter, a.Mode)
 	case a.Limit < 0 || a.Limit > maxFen:
 		return fmt.Errorf("account of %s: credit limit %s: want 0 to %s", a.Meter, a.Limit, schemas.Fen(maxFen))
-	case a.Mode == Credit && (a.Channel == "" || !printable(a.Channel)):
+	case a.Mode == Credit && (a.Channel == "" || !ledger.Printable(a.Channel)):
 		return fmt.Errorf("account of %s: channel %q: name who collects its bills", a.Meter, a.Channel)
 	}
 	return a.Meter.Validate()
-}
-
-// printable reports a text that the settlement format takes.
-func printable(s string) bool {
-	return len(s) <= maxText && strings.TrimSpace(s) == s && strings.IndexFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) < 0
 }
 
 // Period says what a bill is for.
@@ -162,8 +154,8 @@ func checkMake(a *Account, t *Terms, plan *tariff.Plan, p *Period) error {
 		return fmt.Errorf("account of %s is %s: it pays before use and gets no bill", a.Meter, a.Mode)
 	case plan.Utility != a.Utility:
 		return fmt.Errorf("account of %s is of %s, plan %s of %s: correct the register", a.Meter, a.Utility, plan.ID, plan.Utility)
-	case p.Order == "" || !printable(p.Order):
-		return fmt.Errorf("bill of %s: order %q: want 1 to %d printable bytes", a.Meter, p.Order, maxText)
+	case p.Order == "" || !ledger.Printable(p.Order):
+		return fmt.Errorf("bill of %s: order %q: want 1 to %d printable bytes", a.Meter, p.Order, ledger.MaxText)
 	}
 	return nil
 }

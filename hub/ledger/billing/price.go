@@ -127,6 +127,9 @@ func (p *pricer) part(a, b *Reading) error {
 	if err != nil {
 		return fmt.Errorf("from %s to %s: %w", a.At, b.At, err)
 	}
+	if v, err := p.plan.At(p.date(a.At)); err == nil && len(v.Rates) == 1 {
+		byRate = nil // another price set of the period has rates
+	}
 	bill, err := p.plan.Bill(p.date(a.At), p.out.Position, use, byRate)
 	if err != nil {
 		return fmt.Errorf("from %s to %s: %w", a.At, b.At, err)

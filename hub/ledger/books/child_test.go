@@ -17,7 +17,8 @@ import (
 )
 
 // childEnv makes this test program the process that is killed: "import ADDRESS",
-// "run ADDRESS" or "fill ADDRESS".
+// "run ADDRESS", "fill ADDRESS", "bill ADDRESS" or
+// "clearing ADDRESS".
 const childEnv = "CITYGRID_BOOKS_CHILD"
 
 // killed is the world of the tests with kill: large enough to be met in the middle.
@@ -49,6 +50,12 @@ func work1(b *Books, what string) error {
 	if what == "run" {
 		_, err := b.Run(ctx, schemas.Water, reconcile.Span{From: start + 1, To: start + 30}, "zhang", nil)
 		return err
+	}
+	if what == "clearing" {
+		return makeKilled(b)
+	}
+	if what == "bill" {
+		return makeKilledBills(b)
 	}
 	if what == "fill" {
 		_, err := b.FillUse(ctx, schemas.Water, reconcile.Span{From: start + 1, To: start + 30}, generated{}, nil)

@@ -11,17 +11,19 @@ import (
 
 	"github.com/uptrace/bun"
 
+	"citygrid/hub/ledger"
 	"citygrid/internal/gm"
 	"citygrid/schemas"
 )
 
 const entryColumns = "id, utility, day, place, from_ms, event, source, meter, number, issuer, card, replaces, customer, scheme, purchase, " +
 	"amount, amount_unit, residual, residual_unit, overdraft, overdraft_unit, bought, bought_unit, used, used_unit, " +
-	"counters, fault, terminal, moment_ms, taken_ms, recorded_ms, installed_ms, collector, stored_ms, print"
+	"counters, fault, terminal, moment_ms, taken_ms, recorded_ms, installed_ms, collector, stored_ms, print, modulus"
 
 // StoreCards stores what collector sealed: durable when it returns. An entry whose
 // installation the register does not know is kept aside and listed
-// (UnresolvedEntries) until the register does. A fact that the books have already,
+// (UnresolvedEntries) until the register does, and so is one whose purchase count
+// begins anew and may mean several purchases. A fact that the books have already,
 // from this or another collector, is passed over, so that the same batch may come
 // any number of times. An entry that is not well formed is an *InvalidError, and
 // then nothing of the batch is stored.
@@ -69,14 +71,21 @@ func (b *Books) storeEntries(ctx context.Context, tx bun.Tx, collector schemas.C
 	if err != nil {
 		return err
 	}
-	places, err := resolve(ctx, tx, wantedOf(entries))
+	places, err := resolve(ctx, tx, b.wantedOf(entries))
 	if err != nil {
 		return err
 	}
 	into := b.db.Bulk(tx, "card_entries", entryColumns, "ON CONFLICT (place, moment_ms, print) DO NOTHING")
 	stored := b.o.Now().UnixMilli()
+	lift := newLifter(tx)
 	for n := range entries {
-		if err = into.Add(ctx, b.entryValues(id+int64(n), &entries[n], places[n], collector, stored)...); err != nil {
+		e := &entries[n]
+		var number uint32
+		var at found
+		if number, at, err = lift.place(ctx, e, b.dayOf(e), places[n]); err != nil {
+			break
+		}
+		if err = into.Add(ctx, b.entryValues(id+int64(n), e, number, at, collector, stored)...); err != nil {
 			break
 		}
 	}
@@ -86,14 +95,8 @@ func (b *Books) storeEntries(ctx context.Context, tx bun.Tx, collector schemas.C
 	return err
 }
 
-func wantedOf(entries []schemas.CardEntry) []wanted {
-	out := make([]wanted, len(entries))
-	for n := range entries {
-		e := &entries[n]
-		out[n] = wanted{utility: e.Utility, meter: e.Meter, number: e.MeterNumber, installed: e.InstalledAt, moment: moment(momentOf(e))}
-	}
-	return out
-}
+// dayOf is the accounting day of e.
+func (b *Books) dayOf(e *schemas.CardEntry) ledger.Day { return b.o.Rules.Calendar.DayOf(e.TakenAt) }
 
 // momentOf is ledger.Entry.Moment in milliseconds.
 func momentOf(e *schemas.CardEntry) int64 {
@@ -135,9 +138,12 @@ func fingerprint(e *schemas.CardEntry, at found) int64 {
 	}
 	number(int64(e.Fault))
 	text(countersText(e.Counters))
-	h := gm.NewSM3()
-	h.Write(t)
-	return int64(binary.BigEndian.Uint64(h.Sum(nil)))
+	if e.PurchaseModulus != 0 {
+		// The count as it was told: what it means is found from the rest of the books.
+		number(int64(e.PurchaseModulus))
+	}
+	sum := gm.SumSM3(t)
+	return int64(binary.BigEndian.Uint64(sum[:]))
 }
 
 func countersText(c map[schemas.CardCounter]uint32) string {
@@ -151,12 +157,13 @@ func countersText(c map[schemas.CardCounter]uint32) string {
 	return strings.Join(words, " ")
 }
 
-func (b *Books) entryValues(id int64, e *schemas.CardEntry, at found, collector schemas.CollectorID, stored int64) []any {
-	return []any{id, string(e.Utility), int64(b.o.Rules.Calendar.DayOf(e.TakenAt)), at.place, at.from, string(e.Event), string(e.Source),
+// entryValues is the row of e, with the number of its purchase where it has a place.
+func (b *Books) entryValues(id int64, e *schemas.CardEntry, purchase uint32, at found, collector schemas.CollectorID, stored int64) []any {
+	return []any{id, string(e.Utility), int64(b.dayOf(e)), at.place, at.from, string(e.Event), string(e.Source),
 		string(e.Meter), e.MeterNumber, string(e.Issuer), string(e.Card), string(e.Replaces), string(e.Customer),
-		string(e.Purchase.Scheme), int64(e.Purchase.Number),
+		string(e.Purchase.Scheme), int64(purchase),
 		e.Amount.Value, string(e.Amount.Unit), e.Residual.Value, string(e.Residual.Unit), e.Overdraft.Value, string(e.Overdraft.Unit),
 		e.Bought.Value, string(e.Bought.Unit), e.Used.Value, string(e.Used.Unit),
 		countersText(e.Counters), int64(e.Fault), e.Terminal, momentOf(e), millis(e.TakenAt), millis(e.RecordedAt), millis(e.InstalledAt),
-		string(collector), stored, fingerprint(e, at)}
+		string(collector), stored, fingerprint(e, at), int64(e.PurchaseModulus)}
 }

@@ -160,11 +160,16 @@ func (b *Books) storeSales(ctx context.Context, tx bun.Tx, importID int64, sales
 	if err != nil {
 		return 0, err
 	}
+	others, err := b.cardsOfOthers(ctx, tx)
+	if err != nil {
+		return 0, err
+	}
 	into := b.db.Bulk(tx, "sales", saleColumns, "")
 	for start := 0; start < len(sales) && err == nil; start += chunk {
 		part := sales[start:min(start+chunk, len(sales))]
+		want := wantedOfSales(part, others)
 		var places []found
-		if places, err = resolve(ctx, tx, wantedOfSales(part)); err != nil {
+		if places, err = resolve(ctx, tx, want); err != nil {
 			break
 		}
 		for n := range part {
@@ -172,7 +177,9 @@ func (b *Books) storeSales(ctx context.Context, tx bun.Tx, importID int64, sales
 			placed := row
 			if at.place == 0 {
 				placed = 0
-				unresolved++
+				if !want[n].elsewhere {
+					unresolved++
+				}
 			}
 			if err = into.Add(ctx, saleValues(row, placed, importID, &part[n], at)...); err != nil {
 				break
@@ -180,15 +187,6 @@ func (b *Books) storeSales(ctx context.Context, tx bun.Tx, importID int64, sales
 		}
 	}
 	return unresolved, into.End(ctx, err)
-}
-
-func wantedOfSales(sales []ledger.Sale) []wanted {
-	out := make([]wanted, len(sales))
-	for n := range sales {
-		s := &sales[n]
-		out[n] = wanted{utility: s.Utility, meter: s.Meter, number: s.MeterNumber, installed: s.From, moment: s.At}
-	}
-	return out
 }
 
 func saleValues(id, placed, importID int64, s *ledger.Sale, at found) []any {

@@ -86,11 +86,12 @@ type writer struct {
 	differences *sqldb.Bulk
 	log         *sqldb.Bulk
 	marks       *sqldb.Bulk
-	decided     bool // there are decisions at all
+	marked      map[int64]bool // sales that may be in the buffer of marks
+	decided     bool           // there are decisions at all
 }
 
 func (w *work) write(ctx context.Context, tx bun.Tx, run int64) error {
-	x := &writer{w: w, tx: tx, run: run,
+	x := &writer{w: w, tx: tx, run: run, marked: make(map[int64]bool),
 		accounts:    &accountWriter{b: w.b, tx: tx, run: run, utility: string(w.r.utility)},
 		differences: w.b.db.Bulk(tx, "differences", differenceColumns, ""),
 		log:         w.b.db.Bulk(tx, "run_items", itemColumns, ""),
@@ -136,7 +137,7 @@ func (x *writer) record(ctx context.Context, r *record) error {
 		if err != nil {
 			return err
 		}
-		return x.marks.Add(ctx, x.run, m.Sale, m.Channel, m.Order, flag(m.Duplicate))
+		return x.mark(ctx, &m)
 	case refusedRecord:
 		f, err := parsed[reconcile.Refusal](r)
 		if err != nil {
@@ -148,6 +149,19 @@ func (x *writer) record(ctx context.Context, r *record) error {
 		return err
 	}
 	return fmt.Errorf("temporary file of the run: unknown record %q", r.kind)
+}
+
+// mark notes a duplicate, or that it is none any more. A run may do both for one row,
+// and PostgreSQL takes a row once in a statement.
+func (x *writer) mark(ctx context.Context, m *reconcile.DuplicateMark) error {
+	if x.marked[m.Sale] {
+		if err := x.marks.Flush(ctx); err != nil {
+			return err
+		}
+		clear(x.marked)
+	}
+	x.marked[m.Sale] = true
+	return x.marks.Add(ctx, x.run, m.Sale, m.Channel, m.Order, flag(m.Duplicate))
 }
 
 func flag(b bool) int64 {

@@ -38,17 +38,25 @@ type sighting struct {
 
 func newLifter(tx bun.IDB) *lifter { return &lifter{tx: tx, seen: make(map[found][]sighting)} }
 
-// lift returns the absolute number of the purchase of e, told of an installation on
-// an accounting day; ok is false where several fit, or none.
-func (l *lifter) lift(ctx context.Context, e *schemas.CardEntry, day ledger.Day, at found) (number uint32, ok bool, err error) {
-	number, ok = e.Purchase.Number, true
-	if e.PurchaseModulus != 0 && number != 0 {
-		number, ok, err = l.search(ctx, e, day, at)
+// place returns the number of the purchase of e, told of an installation on an
+// accounting day, and that installation. Where several numbers fit, or none, it is
+// the number as told and no installation.
+func (l *lifter) place(ctx context.Context, e *schemas.CardEntry, day ledger.Day, at found) (number uint32, to found, err error) {
+	number = e.Purchase.Number
+	if at.place == 0 {
+		return number, at, nil
 	}
-	if ok && err == nil && tellsCount(e) {
+	if e.PurchaseModulus != 0 && number != 0 {
+		lifted, ok, err := l.search(ctx, e, day, at)
+		if err != nil || !ok {
+			return number, found{}, err
+		}
+		number = lifted
+	}
+	if tellsCount(e) {
 		l.seen[at] = append(l.seen[at], sighting{momentOf(e), int64(number), e.Bought.Value, string(e.Bought.Unit)})
 	}
-	return number, ok, err
+	return number, at, nil
 }
 
 // tellsCount reports whether e says how many purchases its meter had taken.

@@ -11,6 +11,7 @@ import (
 
 	"citygrid/hub/ledger/reconcile"
 	"citygrid/internal/sqldb"
+	"citygrid/schemas"
 )
 
 //go:embed migrations/*.sql
@@ -21,6 +22,10 @@ type Options struct {
 	// Rules are those of every run. Their calendar also gives card entries their
 	// accounting day; changing it later changes no day of what is stored.
 	Rules reconcile.Rules
+	// Issuer is who we are in clearing with other cities. With it, what concerns cards
+	// of other cities is booked on none of our meters, also where two cities have given
+	// one number to a meter each; empty: the number alone decides.
+	Issuer schemas.IssuerID
 	// Redo is how many runs of a utility can be taken back; 0 means 35.
 	Redo int
 	// Now is the clock; nil means time.Now.
@@ -55,6 +60,11 @@ func Open(ctx context.Context, dsn string, o Options) (*Books, error) {
 	}
 	if err := o.Rules.Validate(); err != nil {
 		return nil, fmt.Errorf("open books: %w", err)
+	}
+	if o.Issuer != "" {
+		if err := o.Issuer.Validate(); err != nil {
+			return nil, fmt.Errorf("open books: %w", err)
+		}
 	}
 	files, err := fs.Sub(migrations, "migrations")
 	if err != nil {

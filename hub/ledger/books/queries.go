@@ -23,11 +23,15 @@ type Page struct {
 }
 
 func (p Page) apply(q *bun.SelectQuery) *bun.SelectQuery {
-	limit := p.Limit
-	if limit <= 0 {
-		limit = 50
+	return q.Limit(p.limit()).Offset(max(p.Offset, 0))
+}
+
+// limit returns how many rows a page has.
+func (p Page) limit() int64 {
+	if p.Limit <= 0 {
+		return 50
 	}
-	return q.Limit(min(limit, 1000)).Offset(max(p.Offset, 0))
+	return min(p.Limit, 1000)
 }
 
 // Runs lists the runs of a utility ("" for all), the latest first, those that were
@@ -368,7 +372,7 @@ func (b *Books) Imports(ctx context.Context, page Page) ([]ledger.Import, error)
 		if out[n], err = rows[n].toImport(); err != nil {
 			return nil, err
 		}
-		err = b.read.NewRaw("SELECT COUNT(*) FROM sales WHERE place = 0 AND import_id = ?", out[n].ID).Scan(ctx, &out[n].Unresolved)
+		err = b.read.NewRaw("SELECT COUNT(*) FROM sales WHERE "+b.waiting("sales")+" AND import_id = ?", out[n].ID).Scan(ctx, &out[n].Unresolved)
 		if err != nil {
 			return nil, explain("list imports", err)
 		}
@@ -380,7 +384,7 @@ func (b *Books) Imports(ctx context.Context, page Page) ([]ledger.Import, error)
 // know, the oldest first, and says how many there are.
 func (b *Books) UnresolvedEntries(ctx context.Context, page Page) (list []ledger.Entry, total int64, err error) {
 	var rows []entryRow
-	if total, err = page.apply(b.read.NewSelect().Model(&rows).Where("place = 0").Order("id")).ScanAndCount(ctx); err != nil {
+	if total, err = page.apply(b.read.NewSelect().Model(&rows).Where(b.waiting("card_entries")).Order("id")).ScanAndCount(ctx); err != nil {
 		return nil, 0, explain("list unresolved entries", err)
 	}
 	for n := range rows {
@@ -393,7 +397,7 @@ func (b *Books) UnresolvedEntries(ctx context.Context, page Page) (list []ledger
 // oldest first, and says how many there are.
 func (b *Books) UnresolvedSales(ctx context.Context, page Page) (list []ledger.Sale, total int64, err error) {
 	var rows []saleRow
-	if total, err = page.apply(b.read.NewSelect().Model(&rows).Where("place = 0").Order("id")).ScanAndCount(ctx); err != nil {
+	if total, err = page.apply(b.read.NewSelect().Model(&rows).Where(b.waiting("sales")).Order("id")).ScanAndCount(ctx); err != nil {
 		return nil, 0, explain("list unresolved sales", err)
 	}
 	for n := range rows {

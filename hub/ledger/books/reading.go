@@ -39,8 +39,8 @@ func (r *reading) mark(ctx context.Context, b *Books) error {
 			return err
 		}
 		// As in fresh: the index by place finds them, not the one over all days.
-		return tx.QueryRowContext(ctx, "SELECT (SELECT COUNT(*) FROM sales WHERE place = 0 AND utility || '' = ? AND day + 0 <= ?), "+
-			"(SELECT COUNT(*) FROM card_entries WHERE place = 0 AND utility || '' = ? AND day + 0 <= ?)",
+		return tx.QueryRowContext(ctx, "SELECT (SELECT COUNT(*) FROM sales WHERE "+b.waiting("sales")+" AND utility || '' = ? AND day + 0 <= ?), "+
+			"(SELECT COUNT(*) FROM card_entries WHERE "+b.waiting("card_entries")+" AND utility || '' = ? AND day + 0 <= ?)",
 			string(r.utility), int64(r.span.To), string(r.utility), int64(r.span.To)).Scan(&r.unresolved.Sales, &r.unresolved.Entries)
 	})
 }

@@ -17,6 +17,8 @@ type wanted struct {
 	number    string
 	installed time.Time
 	moment    time.Time
+	// elsewhere: it concerns a card of another city, and the number is of a meter there.
+	elsewhere bool
 }
 
 // found is an installation; the zero found is none.
@@ -48,9 +50,11 @@ func resolve(ctx context.Context, tx bun.IDB, rows []wanted) ([]found, error) {
 			return nil, err
 		}
 		for n, w := range part {
-			if w.number != "" {
+			switch {
+			case w.elsewhere:
+			case w.number != "":
 				out[at+n] = choose(w, numbers[w.number])
-			} else {
+			default:
 				out[at+n] = choose(w, meters[string(w.meter)])
 			}
 		}

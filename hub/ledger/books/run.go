@@ -55,6 +55,12 @@ func (b *Books) run(ctx context.Context, utility schemas.Medium, span reconcile.
 	if err != nil {
 		return RunSummary{}, err
 	}
+	if err := b.liftWaiting(ctx); err != nil {
+		return RunSummary{}, err
+	}
+	if err := b.unplaceOthers(ctx, &base); err != nil {
+		return RunSummary{}, err
+	}
 	w, err := b.newWork(ctx, reading{utility: utility, span: span, base: base}, progress)
 	if err != nil {
 		return RunSummary{}, err

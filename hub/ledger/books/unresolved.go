@@ -50,6 +50,7 @@ type entryRow struct {
 	Collector     string        `bun:"collector"`
 	Stored        int64         `bun:"stored_ms"`
 	Print         int64         `bun:"print"`
+	Modulus       int64         `bun:"modulus"`
 	Use           sql.NullInt64 `bun:"reg_used"`
 	Rate1         sql.NullInt64 `bun:"reg_t1"`
 	Rate2         sql.NullInt64 `bun:"reg_t2"`
@@ -72,6 +73,8 @@ func (r *entryRow) entry(meter schemas.MeterID) ledger.Entry {
 		Fault: schemas.CardFault(r.Fault), Terminal: r.Terminal, TakenAt: moment(r.Taken), RecordedAt: moment(r.Recorded)}
 	if r.Place != 0 {
 		e.Meter, e.InstalledAt = meter, moment(r.From)
+	} else {
+		e.PurchaseModulus = uint32(r.Modulus) // with a place, the number is absolute
 	}
 	out := ledger.Entry{ID: r.ID, Day: ledger.Day(r.Day), CardEntry: e}
 	known := registers{unknown, unknown, unknown, unknown, unknown}
@@ -105,7 +108,7 @@ const unresolvedPart = 1000
 // register has it now. They get new numbers, so that the next run takes them for
 // what has arrived since the last.
 func (b *Books) placeUnresolved(ctx context.Context, tx bun.Tx) error {
-	if err := eachPart(func(after int64) (last int64, err error) { return b.placeEntries(ctx, tx, after) }); err != nil {
+	if err := eachPart(func(after int64) (last int64, err error) { return b.placeEntries(ctx, tx, after, "1 = 1") }); err != nil {
 		return err
 	}
 	return eachPart(func(after int64) (last int64, err error) { return b.placeSales(ctx, tx, after) })
@@ -122,10 +125,12 @@ func eachPart(do func(after int64) (int64, error)) error {
 	}
 }
 
-func (b *Books) placeEntries(ctx context.Context, tx bun.Tx, after int64) (last int64, err error) {
+// placeEntries places a part of the entries that are without a place and fulfil a
+// condition.
+func (b *Books) placeEntries(ctx context.Context, tx bun.Tx, after int64, which string) (last int64, err error) {
 	var rows []entryRow
 	// The limit on new numbers: rows that are placed below must not be met again.
-	err = tx.NewSelect().Model(&rows).Where("place = 0 AND id > ?", after).Order("id").Limit(unresolvedPart).Scan(ctx)
+	err = tx.NewSelect().Model(&rows).Where("place = 0 AND id > ? AND ?", after, bun.Safe(which)).Order("id").Limit(unresolvedPart).Scan(ctx)
 	if err != nil || len(rows) == 0 {
 		return 0, err
 	}
@@ -133,15 +138,21 @@ func (b *Books) placeEntries(ctx context.Context, tx bun.Tx, after int64) (last 
 	for n := range rows {
 		entries[n] = rows[n].entry("").CardEntry
 	}
-	places, err := resolve(ctx, tx, wantedOf(entries))
+	places, err := resolve(ctx, tx, b.wantedOf(entries))
 	if err != nil {
 		return 0, err
 	}
+	lift := newLifter(tx)
 	for n := range rows {
-		if places[n].place == 0 {
+		e := &entries[n]
+		number, at, err := lift.place(ctx, e, ledger.Day(rows[n].Day), places[n])
+		if err != nil {
+			return 0, err
+		}
+		if at.place == 0 {
 			continue
 		}
-		if err := placeEntry(ctx, tx, rows[n].ID, &entries[n], places[n]); err != nil {
+		if err := placeEntry(ctx, tx, rows[n].ID, e, number, at); err != nil {
 			return 0, err
 		}
 	}
@@ -150,7 +161,7 @@ func (b *Books) placeEntries(ctx context.Context, tx bun.Tx, after int64) (last 
 
 // placeEntry moves one entry, or drops it when the books have the same fact with
 // its place already.
-func placeEntry(ctx context.Context, tx bun.Tx, id int64, e *schemas.CardEntry, at found) error {
+func placeEntry(ctx context.Context, tx bun.Tx, id int64, e *schemas.CardEntry, purchase uint32, at found) error {
 	var known bool
 	err := tx.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM card_entries WHERE place = ? AND moment_ms = ? AND print = ?)",
 		at.place, momentOf(e), fingerprint(e, at)).Scan(&known)
@@ -165,8 +176,8 @@ func placeEntry(ctx context.Context, tx bun.Tx, id int64, e *schemas.CardEntry, 
 	if err != nil {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, "UPDATE card_entries SET id = ?, place = ?, from_ms = ?, print = ? WHERE id = ?",
-		now, at.place, at.from, fingerprint(e, at), id)
+	_, err = tx.ExecContext(ctx, "UPDATE card_entries SET id = ?, place = ?, from_ms = ?, print = ?, purchase = ? WHERE id = ?",
+		now, at.place, at.from, fingerprint(e, at), int64(purchase), id)
 	return err
 }
 
@@ -180,7 +191,11 @@ func (b *Books) placeSales(ctx context.Context, tx bun.Tx, after int64) (last in
 	for n := range rows {
 		sales[n] = rows[n].sale("")
 	}
-	places, err := resolve(ctx, tx, wantedOfSales(sales))
+	others, err := b.cardsOfOthers(ctx, tx)
+	if err != nil {
+		return 0, err
+	}
+	places, err := resolve(ctx, tx, wantedOfSales(sales, others))
 	if err != nil {
 		return 0, err
 	}

@@ -52,7 +52,12 @@ func testOptions() Options {
 
 func mustOpen(tb testing.TB, dsn string) *Books {
 	tb.Helper()
-	b, err := Open(context.Background(), dsn, testOptions())
+	return mustOpenWith(tb, dsn, testOptions())
+}
+
+func mustOpenWith(tb testing.TB, dsn string, o Options) *Books {
+	tb.Helper()
+	b, err := Open(context.Background(), dsn, o)
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -5,7 +5,6 @@ import (
 	"context"
 	_ "embed"
 	"encoding/csv"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -16,7 +15,6 @@ import (
 
 	"citygrid/hub/ledger"
 	"citygrid/hub/ledger/intake"
-	"citygrid/internal/gm"
 	"citygrid/schemas"
 )
 
@@ -161,14 +159,7 @@ func encode(header []string, names string, rows [][]string, sums Sums) []byte {
 		_ = w.Write(row)
 	}
 	w.Flush()
-	digest := digestOf(b.Bytes())
+	digest := ledger.DigestOf(b.Bytes())
 	fmt.Fprintf(&b, "#total,%d,%s,%s,%s\n", sums.Count, sums.Taken, sums.Returned, digest)
 	return b.Bytes()
-}
-
-// digestOf returns the SM3 digest of data in hexadecimal digits.
-func digestOf(data []byte) string {
-	h := gm.NewSM3()
-	h.Write(data)
-	return hex.EncodeToString(h.Sum(nil))
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"citygrid/hub/ledger"
 	"citygrid/hub/ledger/intake"
 )
 
@@ -15,7 +16,7 @@ func TestRefusesReturns(t *testing.T) {
 	body := good[:strings.LastIndex(good, ",")]
 	at := strings.LastIndex(good, "#total")
 	for _, text := range []string{strings.Replace(good[:at], "\n", "\r\n", 1), strings.Replace(good[:at], ",t1\n", ",t1\r\n", 1)} {
-		text += body[at:] + "," + digestOf([]byte(text)) + "\n"
+		text += body[at:] + "," + ledger.DigestOf([]byte(text)).String() + "\n"
 		var bad *intake.FileError
 		if _, err := Read(t.Context(), "", strings.NewReader(text)); !errors.As(err, &bad) {
 			t.Errorf("%q is taken: %v", text, err)

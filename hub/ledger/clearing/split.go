@@ -3,10 +3,11 @@ package clearing
 import (
 	"cmp"
 	"fmt"
+	"io"
+	"maps"
 	"slices"
 	"strings"
 	"time"
-	"unicode"
 
 	"citygrid/hub/ledger"
 	"citygrid/schemas"
@@ -20,40 +21,60 @@ type Held struct {
 	Why   string
 }
 
+// Proof is what stands behind a detail.
+type Proof struct {
+	Sale  *ledger.Sale
+	Entry *schemas.CardEntry
+}
+
 // Outcome is what Split makes.
 type Outcome struct {
 	Files []File // by issuer, day and utility; details by moment and order
-	Held  []Held // rows by order, then entries by moment
+	// Proofs are those of the files, detail by detail.
+	Proofs [][]Proof
+	Held   []Held // rows by moment and order, then entries by moment
 	// Own counts the rows that are not cleared: cards of our city, cards that no
 	// entry names, and rows without money.
 	Own int
 }
 
-// Numbers returns the number for the next file to an issuer for a day.
-type Numbers func(to schemas.IssuerID, day ledger.Day) int
+// Earlier is what was sent before; the zero Earlier is nothing.
+type Earlier struct {
+	// Number returns the number for the next file to an issuer for a day; nil begins
+	// with 1.
+	Number func(to schemas.IssuerID, day ledger.Day) int
+	// Sent reports whether an order, as files name it, was sent to an issuer; nil
+	// knows of none.
+	Sent func(to schemas.IssuerID, order string) bool
+}
 
 // Split makes the clearing files of home from rows of L1 and entries of L3 that
 // were in no file before. A row is cleared when an entry proves it: a sale, or for
 // a refund or reversal a clear, of the same meter number, purchase and amount, on a
 // card whose issuer is of another city. What is not proven is held, with the
-// reason, to be given again when the other side has arrived. A row of a card
-// that no entry names is counted in Own: its issuer is not known. Nil numbers begin
-// with 1.
-func Split(home schemas.IssuerID, sales []ledger.Sale, entries []schemas.CardEntry, numbers Numbers) (Outcome, error) {
+// reason, to be given again when the other side has arrived; so is what no file can
+// carry, since one bad row must not keep back all others. A row of a card that no
+// entry names is counted in Own: its issuer is not known. The outcome points into
+// sales and entries.
+func Split(home schemas.IssuerID, sales []ledger.Sale, entries []schemas.CardEntry, before Earlier) (Outcome, error) {
 	if err := home.Validate(); err != nil {
 		return Outcome{}, fmt.Errorf("clearing files: %w", err)
 	}
-	s := splitter{home: home, by: make(map[proof][]*written), foreign: make(map[schemas.CardID]bool), files: make(map[group]*File)}
+	s := splitter{home: home, by: make(map[proof][]*written), foreign: make(map[schemas.CardID]bool), files: make(map[group]*draft),
+		before: before, orders: make(map[sentOrder]bool)}
 	all := s.index(entries)
 	for _, row := range sortedSales(sales) {
 		s.row(row)
+	}
+	if err := s.sift(); err != nil {
+		return Outcome{}, fmt.Errorf("clearing files: %w", err)
 	}
 	for _, w := range all {
 		if !w.used && s.isForeign(w.Issuer) {
 			s.out.Held = append(s.out.Held, Held{Entry: w.CardEntry, Why: "no sale row agrees with it; import the vending file, or look for the row at the terminal"})
 		}
 	}
-	return s.out, s.number(numbers)
+	return s.out, s.number()
 }
 
 // proof is what a row and its entry have in common.
@@ -77,11 +98,25 @@ type group struct {
 	utility schemas.Medium
 }
 
+// draft is a file in the making.
+type draft struct {
+	File
+	proofs []Proof
+}
+
+// sentOrder is an order in a file to an issuer.
+type sentOrder struct {
+	to    schemas.IssuerID
+	order string
+}
+
 type splitter struct {
 	home    schemas.IssuerID
 	by      map[proof][]*written
 	foreign map[schemas.CardID]bool
-	files   map[group]*File
+	files   map[group]*draft
+	before  Earlier
+	orders  map[sentOrder]bool // of this outcome
 	out     Outcome
 }
 
@@ -115,10 +150,12 @@ func sortedSales(sales []ledger.Sale) []*ledger.Sale {
 	for i := range sales {
 		out[i] = &sales[i]
 	}
-	slices.SortStableFunc(out, func(a, b *ledger.Sale) int {
-		return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Channel, b.Channel), cmp.Compare(a.Order, b.Order))
-	})
+	slices.SortStableFunc(out, bySale)
 	return out
+}
+
+func bySale(a, b *ledger.Sale) int {
+	return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Channel, b.Channel), cmp.Compare(a.Order, b.Order))
 }
 
 // row puts one row where it belongs.
@@ -187,20 +224,67 @@ func (s *splitter) clear(row *ledger.Sale, w *written) string {
 		MeterNumber: row.MeterNumber, Customer: cmp.Or(row.Customer, w.Customer), Card: w.Card, Purchase: row.Purchase,
 		Amount: row.Amount, Volume: row.Volume, Undoes: undone(row), Day: row.Day,
 		At: row.At.UTC().Truncate(time.Millisecond), Terminal: row.Terminal}
-	if d.Terminal == "" && printable(w.Terminal) {
+	if d.Terminal == "" && ledger.Printable(w.Terminal) {
 		d.Terminal = w.Terminal
 	}
+	if d.Card == "" || d.MeterNumber == "" {
+		return "card or meter number is missing, by which the issuer finds the purchase; look for them at the terminal"
+	}
 	for _, text := range []string{d.Order, d.Undoes, d.Terminal} {
-		if !printable(text) {
-			return fmt.Sprintf("%q: want at most %d printable bytes without blanks around them; correct the row", text, maxText)
+		if !ledger.Printable(text) {
+			return fmt.Sprintf("%q: want at most %d printable bytes without blanks around them; correct the row", text, ledger.MaxText)
 		}
 	}
+	order := sentOrder{key.To, d.Order}
+	if s.orders[order] || s.before.Sent != nil && s.before.Sent(key.To, d.Order) {
+		return fmt.Sprintf("order %s was sent to %s already; an order is cleared once, correct the row's order", d.Order, key.To)
+	}
+	s.orders[order] = true
 	g := group{key.To, key.Day, row.Utility}
 	if s.files[g] == nil {
-		s.files[g] = &File{Key: key, Utility: row.Utility}
+		s.files[g] = &draft{File: File{Key: key, Utility: row.Utility}}
 	}
-	s.files[g].Details = append(s.files[g].Details, d)
+	f := s.files[g]
+	f.Details, f.proofs = append(f.Details, d), append(f.proofs, Proof{row, w.CardEntry})
 	return ""
+}
+
+// sift holds the details that no file can carry.
+func (s *splitter) sift() error {
+	for g, f := range s.files {
+		err := Write(io.Discard, f.File)
+		if err == nil {
+			continue
+		}
+		whole := len(f.Details)
+		f.keep(func(n int) bool {
+			err := Write(io.Discard, File{Key: f.Key, Utility: f.Utility, Details: f.Details[n : n+1]})
+			if err != nil {
+				s.out.Held = append(s.out.Held, Held{Sale: f.proofs[n].Sale, Why: err.Error()})
+			}
+			return err == nil
+		})
+		switch len(f.Details) {
+		case whole:
+			return err
+		case 0:
+			delete(s.files, g)
+		}
+	}
+	slices.SortStableFunc(s.out.Held, func(a, b Held) int { return bySale(a.Sale, b.Sale) })
+	return nil
+}
+
+// keep drops the details that good does not report.
+func (f *draft) keep(good func(n int) bool) {
+	var details []ledger.Sale
+	var proofs []Proof
+	for n := range f.Details {
+		if good(n) {
+			details, proofs = append(details, f.Details[n]), append(proofs, f.proofs[n])
+		}
+	}
+	f.Details, f.proofs = details, proofs
 }
 
 // undone returns what row undoes as the file names it. An order of the file is
@@ -215,31 +299,21 @@ func undone(row *ledger.Sale) string {
 	return row.Channel + ":" + row.Undoes
 }
 
-// maxText bounds texts in bytes, as the settlement format does.
-const maxText = 64
-
-func printable(s string) bool {
-	return len(s) <= maxText && strings.TrimSpace(s) == s && strings.IndexFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) < 0
-}
-
 // number sorts the files and gives them their numbers.
-func (s *splitter) number(numbers Numbers) error {
-	for _, f := range s.files {
-		s.out.Files = append(s.out.Files, *f)
-	}
-	slices.SortFunc(s.out.Files, func(a, b File) int {
+func (s *splitter) number() error {
+	drafts := slices.SortedFunc(maps.Values(s.files), func(a, b *draft) int {
 		return cmp.Or(cmp.Compare(a.To, b.To), cmp.Compare(a.Day, b.Day), cmp.Compare(a.Utility, b.Utility))
 	})
-	for i := range s.out.Files {
-		f := &s.out.Files[i]
-		if i > 0 && s.out.Files[i-1].To == f.To && s.out.Files[i-1].Day == f.Day {
-			f.Number = s.out.Files[i-1].Number + 1
-		} else if numbers != nil {
-			f.Number = numbers(f.To, f.Day)
+	for i, f := range drafts {
+		if i > 0 && drafts[i-1].To == f.To && drafts[i-1].Day == f.Day {
+			f.Number = drafts[i-1].Number + 1
+		} else if s.before.Number != nil {
+			f.Number = s.before.Number(f.To, f.Day)
 		}
 		if err := f.check(); err != nil {
 			return fmt.Errorf("clearing files: %w", err)
 		}
+		s.out.Files, s.out.Proofs = append(s.out.Files, f.File), append(s.out.Proofs, f.proofs)
 	}
 	return nil
 }

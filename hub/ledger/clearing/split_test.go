@@ -112,18 +112,36 @@ func TestSplit(t *testing.T) {
 			b.sell("b", ledger.Purchase, 2, 1, 100, "").Utility = schemas.Gas
 			b.write(schemas.CardSale, other, 2, 1, 100).Utility = schemas.Gas
 		}, []string{"32010002 gas 1 purchase 1.00 counter-1:b<", "32010002 water 2 purchase 50.00 counter-1:a<", "own 0"}},
-		"no money flows": {func(b *terminal) { b.sell("a", ledger.Transfer, 1, 1, 5000, "") }, []string{"own 1"}},
+		"one order, two purchases": {func(b *terminal) { b.both("a", other, 1, 1, 5000); b.both("a", other, 1, 2, 100) },
+			[]string{"32010002 water 1 purchase 50.00 counter-1:a<", "held row a: order counte", "own 0"}},
+		"one order, two issuers": {func(b *terminal) { b.both("a", other, 1, 1, 5000); b.both("a", third, 2, 2, 100) },
+			[]string{"31000001 water 1 purchase 1.00 counter-1:a<", "32010002 water 1 purchase 50.00 counter-1:a<", "own 0"}},
+		"no card on the entry": {func(b *terminal) { b.both("a", other, 1, 1, 5000); b.entries[0].Card = ""; b.sales[0].Card = "" },
+			[]string{"held row a: card or mete", "own 0"}},
+		"what no file can carry": {func(b *terminal) {
+			b.both("a", other, 1, 1, 5000)
+			b.both("b", other, 2, 1, 5000)
+			b.both("c", other, 3, 1, 5000)
+			b.sales[1].Volume = -5
+		}, []string{"32010002 water 1 purchase 50.00 counter-1:a<", "32010002 water 1 purchase 50.00 counter-1:c<", "held row b: write cleari", "own 0"}},
+		"nothing of it can be carried": {func(b *terminal) { b.both("b", other, 2, 1, 5000); b.sales[0].Volume = -5 }, []string{"held row b: write cleari", "own 0"}},
+		"no money flows":               {func(b *terminal) { b.sell("a", ledger.Transfer, 1, 1, 5000, "") }, []string{"own 1"}},
 		"order too long": {func(b *terminal) { b.both(strings.Repeat("x", 60), other, 1, 1, 5000) },
 			[]string{"held row " + strings.Repeat("x", 60) + ": \"counter-1:x", "own 0"}},
 	} {
 		var b terminal
 		c.build(&b)
-		got, err := Split(home, b.sales, b.entries, nil)
+		got, err := Split(home, b.sales, b.entries, Earlier{})
 		if err != nil || !slices.Equal(told(got), c.want) {
 			t.Errorf("%s: %v\n got %q\nwant %q", name, err, told(got), c.want)
 		}
-		for _, f := range got.Files {
+		for n, f := range got.Files {
 			encoded(t, f)
+			for i, p := range got.Proofs[n] {
+				if d := f.Details[i]; p.Sale.Channel+":"+p.Sale.Order != d.Order || p.Entry.Purchase != d.Purchase || p.Entry.Card != d.Card {
+					t.Errorf("%s: detail %+v, proof %+v %+v", name, d, p.Sale, p.Entry)
+				}
+			}
 		}
 	}
 }
@@ -144,7 +162,7 @@ func TestSplitKeepsAll(t *testing.T) {
 				b.write(schemas.CardSale, issuer, meter, 1+r.Uint32N(3), int64(1+r.IntN(2)))
 			}
 		}
-		a, err := Split(home, b.sales, b.entries, nil)
+		a, err := Split(home, b.sales, b.entries, Earlier{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -164,7 +182,7 @@ func TestSplitKeepsAll(t *testing.T) {
 		b.sales, b.entries = slices.Clone(b.sales), slices.Clone(b.entries) // what a holds points to the old ones
 		r.Shuffle(len(b.sales), func(i, j int) { b.sales[i], b.sales[j] = b.sales[j], b.sales[i] })
 		r.Shuffle(len(b.entries), func(i, j int) { b.entries[i], b.entries[j] = b.entries[j], b.entries[i] })
-		if again, err := Split(home, b.sales, b.entries, nil); err != nil || !reflect.DeepEqual(again, a) {
+		if again, err := Split(home, b.sales, b.entries, Earlier{}); err != nil || !reflect.DeepEqual(again, a) {
 			t.Fatalf("another order of the arguments: %v\n%+v\n%+v", err, told(again), told(a))
 		}
 	}
@@ -173,14 +191,18 @@ func TestSplitKeepsAll(t *testing.T) {
 func TestNumbers(t *testing.T) {
 	var b terminal
 	b.both("a", other, 1, 1, 5000)
-	got, err := Split(home, b.sales, b.entries, func(schemas.IssuerID, ledger.Day) int { return 4 })
+	got, err := Split(home, b.sales, b.entries, Earlier{Number: func(schemas.IssuerID, ledger.Day) int { return 4 }})
 	if err != nil || got.Files[0].Number != 4 {
 		t.Errorf("%+v, %v", got.Files, err)
 	}
-	if _, err := Split(home, b.sales, b.entries, func(schemas.IssuerID, ledger.Day) int { return 1000 }); err == nil {
+	if _, err := Split(home, b.sales, b.entries, Earlier{Number: func(schemas.IssuerID, ledger.Day) int { return 1000 }}); err == nil {
 		t.Error("number 1000 is taken")
 	}
-	if _, err := Split("1", nil, nil, nil); err == nil {
+	sent := func(to schemas.IssuerID, order string) bool { return to == other && order == "counter-1:a" }
+	if got, err := Split(home, b.sales, b.entries, Earlier{Sent: sent}); err != nil || len(got.Files) != 0 || len(got.Held) != 1 {
+		t.Errorf("an order that was sent: %+v, %v", got, err)
+	}
+	if _, err := Split("1", nil, nil, Earlier{}); err == nil {
 		t.Error("home 1 is taken")
 	}
 }

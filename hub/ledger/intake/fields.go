@@ -6,7 +6,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 
 	"citygrid/hub/ledger"
 	"citygrid/schemas"
@@ -45,19 +44,13 @@ func (p *parser) get(ours, kind string) (text string, column int, s source) {
 	return text, column, s
 }
 
-// plain reports whether s is fit to be shown and compared: at most so many bytes,
-// printable, no blanks at the ends.
-func plain(s string, most int) bool {
-	return len(s) <= most && strings.TrimSpace(s) == s && strings.IndexFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) < 0
-}
-
 func (p *parser) text(ours, kind string, needed bool) string {
 	s, column, _ := p.get(ours, kind)
 	switch {
 	case s == "" && needed:
 		p.problem(column, "", ours+" is missing")
-	case !plain(s, maxText):
-		p.problem(column, s, fmt.Sprintf("%s: want at most %d printable bytes without blanks around them", ours, maxText))
+	case !ledger.Printable(s):
+		p.problem(column, s, fmt.Sprintf("%s: want at most %d printable bytes without blanks around them", ours, ledger.MaxText))
 	}
 	return s
 }
@@ -124,16 +117,22 @@ const (
 
 func (p *parser) moment(kind string) time.Time {
 	text, column, s := p.get("at", kind)
+	t, _ := p.when("at", text, column, s)
+	return t
+}
+
+// when reads a moment of one of our columns.
+func (p *parser) when(ours, text string, column int, s source) (time.Time, bool) {
 	format := s.format
 	if format == "" {
 		format = time.RFC3339
 	}
 	t, err := time.ParseInLocation(format, text, p.o.Zone)
 	if err != nil || t.Year() < firstYear || t.Year() > lastYear {
-		p.problem(column, text, "at: want a moment in the form "+format)
-		return time.Time{}
+		p.problem(column, text, ours+": want a moment in the form "+format)
+		return time.Time{}, false
 	}
-	return t.UTC().Truncate(time.Millisecond)
+	return t.UTC().Truncate(time.Millisecond), true
 }
 
 func (p *parser) day(kind string) ledger.Day {
@@ -258,6 +257,12 @@ func (p *parser) purchase(kind string) schemas.PurchaseRef {
 			p.problem(column, text, "purchase: a bill has no purchase number; leave it empty")
 		}
 		return schemas.PurchaseRef{}
+	}
+	if ref, ok := p.token(kind); ok {
+		if text != "" {
+			p.problem(column, text, "purchase: the token's identifier is the purchase number of this row; leave it empty")
+		}
+		return ref
 	}
 	ref := schemas.PurchaseRef{Scheme: schemas.BySequence}
 	digits, token := strings.CutPrefix(text, "tid:")

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"citygrid/hub/ledger"
-	"citygrid/internal/gm"
 	"citygrid/schemas"
 )
 
@@ -27,7 +26,6 @@ const (
 
 	maxColumns = 256
 	maxLine    = 64 << 10
-	maxText    = 64 // of an order, an operator, a terminal, in bytes
 )
 
 // Store is the part of the books that takes a file: all of it, durably, or
@@ -129,9 +127,7 @@ func Read(ctx context.Context, r io.Reader, m *Mapping, o Options) (*ledger.File
 		return nil, &FileError{Name: o.Name, Problems: p.problems, More: len(p.problems) == MaxProblems}
 	}
 	f := &p.file
-	f.Name, f.Mapping, f.Raw, f.At, f.By = o.Name, m.Name+" "+m.Version, raw, o.Now().UTC(), o.By
-	h := gm.NewSM3()
-	h.Write(raw)
-	copy(f.Digest[:], h.Sum(nil))
+	f.Name, f.Mapping, f.Raw, f.At, f.By = o.Name, m.Name+" "+m.Version, p.struck(), o.Now().UTC(), o.By
+	f.Digest = ledger.DigestOf(raw) // as it came, so that the file is known again
 	return f, nil
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"citygrid/hub/ledger"
+	"citygrid/hub/ledger/sts"
 	"citygrid/internal/strictyaml"
 	"citygrid/schemas"
 )
@@ -36,6 +37,8 @@ type Mapping struct {
 	complete      bool // columns are all that a file may name
 	columns       map[string]source
 	kinds         map[string]map[string]source // other columns by our kind
+	tokens        bool                         // rows may be known by tokens
+	tokenBase     sts.Base                     // of the identifiers of tokens; 0 where none is counted from a moment
 }
 
 // source says where a field comes from.
@@ -65,6 +68,7 @@ type mappingYAML struct {
 	Complete  bool                             `yaml:"complete"`
 	Columns   map[string]sourceYAML            `yaml:"columns"`
 	For       map[string]map[string]sourceYAML `yaml:"for"`
+	TokenBase int                              `yaml:"token_base"`
 }
 
 type sourceYAML struct {
@@ -146,7 +150,31 @@ func (y *mappingYAML) mapping() (*Mapping, error) {
 			return nil, fmt.Errorf("for %s: %w", kind, err)
 		}
 	}
-	return m, nil
+	return m, m.base(y.TokenBase)
+}
+
+// base settles the base date of tokens, which goes with the moment of issue.
+func (m *Mapping) base(year int) error {
+	issued := m.fills("issued")
+	switch {
+	case issued && !slices.Contains(sts.Bases(), sts.Base(year)):
+		return fmt.Errorf("token_base %d: column issued needs the base date of the meters' keys, one of %d", year, sts.Bases())
+	case !issued && year != 0:
+		return errors.New("token_base: only column issued needs it; leave it out")
+	}
+	m.tokenBase = sts.Base(year)
+	m.tokens = issued || m.fills("token") || m.fills("tid")
+	return nil
+}
+
+// fills reports whether one of our columns is filled for rows of any kind.
+func (m *Mapping) fills(ours string) bool {
+	for _, columns := range append([]map[string]source{m.columns}, values(m.kinds)...) {
+		if _, ok := columns[ours]; ok {
+			return true
+		}
+	}
+	return false
 }
 
 // compile reads the expressions on whole lines.
@@ -182,7 +210,7 @@ func (m *Mapping) mentions(name string) bool {
 // ours are the columns that a mapping may fill.
 func ours() []string {
 	return []string{"order", "kind", "meter", "meter_number", "customer", "card", "purchase", "amount", "volume", "undoes", "day", "due", "at",
-		"operator", "terminal", "reference"}
+		"operator", "terminal", "reference", "token", "tid", "issued"}
 }
 
 func (y *mappingYAML) sources(columns map[string]sourceYAML) (map[string]source, error) {

@@ -3,7 +3,6 @@ package intake
 import (
 	"bytes"
 	"context"
-	"encoding/hex"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -15,7 +14,6 @@ import (
 	"golang.org/x/text/encoding/simplifiedchinese"
 
 	"citygrid/hub/ledger"
-	"citygrid/internal/gm"
 	"citygrid/schemas"
 )
 
@@ -30,6 +28,7 @@ type parser struct {
 
 	line     int
 	at       int // offset of the line
+	length   int // of the line
 	header   map[string]string
 	begun    bool           // the header is over
 	position map[string]int // of their columns, by name
@@ -39,6 +38,7 @@ type parser struct {
 	fields   []string
 	debit    schemas.Fen
 	credit   schemas.Fen
+	tokens   []strike
 }
 
 func newParser(raw []byte, m *Mapping, o Options) *parser {
@@ -53,6 +53,9 @@ func newParser(raw []byte, m *Mapping, o Options) *parser {
 func (p *parser) problem(column int, text, what string) {
 	if len(p.problems) == MaxProblems {
 		return
+	}
+	if p.m.tokens {
+		text = maskTokens(text)
 	}
 	q := Problem{Line: p.line, Column: column + 1, Text: shorten(text), What: what}
 	if column >= 0 && column < len(p.names) {
@@ -85,6 +88,7 @@ func (p *parser) parse(ctx context.Context) error {
 	for len(rest) > 0 && len(p.problems) < MaxProblems {
 		line, after, _ := bytes.Cut(rest, []byte("\n"))
 		p.line++
+		p.length = len(line)
 		p.take(line)
 		p.at += len(rest) - len(after)
 		if len(after) == 0 {
@@ -195,7 +199,7 @@ func (p *parser) begin() {
 		p.problem(-1, string(f.Content), "neither sales nor payments; the header or the mapping must say which")
 	case f.Utility != schemas.Water && f.Utility != schemas.Power && f.Utility != schemas.Gas:
 		p.problem(-1, string(f.Utility), "no utility; give water, power or gas (--utility)")
-	case !plain(f.Channel, maxText) || f.Channel == "":
+	case !ledger.Printable(f.Channel) || f.Channel == "":
 		p.problem(-1, f.Channel, "no channel; give its name (--channel)")
 	}
 }
@@ -372,7 +376,7 @@ func (p *parser) needs(ours string) bool {
 	case "order", "kind", "amount", "at":
 		return true
 	case "purchase":
-		return p.file.Content == ledger.SalesFile
+		return p.file.Content == ledger.SalesFile && !p.m.tokens
 	}
 	return false
 }
@@ -393,9 +397,7 @@ func (p *parser) trailer(text string) bool {
 	p.checkSum("taken", said["debit"], p.debit)
 	p.checkSum("given back", said["credit"], p.credit)
 	if digest, ok := said["digest"]; ok {
-		h := gm.NewSM3()
-		h.Write(p.raw[:p.at])
-		if want := hex.EncodeToString(h.Sum(nil)); !strings.EqualFold(digest, want) {
+		if want := ledger.DigestOf(p.raw[:p.at]).String(); !strings.EqualFold(digest, want) {
 			p.problem(-1, digest, "not the SM3 digest of the bytes before this line, which is "+want+"; the file was changed on its way, fetch it again")
 		}
 	}

@@ -4,8 +4,8 @@ import (
 	"encoding/csv"
 	"fmt"
 	"io"
-	"strings"
-	"unicode"
+
+	"citygrid/internal/spreadsheet"
 )
 
 // byteOrderMark makes spreadsheet programs read the file as UTF-8.
@@ -24,7 +24,7 @@ func CSV(out io.Writer, d *Document, l Language) error {
 	}
 	w := csv.NewWriter(out)
 	w.UseCRLF = true
-	_ = w.Write([]string{wordsOf(l).title, harmless(d.Statement.City)}) // Flush and Error report all
+	_ = w.Write([]string{wordsOf(l).title, spreadsheet.Text(d.Statement.City)}) // Flush and Error report all
 	for _, t := range layout(d, l) {
 		t.csv(w)
 	}
@@ -47,19 +47,9 @@ func (t *table) csv(w *csv.Writer) {
 		for n, c := range r {
 			record[n] = c.text
 			if c.kind == text {
-				record[n] = harmless(c.text)
+				record[n] = spreadsheet.Text(c.text)
 			}
 		}
 		_ = w.Write(record)
 	}
-}
-
-// harmless keeps words of imported files from being formulas, also behind blanks
-// and in the wide forms of Chinese keyboards [OWASP, CSV Injection].
-func harmless(s string) string {
-	begin := strings.TrimLeftFunc(s, unicode.IsSpace)
-	if begin != "" && strings.ContainsRune("=+-@＝＋－＠", []rune(begin)[0]) {
-		return "'" + s
-	}
-	return s
 }

@@ -3,7 +3,6 @@ package statement
 import (
 	"bytes"
 	"encoding/base64"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -77,9 +76,7 @@ func digestOf(s *Statement) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	h := gm.NewSM3()
-	h.Write(text)
-	return hex.EncodeToString(h.Sum(nil)), nil
+	return ledger.DigestOf(text).String(), nil
 }
 
 // check is what every writer asks first: the statement foots and the digest is

@@ -83,21 +83,6 @@ func TestCoverageOfNothing(t *testing.T) {
 	}
 }
 
-// TestFormulasInFullWidth: in Chinese and Japanese spreadsheets the wide forms of
-// the signs begin a formula too [OWASP, CSV Injection].
-func TestFormulasInFullWidth(t *testing.T) {
-	for _, s := range []string{"=1", "+1", "-1", "@A1", "\t=1", "\r=1", "\n=1", " =1", "＝1", "＋1", "－1", "＠A1", "\u3000=1"} {
-		if harmless(s) != "'"+s {
-			t.Errorf("%q stays %q", s, harmless(s))
-		}
-	}
-	for _, s := range []string{"", "a=1", "微信", "1-2", " a"} {
-		if harmless(s) != s {
-			t.Errorf("%q becomes %q", s, harmless(s))
-		}
-	}
-}
-
 // TestTextOfNothing: a table that has nothing but its total says so, and the
 // summary says that nothing is open.
 func TestTextOfNothing(t *testing.T) {

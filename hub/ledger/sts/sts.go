@@ -52,7 +52,8 @@ const (
 
 // Parse reads a token as it is printed: 20 digits, with blanks or hyphens between
 // groups. A class-1 token's check sum is verified; others show no more than their
-// class to anybody without the meter's key.
+// class to anybody without the meter's key. Whoever holds a token can load it, so
+// errors do not repeat it.
 func Parse(s string) (Token, error) {
 	clean := strings.Map(func(r rune) rune {
 		if r == ' ' || r == '-' {
@@ -61,15 +62,15 @@ func Parse(s string) (Token, error) {
 		return r
 	}, s)
 	if len(clean) != digits {
-		return Token{}, fmt.Errorf("token %q: %d characters, want 20 digits", s, len(clean))
+		return Token{}, fmt.Errorf("token of %d characters, want 20 digits", len(clean))
 	}
 	high, low, err := number(clean)
 	if err != nil {
-		return Token{}, fmt.Errorf("token %q: %w", s, err)
+		return Token{}, fmt.Errorf("token: %w", err)
 	}
 	t := Token{Class: Class(low & classMask >> classBit), Block: low&^classMask | high<<classBit}
 	if t.Class == Test && !Sound(t.Class, t.Block) {
-		return Token{}, fmt.Errorf("token %q: the check sum is wrong: a digit was mistyped", s)
+		return Token{}, fmt.Errorf("token: the check sum is wrong: a digit was mistyped")
 	}
 	return t, nil
 }
@@ -110,7 +111,7 @@ type Plain struct {
 // opening itself needs the meter's key, which only a security module has.
 func OpenCredit(block uint64) (Plain, error) {
 	if !Sound(Credit, block) {
-		return Plain{}, fmt.Errorf("credit block %016X: the check sum is wrong: it was opened with another key, or not at all", block)
+		return Plain{}, fmt.Errorf("credit block: the check sum is wrong: it was opened with another key, or not at all")
 	}
 	units := Amount(uint16(block >> 16))
 	return Plain{Subclass: uint8(block >> 60), Random: uint8(block >> 56 & 15), TID: TID(block >> 32 & 0xFFFFFF), Units: units}, nil

@@ -27,7 +27,7 @@ func TestVectors(t *testing.T) {
 
 func TestRefused(t *testing.T) {
 	for s, says := range map[string]string{
-		"5649 3153 7254 5031 347":  "19 characters",
+		"5649 3153 7254 5031 347":  "of 19 characters",
 		"5649 3153 7254 5031 3472": "check sum",
 		"5649 3153 7254 5O31 3471": "digits only",
 		"+649 3153 7254 5031 3471": "digits only",

@@ -2,6 +2,7 @@ package sts
 
 import (
 	"fmt"
+	"strconv"
 	"time"
 
 	"citygrid/schemas"
@@ -26,6 +27,22 @@ const (
 	Base2035 Base = 2035
 )
 
+// Bases lists the base dates, the oldest first.
+func Bases() []Base { return []Base{Base1993, Base2014, Base2035} }
+
+// ParseBase reads the year of a base date.
+func ParseBase(s string) (Base, error) {
+	for _, b := range Bases() {
+		if s == strconv.Itoa(int(b)) {
+			return b, nil
+		}
+	}
+	return 0, fmt.Errorf("base date %q: want one of %d", s, Bases())
+}
+
+// End returns the last minute that a TID of b can name.
+func (b Base) End() time.Time { return TID(maxTID).Time(b) }
+
 func (b Base) start() time.Time { return time.Date(int(b), time.January, 1, 0, 0, 0, 0, time.UTC) }
 
 // Time returns when the token was made, UTC, whole minutes.
@@ -46,3 +63,7 @@ func TIDAt(at time.Time, b Base) (TID, error) {
 func (t TID) Ref() schemas.PurchaseRef {
 	return schemas.PurchaseRef{Scheme: schemas.ByTID, Number: uint32(t)}
 }
+
+// String writes the TID as settlement files name the purchase: "tid:" and the
+// number.
+func (t TID) String() string { return "tid:" + strconv.FormatUint(uint64(t), 10) }

@@ -1,0 +1,620 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"mime/multipart"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"citygrid/hub/cases"
+	"citygrid/hub/cases/desk"
+	"citygrid/schemas"
+	"citygrid/schemas/codes"
+)
+
+const (
+	openCover = "CJ~2FT~20214-2007_component_0101"
+	formType  = "application/x-www-form-urlencoded; charset=utf-8"
+)
+
+// post sends a new request with a key and what it needs, and what more says.
+func (tn *town) post(t testing.TB, more string, want int, out any) *httptest.ResponseRecorder {
+	t.Helper()
+	v, err := url.ParseQuery(more)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, value := range map[string]string{"api_key": openKey, "service_code": openCover, "description": "井盖丢失", "lat": "30.2", "long": "120.1"} {
+		if !v.Has(name) {
+			v.Set(name, value)
+		} else if v.Get(name) == "" {
+			v.Del(name)
+		}
+	}
+	return tn.do(t, "", "POST", "/open311/v2/requests.json", v.Encode(), want, out, "Content-Type", formType)
+}
+
+func (tn *town) posted(t testing.TB, more string) string {
+	t.Helper()
+	var made []struct {
+		ID string `json:"service_request_id"`
+	}
+	tn.post(t, more, 200, &made)
+	return made[0].ID
+}
+
+// TestPublishedClients lets two clients that nobody here wrote make, list and read
+// requests.
+func TestPublishedClients(t *testing.T) {
+	python, folder := publishedClients(t)
+	tn := openTown(t, nil)
+	server := httptest.NewServer(tn.handler)
+	defer server.Close()
+	run := func(out any, args ...string) {
+		t.Helper()
+		cmd := exec.CommandContext(t.Context(), python, append([]string{"testdata/open311_clients.py", server.URL + "/open311/v2", openKey, "city.example"}, args...)...)
+		cmd.Env = append(os.Environ(), "PYTHONPATH="+folder, "PYTHONIOENCODING=utf-8", "PYTHONDONTWRITEBYTECODE=1")
+		data, err := cmd.Output()
+		if err != nil {
+			var failed *exec.ExitError
+			if errors.As(err, &failed) {
+				t.Fatalf("%v: %s", err, failed.Stderr)
+			}
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal(data, out); err != nil {
+			t.Fatalf("%v: %s", err, data)
+		}
+	}
+	type request struct {
+		ID          string `json:"service_request_id"`
+		Token       string
+		Status      string
+		Description string
+		Code        string `json:"service_code"`
+		Lat         any
+	}
+	var made struct {
+		Services       []request
+		Definition     map[string]any
+		Created, Again []request
+		Refused        string
+	}
+	run(&made, "create")
+	if len(made.Created) != 1 || len(made.Again) != 1 || made.Created[0].ID != made.Again[0].ID || !strings.Contains(made.Refused, "403") || len(made.Services) < 10 {
+		t.Fatalf("%+v", made)
+	}
+	id := made.Created[0].ID
+	k, err := tn.desk.Case(t.Context(), cases.CaseID(id))
+	if err != nil || k.Report.Source != cases.SourceWeb || k.Reporter != (cases.Actor{Person: "open311@fixmystreet", Role: cases.Public}) ||
+		k.Report.Position != (schemas.Position{Lon: 120.1, Lat: 30.2, CRS: schemas.WGS84}) || k.Cell != oneCell || k.Report.Description != "井盖丢失 & <b>\nsecond line" {
+		t.Errorf("%+v %v", k, err)
+	}
+	journal, err := tn.desk.Journal(t.Context(), k.ID)
+	if err != nil || journal[0].Text != "media_url: https://example.org/p.jpg\nsize: 1\ntags: a\ntags: b" {
+		t.Errorf("%q %v", journal[0].Text, err)
+	}
+	p, err := tn.desk.Petitioner(t.Context(), k.ID)
+	if err != nil || p.Name != "张某某" || p.Phone != "13800138000" || p.Email != "zhang@example.org" {
+		t.Errorf("%+v %v", p, err)
+	}
+	type form struct {
+		Services   []string
+		Definition string
+		Requests   any
+		Request    request
+	}
+	var seen struct {
+		One           request
+		Token, Listed []request
+		Open, Closed  []request
+		XML           form `json:"xml"`
+		JSON          form `json:"json"`
+	}
+	run(&seen, "read", id)
+	if seen.One.ID != id || seen.One.Status != "open" || seen.One.Lat != 30.2 || seen.Token[0].Token != id || len(seen.Listed) != 1 || len(seen.Open) != 1 || len(seen.Closed) != 0 {
+		t.Errorf("%+v", seen)
+	}
+	for _, f := range []form{seen.XML, seen.JSON} {
+		if len(f.Services) != len(made.Services) || f.Definition != f.Services[0] || f.Request.ID != id || f.Request.Description != seen.One.Description || f.Requests == nil {
+			t.Errorf("%+v", f)
+		}
+	}
+	tn.act(t, "acc", id, `{"act":"reject","reason":"看不见"}`)
+	run(&seen, "read", id)
+	if len(seen.Open) != 0 || len(seen.Closed) != 1 || seen.XML.Request.Status != "closed" {
+		t.Errorf("after its end: %+v", seen)
+	}
+}
+
+// publishedClients returns a Python and the folder with the clients.
+func publishedClients(t *testing.T) (python, folder string) {
+	t.Helper()
+	folder, err := filepath.Abs("../../bin/open311")
+	if err != nil {
+		t.Fatal(err)
+	}
+	python, err = exec.LookPath("python3")
+	if err == nil {
+		cmd := exec.CommandContext(t.Context(), python, "-c", "import civicbot, georeport")
+		cmd.Env = append(os.Environ(), "PYTHONPATH="+folder)
+		err = cmd.Run()
+	}
+	if err != nil {
+		const reason = "no published Open311 clients here (%v); run: make bin/open311"
+		if os.Getenv("CI") == "true" {
+			t.Fatalf(reason, err)
+		}
+		t.Skipf(reason, err)
+	}
+	return python, folder
+}
+
+// TestFixMyStreetShapes sends what FixMyStreet's module Open311.pm sends and reads the
+// answers as it does: the root's request, and its id.
+func TestFixMyStreetShapes(t *testing.T) {
+	tn := openTown(t, nil)
+	form := url.Values{"jurisdiction_id": {"city.example"}, "api_key": {openKey}, "lat": {"30.2"}, "long": {"120.1"}, "email": {"test@example.com"},
+		"description":  {"title: A lid is gone\n\ndetail: At the corner\r\n\nurl: http://example.com/report/1\n\nSubmitted via FixMyStreet\n"},
+		"service_code": {openCover}, "first_name": {"Test"}, "last_name": {"User"}, "phone": {"01 234 5678"}, "media_url": {"http://example.com/photo/1.jpeg"},
+		"attribute[fixmystreet_id]": {"1"}, "attribute[easting]": {"529025"}}
+	w := tn.do(t, "", "POST", "/open311/v2/requests.xml", form.Encode(), 200, nil, "Content-Type", "application/x-www-form-urlencoded")
+	var made struct {
+		XMLName xml.Name `xml:"service_requests"`
+		Request struct {
+			ID    string `xml:"service_request_id"`
+			Token string `xml:"token"`
+		} `xml:"request"`
+	}
+	if err := xml.Unmarshal(w.Body.Bytes(), &made); err != nil || made.Request.ID == "" || made.Request.Token != "" {
+		t.Fatalf("%v %s", err, w.Body)
+	}
+	for _, target := range []string{"requests.xml?jurisdiction_id=city.example&service_request_id=" + made.Request.ID + ",0", "tokens/" + made.Request.ID + ".xml?jurisdiction_id=city.example"} {
+		again := made
+		if err := xml.Unmarshal(tn.do(t, "", "GET", "/open311/v2/"+target, "", 200, nil).Body.Bytes(), &again); err != nil || again.Request.ID != made.Request.ID {
+			t.Errorf("%s: %+v %v", target, again, err)
+		}
+	}
+	form.Set("api_key", "wrong")
+	w = tn.do(t, "", "POST", "/open311/v2/requests.xml", form.Encode(), 403, nil, "Content-Type", "application/x-www-form-urlencoded")
+	var refused struct {
+		XMLName xml.Name `xml:"errors"`
+		Error   []struct {
+			Code        string `xml:"code"`
+			Description string `xml:"description"`
+		} `xml:"error"`
+	}
+	if err := xml.Unmarshal(w.Body.Bytes(), &refused); err != nil || refused.Error[0].Code != "403" || refused.Error[0].Description == "" {
+		t.Errorf("%v %s", err, w.Body)
+	}
+}
+
+// elements returns the shape of an XML document: its elements, each with those that
+// it holds, in their order.
+func elements(t *testing.T, w *httptest.ResponseRecorder) string {
+	t.Helper()
+	if got := w.Header().Get("Content-Type"); got != "text/xml; charset=utf-8" || !strings.HasPrefix(w.Body.String(), `<?xml version="1.0" encoding="utf-8"?>`) {
+		t.Errorf("%s: %.60s", got, w.Body)
+	}
+	var b strings.Builder
+	for dec := xml.NewDecoder(strings.NewReader(w.Body.String())); ; {
+		token, err := dec.Token()
+		if errors.Is(err, io.EOF) {
+			return strings.ReplaceAll(b.String(), " )", ")")
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch e := token.(type) {
+		case xml.StartElement:
+			if e.Name.Space != "" || len(e.Attr) > 0 {
+				t.Errorf("%v has a namespace or attributes", e)
+			}
+			b.WriteString(e.Name.Local + "(")
+		case xml.EndElement:
+			b.WriteString(") ")
+		}
+	}
+}
+
+// TestShapesOfTheSpecification holds every answer to the examples of GeoReport v2 and
+// of its service discovery: names, order, nesting, and the JSON that follows from it.
+func TestShapesOfTheSpecification(t *testing.T) {
+	tn := openTown(t, func(c *Cases) { c.Open311.Classes = []string{coverClass} })
+	id := tn.posted(t, "")
+	const request = "request(service_request_id() status() status_notes() service_name() service_code() description() agency_responsible() service_notice() requested_datetime() updated_datetime() expected_datetime() address() address_id() zipcode() lat() long() media_url())"
+	for target, want := range map[string]string{
+		"discovery":               "discovery(changeset() contact() key_service() endpoints(endpoint(specification() url() changeset() type() formats(format() format()))))",
+		"services":                "services(service(service_code() service_name() description() metadata() type() keywords() group()))",
+		"services/" + openCover:   "service_definition(service_code() attributes())",
+		"requests":                "service_requests(" + request + ")",
+		"requests/" + id:          "service_requests(" + request + ")",
+		"tokens/" + id:            "service_requests(request(service_request_id() token()))",
+		"requests/nothing":        "errors(error(code() description()))",
+		"requests?status=pending": "errors(error(code() description()))",
+	} {
+		path, query, _ := strings.Cut(target, "?")
+		w := tn.do(t, "", "GET", "/open311/v2/"+path+".xml?"+query, "", 0, nil)
+		if got := strings.TrimSpace(elements(t, w)); got != want {
+			t.Errorf("%s: %s, want %s", target, got, want)
+		}
+		j := tn.do(t, "", "GET", "/open311/v2/"+path+".json?"+query, "", w.Code, nil)
+		if got := j.Header().Get("Content-Type"); got != "application/json; charset=utf-8" {
+			t.Errorf("%s: %s", target, got)
+		}
+		var v any
+		dec := json.NewDecoder(strings.NewReader(j.Body.String()))
+		if err := dec.Decode(&v); err != nil {
+			t.Fatalf("%s: %v", j.Body, err)
+		}
+		list, isList := v.([]any)
+		if object := strings.HasPrefix(want, "discovery") || strings.HasPrefix(want, "service_definition"); isList == object {
+			t.Errorf("%s: %s", target, j.Body)
+		}
+		if isList {
+			v = list[0]
+		}
+		inner := want[strings.Index(want, "(")+1:]
+		if isList {
+			inner = inner[strings.Index(inner, "(")+1:]
+		}
+		for name := range v.(map[string]any) {
+			if !strings.Contains(inner, name+"(") {
+				t.Errorf("%s: JSON has %s, XML has not", target, name)
+			}
+		}
+	}
+	var all []map[string]any
+	tn.do(t, "", "GET", "/open311/v2/requests.json", "", 200, &all)
+	want := map[string]any{"service_request_id": id, "status": "open", "status_notes": nil, "service_name": "上水井盖", "service_code": openCover, "description": "井盖丢失",
+		"agency_responsible": nil, "service_notice": nil, "requested_datetime": "2026-11-23T01:00:00Z", "updated_datetime": "2026-11-23T01:00:00Z", "expected_datetime": nil,
+		"address": nil, "address_id": oneCell, "zipcode": nil, "lat": 30.2, "long": 120.1, "media_url": nil}
+	for name, v := range want {
+		if all[0][name] != v {
+			t.Errorf("%s: %v, want %v", name, all[0][name], v)
+		}
+	}
+	var services []map[string]any
+	tn.do(t, "", "GET", "/open311/v2/services.json?jurisdiction_id=city.example", "", 200, &services)
+	if s := services[0]; s["metadata"] != false || s["type"] != "realtime" || s["group"] != "公用设施类" || s["service_name"] != "上水井盖" {
+		t.Errorf("%v", s)
+	}
+}
+
+// TestOpen311Life: a request is open until the case is at its end, and says when it is
+// expected and who handles it.
+func TestOpen311Life(t *testing.T) {
+	tn := openTown(t, nil)
+	id := tn.posted(t, "address_string=人民路 18 号&lat=&long=&address_id=C-1")
+	one := func() map[string]any {
+		var list []map[string]any
+		tn.do(t, "", "GET", "/open311/v2/requests/"+id+".json", "", 200, &list)
+		var all []map[string]any
+		tn.do(t, "", "GET", "/open311/v2/requests.json", "", 200, &all)
+		for name := range list[0] {
+			if list[0][name] != all[0][name] {
+				t.Errorf("%s: alone %v, in the list %v", name, list[0][name], all[0][name])
+			}
+		}
+		return list[0]
+	}
+	if r := one(); r["address"] != "人民路 18 号" || r["address_id"] != "C-1" || r["lat"] != 30.2 {
+		t.Errorf("%v", r)
+	}
+	for _, s := range append([]step{{"acc", `{"act":"send_verify","inspector":"ins"}`}, {"ins", `{"act":"answer_verify","outcome":"yes"}`}, {"acc", `{"act":"accept"}`}, {"lead", `{"act":"file","filing":{"condition":"missing"}}`}}, life()[2:]...) {
+		if r := one(); r["status"] != "open" {
+			t.Errorf("before %s: %v", s.body, r)
+		}
+		tn.act(t, s.person, id, s.body)
+		if strings.Contains(s.body, `"take"`) {
+			if r := one(); r["expected_datetime"] != "2026-11-23T07:00:00Z" || r["agency_responsible"] != "部门 water" {
+				t.Errorf("%v", r)
+			}
+		}
+	}
+	if r := one(); r["status"] != "closed" || r["status_notes"] != "已处置并核查 / Handled and checked." {
+		t.Errorf("%v", r)
+	}
+}
+
+// TestOnlyPublicThings: other classes and what sensors told are not there, nor is
+// anything by which somebody could be reached.
+func TestOnlyPublicThings(t *testing.T) {
+	tn := openTown(t, func(c *Cases) { c.Open311.Classes = []string{coverClass} })
+	var other ActDoneJSON
+	tn.do(t, "ins", "POST", "/api/v1/cases", strings.Replace(aReport, coverClass, gasClass, 1), 201, &other)
+	inspectors := tn.report(t)
+	sensors, err := tn.desk.Act(t.Context(), desk.Submission{Entry: cases.Entry{Act: cases.ActReport, Actor: cases.Actor{Person: cases.System, Role: cases.Sensor},
+		Report: &cases.Report{Source: cases.SourceSensor, Type: cases.Daily, Class: codes.Ref{Standard: codes.CJT214, Kind: codes.Component, Code: "0101"}, Component: "C-1", Urgency: cases.Normal, Event: schemas.EventID(strings.Repeat("ab", 16))}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	mine := tn.posted(t, "description=call 138-0013-8000 or me@example.org, or 330106199001011234 at once")
+	var list []map[string]any
+	tn.do(t, "", "GET", "/open311/v2/requests.json", "", 200, &list)
+	if len(list) != 2 || list[0]["service_request_id"] != mine || list[1]["service_request_id"] != inspectors {
+		t.Errorf("%v", list)
+	}
+	if list[1]["description"] != nil || list[0]["description"] != "call *** or ***, or *** at once" {
+		t.Errorf("%v", list)
+	}
+	for _, id := range []string{other.Case, string(sensors.Case.ID), "nothing", "..", "%00", "a%2Fb"} {
+		for _, what := range []string{"requests", "tokens"} {
+			tn.do(t, "", "GET", "/open311/v2/"+what+"/"+id+".json", "", 404, nil)
+		}
+	}
+	tn.do(t, "", "GET", "/open311/v2/requests.json?service_request_id="+other.Case+","+mine, "", 200, &list)
+	if len(list) != 1 {
+		t.Errorf("%v", list)
+	}
+	tn.act(t, "acc", mine, `{"act":"classify","reason":"x","classification":{"class":"`+gasClass+`"}}`)
+	tn.do(t, "", "GET", "/open311/v2/requests/"+mine+".json", "", 404, nil)
+}
+
+// TestOpen311Refusals: each fault is told with its field and what would do.
+func TestOpen311Refusals(t *testing.T) {
+	tn := openTown(t, nil)
+	long := strings.Repeat("x", 4001)
+	for more, want := range map[string]string{
+		"api_key=": "403 api_key", "api_key=x": "403 api_key", "service_code=": "400 service_code", "service_code=x": "404 service_code", "jurisdiction_id=x": "404 jurisdiction_id",
+		"description=": "400 description", "description=" + long: "400 description", "lat=": "400 lat", "long=": "400 long", "lat=x": "400 lat", "lat=91": "400 lat", "lat=NaN": "400 lat",
+		"lat=0&long=0": "400 lat", "lat=&long=": "400 address_string", "address_id=%20/": "400 address_id", "lat=&long=&address_id=C-9": "400 address_string",
+		"media_url=javascript:alert(1)": "400 media_url", "email=" + strings.Repeat("x", 300): "400 email", "attribute[": "400 attribute", "attribute[x=1": "400 attribute",
+		"phone=%ff": "400 phone", "description=%ff": "400 description", "attribute[x]=" + strings.Repeat("y", 2000): "400 attribute", "address_string=" + long: "400 address_string",
+		"first_name=" + strings.Repeat("x", 200): "400 first_name",
+	} {
+		var list []struct {
+			Code        int
+			Description string
+		}
+		status, word, _ := strings.Cut(want, " ")
+		w := tn.post(t, more, 0, &list)
+		if fmt.Sprint(w.Code) != status || len(list) == 0 || fmt.Sprint(list[0].Code) != status || !strings.Contains(list[0].Description, word) {
+			t.Errorf("%.60s: %d %s, want %s", more, w.Code, w.Body, want)
+		}
+	}
+	for target, want := range map[string]int{
+		"services.xml?jurisdiction_id=x": 404, "services/x.xml": 404, "requests.xml?service_code=x": 400, "requests.xml?status=x": 400, "requests.xml?start_date=x": 400,
+		"requests.xml?start_date=2026-01-01T00:00:00Z&end_date=2026-11-01T00:00:00Z": 400, "requests.xml?start_date=2026-11-02T00:00:00Z&end_date=2026-11-01T00:00:00Z": 400,
+		"requests.xml?page=0": 400, "requests.xml?page_size=1001": 400, "requests": 404, "requests.html": 404, "": 404, "nothing.xml": 404, ".xml": 404, "tokens/.xml": 404,
+		"requests.xml?service_request_id=" + strings.Repeat("1,", 150) + numbers(1000, 1201): 400,
+	} {
+		if w := tn.do(t, "", "GET", "/open311/v2/"+target, "", want, nil); strings.Contains(target, "xml") && !strings.Contains(w.Body.String(), "<errors>") {
+			t.Errorf("%.60s: %s", target, w.Body)
+		}
+	}
+	tn.do(t, "", "DELETE", "/open311/v2/requests.xml", "", 405, nil)
+	tn.do(t, "", "POST", "/open311/v2/requests.xml", `{}`, 400, nil)
+	tn.do(t, "", "POST", "/open311/v2/requests.xml", "description="+strings.Repeat("x", maxForm), 400, nil, "Content-Type", formType)
+	tn.do(t, "", "POST", "/open311/v2/requests.xml", "a=%zz", 400, nil, "Content-Type", formType)
+	tn.do(t, "", "POST", "/open311/v2/requests.xml", strings.ReplaceAll(numbers(0, 200), ",", "=&"), 400, nil, "Content-Type", formType)
+}
+
+func numbers(from, to int) string {
+	var list []string
+	for n := from; n < to; n++ {
+		list = append(list, fmt.Sprint(n))
+	}
+	return strings.Join(list, ",")
+}
+
+func TestOpen311Forms(t *testing.T) {
+	tn := openTown(t, nil)
+	var body strings.Builder
+	m := multipart.NewWriter(&body)
+	for name, v := range map[string]string{"api_key": openKey, "service_code": openCover, "description": "x", "address_string": " 人民路\n 18 号 ", "account_id": "me", "device_id": "secret-device"} {
+		if err := m.WriteField(name, v); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := m.Close(); err != nil {
+		t.Fatal(err)
+	}
+	var made []map[string]any
+	tn.do(t, "", "POST", "/open311/v2/requests.json", body.String(), 200, &made, "Content-Type", m.FormDataContentType())
+	if made[0]["account_id"] != "me" || made[0]["service_notice"] != nil {
+		t.Errorf("%v", made)
+	}
+	entries, err := tn.desk.Journal(t.Context(), cases.CaseID(made[0]["service_request_id"].(string)))
+	if err != nil || entries[0].Report.Location != "人民路 18 号" {
+		t.Errorf("%v %v", entries, err)
+	}
+	if data, err := entries[0].MarshalJSON(); err != nil || strings.Contains(string(data), "secret-device") {
+		t.Errorf("the journal has the device of the public: %s %v", data, err)
+	}
+	body.Reset()
+	m = multipart.NewWriter(&body)
+	if _, err := m.CreateFormFile("media", "x.jpg"); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Close(); err != nil {
+		t.Fatal(err)
+	}
+	w := tn.do(t, "", "POST", "/open311/v2/requests.json", body.String(), 400, nil, "Content-Type", m.FormDataContentType())
+	if !strings.Contains(w.Body.String(), "media_url") {
+		t.Errorf("%s", w.Body)
+	}
+	id := tn.posted(t, "description="+url.QueryEscape(strings.Repeat("井", 3000)))
+	entries, err = tn.desk.Journal(t.Context(), cases.CaseID(id))
+	if err != nil || utf8.RuneCountInString(entries[0].Report.Description) != 2000 || utf8.RuneCountInString(entries[0].Text) != 1000 {
+		t.Errorf("a long description: %v", err)
+	}
+	id = tn.posted(t, "lat=&long=&address_id="+oneCell)
+	entries, err = tn.desk.Journal(t.Context(), cases.CaseID(id))
+	if err != nil || entries[0].Report.Location != "单元网格 "+oneCell {
+		t.Errorf("%v %v", entries, err)
+	}
+}
+
+// TestTheSameRequestAgain: for ten minutes it is one, also at the same time and after a
+// restart; then it is another.
+func TestTheSameRequestAgain(t *testing.T) {
+	tn := openTown(t, nil)
+	ids := make([]string, 8)
+	var all sync.WaitGroup
+	for n := range ids {
+		all.Go(func() {
+			r := httptest.NewRequest("POST", "/open311/v2/requests.json", strings.NewReader("api_key="+openKey+"&service_code="+openCover+"&description=x&address_string=y"))
+			r.Header.Set("Content-Type", formType)
+			w := httptest.NewRecorder()
+			tn.handler.ServeHTTP(w, r)
+			ids[n] = w.Body.String()
+		})
+	}
+	all.Wait()
+	if len(slices.Compact(ids)) != 1 || !strings.Contains(ids[0], "service_request_id") {
+		t.Errorf("at once: %v", ids)
+	}
+	tn.pass(5 * time.Minute) // the ten minutes lie across two stretches of the client id
+	first := tn.posted(t, "")
+	restarted, err := newOpen311(&Cases{Desk: tn.desk, Lists: tn.lists, Zone: cityZone, Now: tn.clock, Chance: strings.NewReader(strings.Repeat("x", 64)),
+		Open311: &Open311{Classes: []string{coverClass}, Keys: fixedKey{}}}, testOptions().Log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := httptest.NewRequest("POST", "/open311/v2/requests.json", strings.NewReader(url.Values{"api_key": {openKey}, "service_code": {openCover}, "description": {"井盖丢失"}, "lat": {"30.2"}, "long": {"120.1"}}.Encode()))
+	r.Header.Set("Content-Type", formType)
+	w := httptest.NewRecorder()
+	restarted.ServeHTTP(w, r)
+	if !strings.Contains(w.Body.String(), first) {
+		t.Errorf("after a restart: %s, want %s", w.Body, first)
+	}
+	tn.pass(9 * time.Minute)
+	if again := tn.posted(t, ""); again != first {
+		t.Errorf("after 9 minutes: %s, want %s", again, first)
+	}
+	if other := tn.posted(t, "description=another"); other == first {
+		t.Error("another request is the same")
+	}
+	tn.pass(2 * time.Minute)
+	if later := tn.posted(t, ""); later == first {
+		t.Error("after 11 minutes it is still the same")
+	}
+}
+
+type fixedKey struct{}
+
+func (fixedKey) Client(string) (string, bool) { return "fixmystreet", true }
+
+// TestOpen311Questions: dates, states, services, pages.
+func TestOpen311Questions(t *testing.T) {
+	tn := openTown(t, nil)
+	var ids []string
+	for n := range 4 {
+		more := fmt.Sprintf("description=%d", n)
+		if n == 3 {
+			more += "&service_code=" + strings.Replace(openCover, "0101", "0111", 1)
+		}
+		ids = append(ids, tn.posted(t, more))
+		tn.pass(40 * 24 * time.Hour)
+	}
+	tn.act(t, "acc", ids[3], `{"act":"reject","reason":"x","duplicate_of":"`+ids[0]+`"}`)
+	// reported on 23 November, 2 January, 11 February and 23 March; it is 2 May
+	for query, want := range map[string]string{
+		"": "3 2", "start_date=2026-11-23T00:00:00Z": "2 1 0", "end_date=2027-01-02T01:00:00Z": "1 0", "end_date=2027-01-02T00:59:59Z": "0",
+		"start_date=2026-11-23T09:00:00+08:00&end_date=2026-11-23T09:00:00%2B08:00": "0", "start_date=2026-11-23&end_date=2026-11-24": "0",
+		"start_date=2026-11-23T01:00Z&end_date=2026-11-24T00:00Z": "0", "status=open": "2", "status=closed": "3", "status=open,closed": "3 2", "status=open&status=closed": "3 2",
+		"service_code=" + openCover: "2", "service_code=" + openCover + "," + strings.Replace(openCover, "0101", "0111", 1): "3 2",
+		"service_request_id=" + ids[0] + ",%20" + ids[3] + "&status=open": "0 3", "page_size=1": "3", "page_size=1&page=2": "2", "page_size=1&page=3": "", "unknown=x": "3 2",
+		"jurisdiction_id=": "3 2",
+	} {
+		var list []struct {
+			ID    string `json:"service_request_id"`
+			Notes string `json:"status_notes"`
+		}
+		tn.do(t, "", "GET", "/open311/v2/requests.json?"+query, "", 200, &list)
+		var got []string
+		for _, r := range list {
+			n := slices.Index(ids, r.ID)
+			got = append(got, fmt.Sprint(n))
+			if n == 3 && r.Notes != "重复上报 / Duplicate request." {
+				t.Errorf("%q", r.Notes)
+			}
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%q: %v, want %s", query, got, want)
+		}
+	}
+}
+
+// TestOpen311Options: what cannot work is refused at the start.
+func TestOpen311Options(t *testing.T) {
+	tn := openTown(t, nil)
+	for _, classes := range [][]string{nil, {""}, {"CJ/T 999"}, {coverClass, "nothing"}} {
+		if _, err := newOpen311(&Cases{Lists: tn.lists, Now: tn.clock, Open311: &Open311{Classes: classes}}, testOptions().Log); err == nil {
+			t.Errorf("%v: taken", classes)
+		}
+	}
+	for _, k := range []Open311Key{{Name: "", Token: "x"}, {Name: "a@b", Token: "x"}, {Name: "a b", Token: "x"}, {Name: strings.Repeat("a", 25), Token: "x"}, {Name: "a", Token: "hunter2"}} {
+		if _, err := NewOpen311Keys([]Open311Key{k}); err == nil || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%+v: %v", k, err)
+		}
+	}
+	seen := map[string]codes.Ref{}
+	for _, k := range tn.lists.Search("") {
+		code := ServiceCode(k.Ref)
+		if other, twice := seen[code]; twice && other != k.Ref {
+			t.Errorf("%s is %v and %v", code, other, k.Ref)
+		}
+		seen[code] = k.Ref
+		if url.PathEscape(code) != code || strings.ContainsAny(code, "./,") {
+			t.Errorf("%s does not stand in an address", code)
+		}
+	}
+	w := tn.do(t, "", "GET", "/open311/v2/services.json", "", 200, nil, "Origin", "https://elsewhere.example")
+	if w.Header().Get("Access-Control-Allow-Origin") != "*" {
+		t.Error("a page of another site cannot read what is public")
+	}
+	if w := tn.do(t, "", "POST", "/open311/v2/requests.json", "x=1", 403, nil, "Origin", "https://elsewhere.example", "Content-Type", formType); w.Header().Get("Access-Control-Allow-Origin") != "" {
+		t.Error("a page of another site may report")
+	}
+}
+
+// FuzzOpen311: whatever a form or a question says, the answer is in its form, never a
+// failure, and what was made can be read again.
+func FuzzOpen311(f *testing.F) {
+	f.Add("lat=30.2&long=120.1", "status=open&start_date=2026-11-23T09:00:00 08:00")
+	f.Add("attribute[x][]=1&attribute[x][]=2&media_url=http://x/y&address_string=z&description=%0a%0d%09x", "service_request_id=1,2&page=2&page_size=3")
+	f.Add("first_name=%E5%BC%A0&lat=1e309&address_id="+oneCell, "end_date=9999-12-31&service_code="+openCover)
+	f.Add("lat=-0&long=180&description=\u2028\ufeff", "jurisdiction_id=\x00")
+	tn := openTown(f, nil)
+	f.Fuzz(func(t *testing.T, form, query string) {
+		for _, format := range []string{"xml", "json"} {
+			check := func(w *httptest.ResponseRecorder) {
+				t.Helper()
+				var err error
+				if format == "json" && !json.Valid(w.Body.Bytes()) {
+					err = errors.New("no JSON")
+				}
+				if format == "xml" {
+					err = xml.Unmarshal(w.Body.Bytes(), new(struct{}))
+				}
+				if err != nil || w.Code >= 500 || !utf8.Valid(w.Body.Bytes()) {
+					t.Fatalf("%q, %q: %d %v %s", form, query, w.Code, err, w.Body)
+				}
+			}
+			body := "api_key=" + openKey + "&service_code=" + openCover + "&" + form
+			check(tn.do(t, "", "POST", "/open311/v2/requests."+format, body, 0, nil, "Content-Type", formType))
+			r := httptest.NewRequestWithContext(context.Background(), http.MethodGet, "/open311/v2/requests."+format, nil)
+			r.URL.RawQuery = query
+			w := httptest.NewRecorder()
+			tn.handler.ServeHTTP(w, r)
+			check(w)
+		}
+	})
+}
