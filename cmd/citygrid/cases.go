@@ -91,6 +91,10 @@ func newCasesList() *cobra.Command {
 }
 
 func printCases(out io.Writer, list []desk.Summary, zone *time.Location) error {
+	if len(list) == 0 {
+		_, err := fmt.Fprintln(out, "none")
+		return err
+	}
 	w := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
 	fmt.Fprintln(w, "case\tstate\tlight\tclass\tcell\twith\treported\tdeadline\twhat")
 	for n := range list {
@@ -162,8 +166,12 @@ func newCasesCheck() *cobra.Command {
 		Use: "check", Short: "Make every case again from its journal and compare: changed entries, missing ones, lists that differ", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return flags.with(cmd.Context(), func(g *gridProgram) error {
-				found := 0
+				found, clocks := 0, 0
 				err := g.desk.Check(cmd.Context(), func(f desk.Finding) {
+					if f.Clock {
+						clocks++
+						return
+					}
 					found++
 					fmt.Fprintf(cmd.OutOrStdout(), "case %s: %s\n", f.Case, f.Problem)
 				})
@@ -176,6 +184,9 @@ func newCasesCheck() *cobra.Command {
 				}
 				if found > 0 {
 					return fmt.Errorf("%d findings in %d cases: somebody has changed the database; compare it with the back-up", found, all)
+				}
+				if clocks > 0 {
+					fmt.Fprintf(cmd.OutOrStdout(), "%d cases have another clock than the limits file of today makes: was it changed? Indicators count by today's\n", clocks)
 				}
 				fmt.Fprintf(cmd.OutOrStdout(), "%d cases: every journal is whole, and every list shows what it comes to\n", all)
 				return nil

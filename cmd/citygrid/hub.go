@@ -298,6 +298,7 @@ func (h *hubProgram) serve(ctx context.Context, out io.Writer, dir string, serie
 	if h.grid != nil {
 		g.Go(func() error { return h.grid.run(ctx, series) })
 	}
+	g.Go(func() error { return h.charts(ctx, live, series) })
 	g.Go(func() error {
 		return announce(out, city.Ready{Part: city.Hub, URL: "http://" + listener.Addr().String()})
 	})

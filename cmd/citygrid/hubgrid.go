@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"citygrid/hub/api"
 	"citygrid/hub/cases"
 	"citygrid/hub/cases/desk"
 	"citygrid/hub/cases/limits"
@@ -17,6 +18,7 @@ import (
 	"citygrid/hub/ingest"
 	"citygrid/hub/media"
 	"citygrid/hub/registry/assets"
+	"citygrid/hub/registry/geo"
 	"citygrid/hub/store"
 	"citygrid/hub/webhook"
 	"citygrid/internal/cli"
@@ -77,8 +79,11 @@ func (g *gridProgram) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if g.media, err = openMedia(ctx, g.cfg, zone); err != nil {
+	if g.media, err = openMedia(g.cfg, zone); err != nil {
 		return err
+	}
+	if err := g.mediaReady(ctx); err != nil { // meters and cases need no photos
+		g.log.Error("photos cannot be kept yet", "error", err)
 	}
 	g.hooks, err = g.webhooks()
 	return err
@@ -132,7 +137,7 @@ func (g *gridProgram) deskOptions() (desk.Options, error) {
 		return desk.Options{}, fmt.Errorf("limits: %w", err)
 	}
 	return desk.Options{
-		Rules: book.Workflow, Grid: gridFace{g.register}, Limits: book, Classes: classFace{g.lists}, Numbers: numbers, Zone: zone, Now: time.Now,
+		Rules: book.Workflow, Grid: gridFace{g.register}, Limits: book, Classes: classFace{g.lists}, People: peopleFace{cfg, g.register}, Numbers: numbers, Zone: zone, Now: time.Now,
 		Events: desk.EventRules{Hold: cfg.Events.Hold, Near: cfg.Events.NearM, Within: cfg.Events.Within, Cluster: cfg.Events.Cluster},
 		Plain:  plainPosition,
 	}, nil
@@ -171,7 +176,7 @@ func loadLimits(cfg *config.Config, zone *time.Location) (*limits.Book, error) {
 }
 
 // openMedia opens the folder or bucket of photos; nil where there is none.
-func openMedia(ctx context.Context, cfg *config.Config, zone *time.Location) (*media.Library, error) {
+func openMedia(cfg *config.Config, zone *time.Location) (*media.Library, error) {
 	m := &cfg.Grid.Media
 	bounds := media.DefaultLimits()
 	for _, b := range []struct {
@@ -188,7 +193,7 @@ func openMedia(ctx context.Context, cfg *config.Config, zone *time.Location) (*m
 	case m.Dir != "":
 		keeper, err = media.OpenDisk(cfg.Path(m.Dir))
 	case m.S3 != nil:
-		keeper, err = openBucket(ctx, cfg, m.S3)
+		keeper, err = openBucket(cfg, m.S3)
 	default:
 		return nil, nil
 	}
@@ -198,12 +203,26 @@ func openMedia(ctx context.Context, cfg *config.Config, zone *time.Location) (*m
 	return &media.Library{Store: keeper, Limits: bounds, Zone: zone}, nil
 }
 
-func openBucket(ctx context.Context, cfg *config.Config, s *config.S3) (media.Store, error) {
+// mediaReady asks for the bucket of photos; a folder has been made, and is there.
+func (g *gridProgram) mediaReady(ctx context.Context) error {
+	if g.media == nil {
+		return nil
+	}
+	bucket, is := g.media.Store.(*media.S3)
+	if !is {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, api.ReadyTimeout)
+	defer cancel()
+	return bucket.Ready(ctx)
+}
+
+func openBucket(cfg *config.Config, s *config.S3) (media.Store, error) {
 	key, err := seal.ReadPassphrase(sourceIn(cfg, s.Secret))
 	if err != nil {
 		return nil, fmt.Errorf("media.s3.secret: %w", err)
 	}
-	return media.OpenS3(ctx, media.S3Config{URL: s.URL, Bucket: s.Bucket, Region: s.Region, Access: s.Access, Secret: key})
+	return media.NewS3(media.S3Config{URL: s.URL, Bucket: s.Bucket, Region: s.Region, Access: s.Access, Secret: key})
 }
 
 // webhooks makes the sender; nil without targets.
@@ -289,21 +308,33 @@ func (g *gridProgram) chartSome(ctx context.Context, series *store.Store) (more 
 			return false, err
 		}
 	}
-	if err := series.StoreTransitions(ctx, points); err != nil {
+	err = series.StoreTransitions(ctx, points)
+	var refused *store.RejectedTransitionsError
+	if errors.As(err, &refused) { // the others are in it; these stay in the journal alone
+		g.log.Error("acts of cases that dashboards will not show", "error", refused)
+		err = nil
+	}
+	if err != nil {
 		return false, err
 	}
 	return true, g.desk.Move(ctx, chartCursor, list[len(list)-1].Seq, "")
 }
 
 // transition is what dashboards count of an act: class and community are those that
-// the case has now.
+// the case has now, and empty where its journal is broken.
 func (g *gridProgram) transition(ctx context.Context, f *desk.FeedEntry) (store.Transition, error) {
-	c, err := g.desk.Case(ctx, f.Entry.Case)
+	t := store.Transition{Seq: f.Seq, Case: string(f.Entry.Case), Act: string(f.Entry.Act), State: string(f.State),
+		Department: string(f.Entry.Department), At: f.Entry.ReceivedAt}
+	entries, err := g.desk.Journal(ctx, f.Entry.Case)
 	if err != nil {
 		return store.Transition{}, err
 	}
-	t := store.Transition{Seq: f.Seq, Case: string(c.ID), Act: string(f.Entry.Act), State: string(f.State), Source: string(c.Report.Source),
-		Class: c.Class.String(), Department: string(f.Entry.Department), At: f.Entry.ReceivedAt}
+	c, err := cases.Fold(entries)
+	if err != nil {
+		g.log.Error("a case has a broken journal; citygrid cases check says more", "case", f.Entry.Case, "error", err)
+		return t, nil
+	}
+	t.Source, t.Class = string(c.Report.Source), c.Class.String()
 	if c.Cell != "" {
 		t.Area = string(c.Cell.Community())
 	}
@@ -403,9 +434,15 @@ func (f gridFace) OfLine(ctx context.Context, collector schemas.CollectorID, lin
 	return deskPlace(f.Register.OfLine(ctx, collector, line))
 }
 
-// At implements desk.Grid.
+// At implements desk.Grid. What cannot be turned into CGCS2000 is nowhere that the
+// register knows.
 func (f gridFace) At(ctx context.Context, p schemas.Position) (desk.Place, error) {
-	return deskPlace(f.Register.At(ctx, p))
+	place, err := deskPlace(f.Register.At(ctx, p))
+	var nowhere *geo.CoordinateError
+	if errors.As(err, &nowhere) {
+		return desk.Place{}, nil
+	}
+	return place, err
 }
 
 // OfCell implements desk.CellGrid.

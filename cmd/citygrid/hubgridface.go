@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -19,6 +20,7 @@ import (
 	"citygrid/hub/config"
 	"citygrid/hub/media"
 	"citygrid/hub/registry"
+	"citygrid/hub/registry/assets"
 	"citygrid/internal/counters"
 )
 
@@ -36,6 +38,9 @@ func (h *hubProgram) gridOptions(o *api.Options) error {
 	o.Cases, o.Registry = face, &api.Registry{Auth: face.Auth, Register: h.grid.register}
 	o.Ready = append(o.Ready, api.Check{Name: "grid", Check: h.grid.ready,
 		Do: "look whether the database of the register and the cases (grid.dsn) can be reached; component events wait at the collectors"})
+	if h.grid.media != nil {
+		o.Ready = append(o.Ready, api.Check{Name: "media", Check: h.grid.mediaReady, Do: "look whether the bucket of photos (grid.media.s3) can be reached; reports with photos wait at the phones"})
+	}
 	registerGrid(h.registry, h.grid.desk)
 	return nil
 }
@@ -51,7 +56,7 @@ func (g *gridProgram) face() (*api.Cases, error) {
 		return nil, fmt.Errorf("grid: %w", err)
 	}
 	face := &api.Cases{Auth: auth, Desk: g.desk, Rules: o.Rules, Limits: o.Limits, Lists: g.lists, Zone: o.Zone, Chance: rand.Reader, Now: time.Now,
-		DepartmentName: g.departmentName, Indicators: indicatorFace{g.desk, o.Limits}}
+		DepartmentName: g.departmentName, Indicators: indicatorFace{g.desk, o.Limits, make(chan struct{}, 1)}}
 	if g.media != nil {
 		face.Media = mediaFace{g.media}
 	}
@@ -73,7 +78,7 @@ func open311Of(cfg *config.Open311) (*api.Open311, error) {
 	if err != nil {
 		return nil, fmt.Errorf("grid.open311.keys: %w", err)
 	}
-	return &api.Open311{Jurisdiction: cfg.Jurisdiction, Classes: cfg.Classes, Keys: keys}, nil
+	return &api.Open311{Jurisdiction: cfg.Jurisdiction, URL: cfg.URL, Classes: cfg.Classes, Keys: keys}, nil
 }
 
 func casePeople(cfg *config.Grid) []api.CaseTokenPerson {
@@ -123,10 +128,12 @@ func registerGrid(reg prometheus.Registerer, d *desk.Desk) {
 	gauge("overdue", "Open cases whose limit for handling has passed.", desk.Filter{Open: true, Light: limits.Red})
 }
 
-// indicatorFace counts from the journal, anew each time.
+// indicatorFace counts from the journal, anew each time, one after the other: a count
+// reads every case, and two would take both cores from what collectors send.
 type indicatorFace struct {
 	desk *desk.Desk
 	book *limits.Book
+	turn chan struct{}
 }
 
 // Rows implements api.CaseIndicators.
@@ -135,10 +142,34 @@ func (f indicatorFace) Rows(ctx context.Context, periods []indicators.Period) ([
 	if err != nil {
 		return nil, err
 	}
+	select {
+	case f.turn <- struct{}{}:
+		defer func() { <-f.turn }()
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
 	if err := f.desk.Journals(ctx, t.Add); err != nil {
 		return nil, err
 	}
 	return t.Rows(), nil
+}
+
+// peopleFace tells the desk who is an inspector: who has that role in the
+// configuration or the register, and has not left.
+type peopleFace struct {
+	cfg      *config.Grid
+	register *assets.Register
+}
+
+// Inspector implements desk.People.
+func (f peopleFace) Inspector(ctx context.Context, id cases.PersonID) (bool, error) {
+	is := func(roles []string) bool { return slices.Contains(roles, string(cases.Inspector)) }
+	may := slices.ContainsFunc(f.cfg.People, func(p config.GridPerson) bool { return p.ID == string(id) && is(p.Roles) })
+	p, err := f.register.Person(ctx, registry.PersonID(id))
+	if errors.Is(err, assets.ErrUnknown) {
+		return may, nil
+	}
+	return err == nil && !p.Disabled && (may || is(p.Roles)), err
 }
 
 // mediaFace is the API's view of the media.

@@ -13,14 +13,15 @@ import (
 	"citygrid/hub/api"
 	"citygrid/hub/config"
 	"citygrid/hub/media"
+	"citygrid/schemas"
 	"citygrid/schemas/codes"
 )
 
 func testStart() time.Time { return time.Date(2026, 11, 22, 8, 0, 0, 0, time.UTC) }
 
-// TestGridReadiness: the check asks register and cases, and fails when they are gone;
-// the numbers of cases are then unknown, and not 0.
-func TestGridReadiness(t *testing.T) {
+// emptyGrid is a register and cases with nothing in them. Close them.
+func emptyGrid(t *testing.T) (*config.Config, *gridProgram) {
+	t.Helper()
 	lists, err := codes.Embedded()
 	if err != nil {
 		t.Fatal(err)
@@ -30,6 +31,13 @@ func TestGridReadiness(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return cfg, g
+}
+
+// TestGridReadiness: the check asks register and cases, and fails when they are gone;
+// the numbers of cases are then unknown, and not 0.
+func TestGridReadiness(t *testing.T) {
+	cfg, g := emptyGrid(t)
 	h := &hubProgram{cfg: cfg, grid: g, registry: prometheus.NewRegistry()}
 	var o api.Options
 	if err := h.gridOptions(&o); err != nil {
@@ -78,6 +86,20 @@ func TestMediaErrors(t *testing.T) {
 		}
 	}
 	if err := mediaError(errors.ErrUnsupported); err != errors.ErrUnsupported {
+		t.Error(err)
+	}
+}
+
+// TestPositionThatNobodyCanTurn: a telephone that says GCJ-02 outside China is wrong, but
+// the register could be asked: what it reports is taken, without a cell, and holds up
+// nothing else of its batch.
+func TestPositionThatNobodyCanTurn(t *testing.T) {
+	_, g := emptyGrid(t)
+	p, err := gridFace{g.register}.At(t.Context(), schemas.Position{Lon: -74, Lat: 40.7, CRS: schemas.GCJ02})
+	if err != nil || p.Cell != "" || p.Position.Known() {
+		t.Errorf("%+v, %v", p, err)
+	}
+	if err := g.Close(); err != nil {
 		t.Error(err)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"text/tabwriter"
 	"time"
 
@@ -22,6 +23,9 @@ func newIndicators() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "indicators", Short: "Count the indicators of docs/indicators.md from the journal of cases", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if !slices.Contains(indicators.Dimensions(), indicators.Dimension(by)) {
+				return fmt.Errorf("--by %q: want one of %v", by, indicators.Dimensions())
+			}
 			return flags.with(cmd.Context(), func(g *gridProgram) error {
 				rows, err := g.indicators(cmd, from, months)
 				if err != nil {

@@ -6,7 +6,6 @@
 //	citygrid simulate   a fleet of simulated meters alone
 //	citygrid keys       make, issue and inspect keys
 //	citygrid codes      code lists of components and events; what a code means
-//	citygrid registry   the asset register: areas, cells, components, meters, people
 //	citygrid registry   the asset register: census files in and out, what is where
 //	citygrid cases      list, show and check the cases of a hub
 //	citygrid indicators count the indicators from the journal of cases

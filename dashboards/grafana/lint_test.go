@@ -32,6 +32,8 @@ type variable struct {
 	Type       string     `json:"type"`
 	Label      string     `json:"label"`
 	Query      string     `json:"query"`
+	Multi      bool       `json:"multi"`
+	AllValue   string     `json:"allValue"`
 	Datasource datasource `json:"datasource"`
 }
 
@@ -112,7 +114,7 @@ func checkVariables(t *testing.T, b *board) {
 	if len(b.Templating.List) == 0 || b.Templating.List[0].Type != "datasource" || b.Templating.List[0].Name != "datasource" {
 		t.Error("the first variable is not the datasource")
 	}
-	known := map[string]bool{"__interval": true, "timeFilter": true, "tag_meter": true, "tag_quantity": true, "col": true}
+	known := map[string]bool{"__interval": true, "timeFilter": true}
 	for _, v := range b.Templating.List {
 		if known[v.Name] || v.Label == "" {
 			t.Errorf("variable %q: twice, or without a label", v.Name)

@@ -126,7 +126,9 @@ func guard(h http.Handler) http.Handler {
 		if strings.HasPrefix(r.URL.Path, "/api/") {
 			head.Set("Cache-Control", "no-store") // a route may say otherwise
 		}
-		protected.ServeHTTP(w, r)
+		out := patiently(w)
+		defer out.begin() // what net/http holds back for the end
+		protected.ServeHTTP(out, r)
 	})
 }
 

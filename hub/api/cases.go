@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+	"golang.org/x/sync/semaphore"
 
 	"citygrid/hub/cases"
 	"citygrid/hub/cases/desk"
@@ -88,9 +89,10 @@ type CaseDesk interface {
 type caseRoutes struct {
 	o   *Cases // nil: this hub keeps none
 	log *slog.Logger
-	// heavy and uploads have a place for each export or count, and each upload, that
-	// is under way.
-	heavy, uploads chan struct{}
+	// heavy, counts and uploads have a place for each export, count and upload that is
+	// under way; sending has the bytes of media that are on their way out.
+	heavy, counts, uploads chan struct{}
+	sending                *semaphore.Weighted
 }
 
 // The codes of problems with cases.
@@ -106,17 +108,19 @@ const (
 	codeNoPetitioner = "no_petitioner"
 )
 
-// An export or count may read every journal; an upload may be a film of 50 MiB, but
-// most are photos, sent by slow networks.
+// An export may read every case, and a count every journal, for minutes; an upload may
+// be a film of 50 MiB, but most are photos, sent by slow networks.
 const (
 	caseHeavy   = 2
+	caseCounts  = 1
 	caseUploads = 16
 )
 
 // register adds the operations about cases, media, codes and indicators to api.
 func (c *caseRoutes) register(api huma.API) {
 	describeCaseToken(api)
-	c.heavy, c.uploads = make(chan struct{}, caseHeavy), make(chan struct{}, caseUploads)
+	c.heavy, c.counts, c.uploads = make(chan struct{}, caseHeavy), make(chan struct{}, caseCounts), make(chan struct{}, caseUploads)
+	c.sending = semaphore.NewWeighted(mediaMemory)
 	caseGet(c, api, "me", "/api/v1/me", "Who asks, and in which roles", c.getMe)
 	caseGet(c, api, "list-cases", "/api/v1/cases", "Cases, the latest first", c.listCases)
 	caseGet(c, api, "similar-cases", "/api/v1/similar-cases", "Open cases that may be about the same thing", c.similarCases)
@@ -152,6 +156,8 @@ func (c *caseRoutes) problemOf(ctx context.Context, act string, err error) *Prob
 		return fieldsProblem(fields)
 	case errors.Is(err, desk.ErrUnknown):
 		return problem(http.StatusNotFound, codeCase, err.Error()+"; look it up in /api/v1/cases")
+	case errors.Is(err, desk.ErrStale):
+		return problem(http.StatusPreconditionFailed, codeStale, err.Error())
 	case errors.Is(err, desk.ErrOtherUpload):
 		return problem(http.StatusConflict, codeClientID, err.Error())
 	case errors.Is(err, desk.ErrNoNumber):

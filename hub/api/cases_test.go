@@ -545,7 +545,7 @@ func TestCaseQueries(t *testing.T) {
 	}
 	tn.act(t, "acc", ids[1], `{"act":"reject","reason":"x","duplicate_of":"`+ids[0]+`"}`)
 	for query, want := range map[string]string{
-		"": "4 3 2 1 0", "open=true": "4 3 2 0", "state=rejected": "1", "state=rejected,reported&limit=1000": "4 3 2 1 0", "cell=330106": "4 3 2 1 0", "cell=330107": "",
+		"": "4 3 2 1 0", "open=true": "4 3 2 0", "state=rejected": "1", "state=rejected,reported&limit=1000": "4 3 2 1 0", "cell=330106": "4 3 2 1 0", "cell=330107": "", "cell=330106001001001": "4 3 2 1 0", "cell=33010600100100A": "", "cell=330106A": "",
 		"class=CJ%2FT%20214-2007:component:01": "4 3 2 1 0", "class=CJ%2FT%20214-2007:component:02": "", "source=hotline": "",
 		"since=2026-11-23T02:00:00Z&until=2026-11-23T12:00:00%2B08:00": "2 1", "lon=120.1&lat=30.2&within=100": "1 0", "lon=120.1&lat=30.2&within=100&limit=1": "1", "handler=water": "",
 		"department=water": "", "inspector=ins": "", "request=any": "", "light=red": "", "component=C-1": "", "duty=D1": "",

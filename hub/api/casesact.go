@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -139,8 +141,8 @@ func (c *caseRoutes) postAct(ctx context.Context, in *actInput) (*actOutput, err
 	if err != nil {
 		return nil, c.problemOf(ctx, "act", err)
 	}
-	if bad := c.stale(ctx, &s.Entry, in.IfMatch, in.Body.ExpectEntries); bad != nil {
-		return nil, bad
+	if s.Expect, err = c.expected(ctx, s.Entry.Case, in.IfMatch, in.Body.ExpectEntries); err != nil {
+		return nil, c.problemOf(ctx, "read case "+in.ID, err)
 	}
 	done, err := c.actOne(ctx, s)
 	if err != nil {
@@ -222,24 +224,39 @@ func (c *caseRoutes) device(ctx context.Context, j *DeviceJSON, e *cases.Entry) 
 	return nil
 }
 
-// stale refuses an act upon a case that has other entries than its author saw. An
-// upload that was taken before is none: it is answered as it was.
-func (c *caseRoutes) stale(ctx context.Context, e *cases.Entry, ifMatch string, expect uint32) *Problem {
-	if expect == 0 && (ifMatch == "" || ifMatch == "*") {
-		return nil
+// expected is how many entries a case must have for an act by somebody who saw it with
+// tags, or with so many; 0 for any, and none that a case can have where both cannot be.
+func (c *caseRoutes) expected(ctx context.Context, id cases.CaseID, ifMatch string, entries uint32) (uint32, error) {
+	if ifMatch == "" || ifMatch == "*" {
+		return entries, nil
 	}
-	entries, err := c.o.Desk.Journal(ctx, e.Case)
-	if err != nil {
-		return c.problemOf(ctx, fmt.Sprintf("read case %s", e.Case), err)
+	wanted := tags(ifMatch)
+	if entries == 0 && len(wanted) == 1 {
+		return entriesOf(wanted[0]), nil
 	}
-	now := uint32(len(entries))
-	if (expect == 0 || expect == now) && (ifMatch == "" || ifMatch == "*" || slices.Contains(tags(ifMatch), entriesTag(now))) {
-		return nil
+	if entries == 0 { // one of several: the one that it has now, if any
+		k, err := c.o.Desk.Case(ctx, id)
+		if err != nil {
+			return 0, err
+		}
+		entries = k.Entries
 	}
-	if e.ClientID != "" && slices.ContainsFunc(entries, func(old cases.Entry) bool { return old.ClientID == e.ClientID }) {
-		return nil
+	if !slices.Contains(wanted, entriesTag(entries)) {
+		return noEntries, nil
 	}
-	return problem(http.StatusPreconditionFailed, codeStale, fmt.Sprintf("Case %s has %d entries now; somebody else has done something to it. Read it again.", e.Case, now))
+	return entries, nil
+}
+
+// noEntries is more entries than any case has.
+const noEntries = math.MaxUint32
+
+// entriesOf is the number that entriesTag made a tag of, or noEntries.
+func entriesOf(tag string) uint32 {
+	n, err := strconv.ParseUint(strings.Trim(tag, `"`), 10, 32)
+	if err != nil || n == 0 || entriesTag(uint32(n)) != tag {
+		return noEntries
+	}
+	return uint32(n)
 }
 
 // tags cuts a list of entity tags [RFC 9110 13.1.1].

@@ -274,6 +274,7 @@ func (c *caseRoutes) getPetitioner(ctx context.Context, in *CasePath) (*petition
 	if p == nil {
 		return nil, problem(http.StatusNotFound, codeNoPetitioner, "Nobody is named as who reported this case, or the data have been deleted.")
 	}
+	c.log.Info("petitioner's data read", "case", in.ID, "by", casePersonOf(ctx).ID)
 	return &petitionerOutput{Body: PetitionerJSON{Name: p.Name, Phone: p.Phone, Email: p.Email}}, nil
 }
 

@@ -90,7 +90,7 @@ type CasePage struct {
 type CaseSelection struct {
 	State      []string  `query:"state" enum:"reported,verifying,verified,accepted,filed,dispatched,handling,suspended,fed_back,checking,checked,closed,rejected,voided" doc:"Only cases in one of these states, separated by commas"`
 	Open       bool      `query:"open" doc:"Only cases that are not at their end"`
-	Cell       string    `query:"cell" pattern:"^[0-9A-Za-z]{0,15}$" doc:"Only in this cell, or in the area with this code"`
+	Cell       string    `query:"cell" pattern:"^[0-9A-Z]{0,15}$" doc:"Only in this cell, or in the area with this code"`
 	Duty       string    `query:"duty" pattern:"^[0-9A-Za-z_-]{0,32}$" doc:"Only in this duty grid"`
 	Class      string    `query:"class" maxLength:"128" doc:"Only of this class, or of those that begin so" example:"CJ/T 214-2007:component:01"`
 	Component  string    `query:"component" pattern:"^[0-9A-Za-z_-]{0,40}$" doc:"Only about this component"`

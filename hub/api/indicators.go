@@ -74,6 +74,9 @@ type IndicatorSelection struct {
 	Key  string   `query:"key" maxLength:"128" doc:"Only this person, department, place or class"`
 }
 
+// countTime bounds a count: millions of entries.
+const countTime = 5 * time.Minute
+
 // maxIndicatorDays bounds a question: a year and a month of change.
 const maxIndicatorDays = 400
 
@@ -121,11 +124,11 @@ type (
 func (c *caseRoutes) registerIndicators(api huma.API) {
 	caseOperation(c, api, huma.Operation{
 		OperationID: "get-indicators", Method: http.MethodGet, Path: "/api/v1/indicators",
-		Summary: "Indicators of the work on cases, with numerators and denominators", Middlewares: bounded(api, c.heavy),
+		Summary: "Indicators of the work on cases, with numerators and denominators", Middlewares: bounded(api, c.counts),
 	}, nil, c.getIndicators)
 	caseOperation(c, api, huma.Operation{
 		OperationID: "export-indicators", Method: http.MethodGet, Path: "/api/v1/exports/indicators",
-		Summary: "Indicators as a table for spreadsheets", Middlewares: bounded(api, c.heavy), Responses: tableResponses(),
+		Summary: "Indicators as a table for spreadsheets", Middlewares: bounded(api, c.counts), Responses: tableResponses(),
 	}, nil, c.exportIndicators)
 }
 
@@ -151,7 +154,12 @@ func (c *caseRoutes) indicatorRows(ctx context.Context, s *IndicatorSelection) (
 	if bad != nil {
 		return nil, bad
 	}
-	rows, err := c.o.Indicators.Rows(ctx, periods)
+	bound, cancel := context.WithTimeout(ctx, countTime)
+	defer cancel()
+	rows, err := c.o.Indicators.Rows(bound, periods)
+	if err != nil && bound.Err() != nil && ctx.Err() == nil {
+		return nil, problem(http.StatusServiceUnavailable, codeCasesBusy, fmt.Sprintf("Counting was given up after %v: the hub has too much else to do. Try again in a quiet hour.", countTime))
+	}
 	if err != nil {
 		return nil, c.problemOf(ctx, "count indicators", err)
 	}

@@ -63,6 +63,10 @@ const (
 // mediaTime is how long the upload of one may take: 50 MiB at 1.4 Mbit/s.
 const mediaTime = 5 * time.Minute
 
+// mediaMemory bounds the bytes of media that are on their way out: each is checked
+// whole before its first byte is sent.
+const mediaMemory = 256 << 20
+
 // mediaPolicy lets a browser that is shown what somebody uploaded do nothing with it.
 const mediaPolicy = "default-src 'none'; sandbox"
 
@@ -191,11 +195,19 @@ func (c *caseRoutes) getMedia(ctx context.Context, in *mediaPath) (*huma.StreamR
 	if err != nil {
 		return nil, c.problemOf(ctx, "read media", err)
 	}
+	size := min(held.Size, mediaMemory)
+	wait, cancel := context.WithTimeout(ctx, heavyWait)
+	defer cancel()
+	if c.sending.Acquire(wait, size) != nil {
+		return nil, problem(http.StatusServiceUnavailable, codeCasesBusy, "Many photos and films are being sent. Try again in a minute.")
+	}
 	data, mediaType, err := c.o.Media.Open(ctx, held.SM3)
 	if err != nil {
+		c.sending.Release(size)
 		return nil, c.problemOf(ctx, "read media "+held.SM3, err)
 	}
 	return &huma.StreamResponse{Body: func(request huma.Context) {
+		defer c.sending.Release(size)
 		r, w := humago.Unwrap(request)
 		head := w.Header()
 		head.Set("Content-Type", mediaType)

@@ -23,6 +23,9 @@ import (
 type Open311 struct {
 	// Jurisdiction is the jurisdiction_id that clients may send; empty: any is taken.
 	Jurisdiction string
+	// URL is where clients reach the hub, for the discovery, such as https://hub.example;
+	// empty: what the request says.
+	URL string
 	// Classes are those that the public may report and see: classes, or beginnings of
 	// them such as "CJ/T 214-2007:component:01".
 	Classes []string
@@ -201,14 +204,18 @@ func (s *open311) wrongJurisdiction(a *answer, given string) bool {
 }
 
 func (s *open311) discovery(a *answer, r *http.Request) {
-	scheme := "http"
-	if r.TLS != nil {
-		scheme = "https"
+	base := strings.TrimSuffix(s.o.Open311.URL, "/")
+	switch {
+	case base != "":
+	case r.TLS != nil:
+		base = "https://" + r.Host
+	default:
+		base = "http://" + r.Host
 	}
 	changed := s.begun.Format("2006-01-02 15:04")
 	a.write(discoveryBody{
 		Changeset: changed, Contact: "The city's operation centre", KeyService: "The city's operation centre gives out keys",
-		Endpoints: []endpointBody{{Specification: open311Spec, URL: scheme + "://" + r.Host + strings.TrimSuffix(open311Path, "/"), Changeset: changed, Type: "production",
+		Endpoints: []endpointBody{{Specification: open311Spec, URL: base + strings.TrimSuffix(open311Path, "/"), Changeset: changed, Type: "production",
 			Formats: []string{"text/xml", "application/json"}}},
 	})
 }

@@ -527,7 +527,8 @@ func TestOpen311Questions(t *testing.T) {
 	// reported on 23 November, 2 January, 11 February and 23 March; it is 2 May
 	for query, want := range map[string]string{
 		"": "3 2", "start_date=2026-11-23T00:00:00Z": "2 1 0", "end_date=2027-01-02T01:00:00Z": "1 0", "end_date=2027-01-02T00:59:59Z": "0",
-		"start_date=2026-11-23T09:00:00+08:00&end_date=2026-11-23T09:00:00%2B08:00": "0", "start_date=2026-11-23&end_date=2026-11-24": "0",
+		"start_date=2026-11-23T09:00:00+08:00&end_date=2026-11-23T09:00:00%2B08:00": "0", "start_date=2026-11-23&end_date=2026-11-24": "0", "start_date=2026-11-23&end_date=2026-11-23": "0",
+		"start_date=2026-11-01&end_date=2026-11-22": "", "start_date=2026-10-05&end_date=2027-01-02": "1 0",
 		"start_date=2026-11-23T01:00Z&end_date=2026-11-24T00:00Z": "0", "status=open": "2", "status=closed": "3", "status=open,closed": "3 2", "status=open&status=closed": "3 2",
 		"service_code=" + openCover: "2", "service_code=" + openCover + "," + strings.Replace(openCover, "0101", "0111", 1): "3 2",
 		"service_request_id=" + ids[0] + ",%20" + ids[3] + "&status=open": "0 3", "page_size=1": "3", "page_size=1&page=2": "2", "page_size=1&page=3": "", "unknown=x": "3 2",
@@ -548,6 +549,31 @@ func TestOpen311Questions(t *testing.T) {
 		}
 		if strings.Join(got, " ") != want {
 			t.Errorf("%q: %v, want %s", query, got, want)
+		}
+	}
+}
+
+// TestDiscoveryBehindAProxy: the address is that of the configuration, else what the
+// request says.
+func TestDiscoveryBehindAProxy(t *testing.T) {
+	for given, want := range map[string]string{"": "http://example.com/open311/v2", "https://hub.example": "https://hub.example/open311/v2", "https://hub.example/city/": "https://hub.example/city/open311/v2"} {
+		tn := openTown(t, func(c *Cases) { c.Open311.URL = given })
+		var d discoveryBody
+		tn.do(t, "", "GET", "/open311/v2/discovery.json", "", 200, &d)
+		if d.Endpoints[0].URL != want {
+			t.Errorf("%q: %s", given, d.Endpoints[0].URL)
+		}
+	}
+}
+
+// TestContactsAreTakenOut: however somebody writes a number.
+func TestContactsAreTakenOut(t *testing.T) {
+	for text, want := range map[string]string{
+		"电话138-0013-8000。": "电话***。", "13800138000": "***", "１３８００１３８０００": "***", "138.0013.8000": "***", "(0571) 8765-4321": "(0571) ***", "0571—87654321": "***", "138 0013  8000": "***",
+		"人民路 18 号": "人民路 18 号", "3 幢 2 单元 501": "3 幢 2 单元 501", "me@example.org": "***", "100 m": "100 m",
+	} {
+		if got := withoutContacts(text); got != want {
+			t.Errorf("%s: %s, want %s", text, got, want)
 		}
 	}
 }

@@ -120,6 +120,9 @@ func (s *open311) span(start, end string) (from, to time.Time, err error) {
 	if to.Before(from) || to.Sub(from) > maxSpan {
 		return from, to, errors.New("start_date and end_date: the range must not end before it begins, and span at most 90 days")
 	}
+	if len(end) == len(time.DateOnly) {
+		return from, to.In(s.o.Zone).AddDate(0, 0, 1).UTC(), nil // all of that day
+	}
 	return from, to.Add(time.Millisecond), nil // end_date itself is in it
 }
 
@@ -192,12 +195,16 @@ func (s *open311) search(ctx context.Context, q *open311Query) ([]desk.Summary, 
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, some...)
+		all = latest(append(all, some...), most)
 	}
-	slices.SortFunc(all, func(a, b desk.Summary) int { return cmp.Compare(b.Number, a.Number) })
-	all = slices.CompactFunc(all, func(a, b desk.Summary) bool { return a.Number == b.Number })
-	all = all[:min(len(all), most)]
 	return all[min(q.first, len(all)):], nil
+}
+
+// latest keeps the latest, each once.
+func latest(list []desk.Summary, most int) []desk.Summary {
+	slices.SortFunc(list, func(a, b desk.Summary) int { return cmp.Compare(b.Number, a.Number) })
+	list = slices.CompactFunc(list, func(a, b desk.Summary) bool { return a.Number == b.Number })
+	return list[:min(len(list), most)]
 }
 
 // searchClass returns the latest of one class, or of those that begin so.
@@ -347,7 +354,7 @@ func w3c(t time.Time) string {
 }
 
 // contacts are mail addresses, and numbers that one could call or that name a person.
-var contacts = regexp.MustCompile(`[^\s@,;:，。；：、]+@[^\s@,;:，。；：、]+|\d(?:[\s-]?\d){6,}[Xx]?`)
+var contacts = regexp.MustCompile(`[^\s@,;:，。；：、]+@[^\s@,;:，。；：、]+|\p{Nd}(?:[\s.–—-]{0,2}\p{Nd}){6,}[Xx]?`)
 
 // withoutContacts takes out of a text by what its writer could be reached.
 func withoutContacts(s string) string { return contacts.ReplaceAllString(s, "***") }

@@ -184,7 +184,7 @@ func (g *registryRoutes) problemOf(ctx context.Context, act string, err error) *
 
 // Keyset is the part of a query that lists of the register share.
 type Keyset struct {
-	After string `query:"after" maxLength:"64" doc:"Continue after this code or id: next of the page before"`
+	After string `query:"after" pattern:"^[0-9A-Za-z_.@-]{0,64}$" doc:"Continue after this code or id: next of the page before"`
 	Limit int    `query:"limit" minimum:"1" maximum:"1000" default:"50" doc:"Rows a page"`
 }
 

@@ -7,6 +7,7 @@ import (
 	"mime/multipart"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -60,6 +61,13 @@ func censusFiles() map[string]string {
 // upload sends files as an admin.
 func upload(t *testing.T, h http.Handler, query string, files map[string]string) *httptest.ResponseRecorder {
 	t.Helper()
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, uploadOf(t, query, files))
+	return w
+}
+
+func uploadOf(t *testing.T, query string, files map[string]string) *http.Request {
+	t.Helper()
 	var body bytes.Buffer
 	form := multipart.NewWriter(&body)
 	for name, text := range files {
@@ -77,9 +85,7 @@ func upload(t *testing.T, h http.Handler, query string, files map[string]string)
 	r := httptest.NewRequest("POST", "/api/v1/registry/imports"+query, &body)
 	r.Header.Set("Content-Type", form.FormDataContentType())
 	r.Header.Set("Authorization", "Bearer admin")
-	w := httptest.NewRecorder()
-	h.ServeHTTP(w, r)
-	return w
+	return r
 }
 
 func TestRegistryAnswers(t *testing.T) {
@@ -173,6 +179,41 @@ func TestRegistryImport(t *testing.T) {
 	} {
 		if w := upload(t, h, c.query, c.files); w.Code != c.status || !strings.Contains(w.Body.String(), c.want) {
 			t.Errorf("%s: %d %.1000s", c.name, w.Code, w.Body)
+		}
+	}
+}
+
+// TestNothingStaysOfAnUpload: no temporary file is left, whoever refuses it and where.
+func TestNothingStaysOfAnUpload(t *testing.T) {
+	h := newRegister(t)
+	left := t.TempDir()
+	t.Setenv("TMPDIR", left)
+	server := httptest.NewServer(h)
+	for query, want := range map[string]int{"?crs=BD-09": 422, "?crs=CGCS2000&correct=" + strings.Repeat("x", 201): 422, "?nothing=1": 422, "?crs=CGCS2000&dry_run=true": 200, "?crs=CGCS2000": 422} {
+		r := uploadOf(t, query, map[string]string{"components.csv": "id,class,x,y\n" + strings.Repeat("3205080199000001,CJ/T 214-2007:component:0199,120.6005,31.3005\n", 20_000)})
+		r.RequestURI, r.URL.Scheme, r.URL.Host = "", "http", server.Listener.Addr().String()
+		answer, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = answer.Body.Close()
+		if answer.StatusCode != want {
+			t.Errorf("%.40s: %d, want %d", query, answer.StatusCode, want)
+		}
+	}
+	server.Close()
+	if list, err := os.ReadDir(left); err != nil || len(list) > 0 {
+		t.Errorf("left: %v, %v", list, err)
+	}
+}
+
+// TestRegistryQuestions: what cannot be asked is the asker's fault, and says so.
+func TestRegistryQuestions(t *testing.T) {
+	h := newRegister(t)
+	for _, query := range []string{"where?lon=-74&lat=40.7&crs=GCJ-02", "where?lon=0&lat=0&crs=WGS84", "components?after=%00", "components?after=%ff", "meter-links?line=%00", "meter-links?line=%ff",
+		"components?box=1,2,3", "components?box=NaN,2,3,4", "components?box=5,2,3,4", "components?class=%00"} {
+		if w := ask(h, "GET", "/api/v1/"+query, "Authorization", "Bearer inspector"); w.Code != http.StatusUnprocessableEntity || !strings.Contains(w.Body.String(), `"location":"query.`) {
+			t.Errorf("%s: %d %s", query, w.Code, w.Body)
 		}
 	}
 }

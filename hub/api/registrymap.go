@@ -2,12 +2,14 @@ package api
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
 
 	"citygrid/hub/registry"
 	"citygrid/hub/registry/assets"
+	"citygrid/hub/registry/geo"
 	"citygrid/schemas"
 	"citygrid/schemas/codes"
 )
@@ -213,6 +215,10 @@ func (g *registryRoutes) getWhere(ctx context.Context, in *whereInput) (*whereOu
 		return nil, badParameter("lon", err)
 	}
 	p, err := g.o.Register.At(ctx, at)
+	var nowhere *geo.CoordinateError
+	if errors.As(err, &nowhere) {
+		return nil, badParameter("lon", nowhere)
+	}
 	if err != nil {
 		return nil, g.problemOf(ctx, "where", err)
 	}

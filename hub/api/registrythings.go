@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"citygrid/hub/registry"
 	"citygrid/hub/registry/assets"
@@ -160,6 +161,9 @@ func (g *registryRoutes) getComponent(ctx context.Context, in *componentInput) (
 }
 
 func (g *registryRoutes) listLinks(ctx context.Context, in *linksInput) (*linksOutput, error) {
+	if !utf8.ValidString(in.Line) || hasControl(in.Line) {
+		return nil, badParameter("line", errors.New("no line has such characters"))
+	}
 	list, err := g.o.Register.Links(ctx, assets.LinkFilter{Meter: schemas.MeterID(in.Meter), Component: schemas.ComponentID(in.Component),
 		Collector: schemas.CollectorID(in.Collector), Line: in.Line, Ended: in.Ended}, in.page())
 	if err != nil {

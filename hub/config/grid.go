@@ -78,6 +78,9 @@ type S3 struct {
 type Open311 struct {
 	// Jurisdiction is the jurisdiction_id that clients may send; empty for none.
 	Jurisdiction string `yaml:"jurisdiction,omitempty"`
+	// URL is where clients reach the hub, such as https://hub.example, for the discovery;
+	// empty: what the request says, which behind a proxy is wrong.
+	URL string `yaml:"url,omitempty"`
 	// Classes are those that the public may report: classes, or beginnings of them
 	// such as "CJ/T 214-2007:component:01".
 	Classes []string `yaml:"classes"`
@@ -170,6 +173,9 @@ func (m *GridMedia) check() error {
 func (o *Open311) check() error {
 	if o == nil {
 		return nil
+	}
+	if u, err := url.Parse(o.URL); o.URL != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.User != nil || u.RawQuery != "" || u.Fragment != "") {
+		return errors.New("open311.url: want https://host or http://host:port, where clients reach the hub, without /open311/v2")
 	}
 	if len(o.Classes) == 0 {
 		return errors.New("open311.classes: missing: say which classes the public may report")

@@ -41,6 +41,7 @@ func TestGridErrors(t *testing.T) {
 		{"no bucket", "{dir: media}", "{s3: {url: http://h, access: a, secret: env:S}}", "media.s3: want bucket"},
 		{"bounds", "{dir: media}", "{dir: media, max_image_mib: 9999}", "media: want bounds"},
 		{"no classes", "[\"CJ/T 214-2007:component:01\"]", "[]", "open311.classes: missing"},
+		{"address of the hub", "    classes: [", "    url: \"hub.example/open311/v2\"\n    classes: [", "open311.url: want"},
 		{"a key in clear", "{name: app, token: \"sha256:" + digits + "\"}", "{name: app, token: hunter2}", "open311.keys[0]: want"},
 		{"webhook", "secret: \"file:hook\"", "types: [case.close]", "webhooks[0]: want"},
 		{"the hub's id", "id: wang", "id: citygrid", "not citygrid"},

@@ -192,8 +192,13 @@ func typeOf(data []byte) (Kind, string, error) {
 			return s.kind, s.mediaType, nil
 		}
 	}
-	if len(data) > 2 && data[0] == 0xff && data[1]&0xe0 == 0xe0 && data[1]&0x06 != 0 { // a frame of MPEG audio, no ID3 before it
+	if mpegFrame(data) { // no ID3 before it
 		return Audio, "audio/mpeg", nil
 	}
 	return "", "", fmt.Errorf("the file begins with % x: %w; send a photo as JPEG, PNG or WebP, sound as M4A, MP3, Ogg or WAV, a film as MP4", data[:min(8, len(data))], ErrType)
+}
+
+// mpegFrame reports whether data begins with a frame of MPEG audio.
+func mpegFrame(data []byte) bool {
+	return len(data) > 2 && data[0] == 0xff && data[1]&0xe0 == 0xe0 && data[1]&0x06 != 0
 }

@@ -258,12 +258,15 @@ func TestABucketKeepsLikeAFolder(t *testing.T) {
 	server := httptest.NewServer(gofakes3.New(s3mem.New(), gofakes3.WithAutoBucket(false)).Server())
 	defer server.Close()
 	c := S3Config{URL: server.URL, Bucket: "media", Region: "us-east-1", Access: "key", Secret: secret.New("secret")}
-	if _, err := OpenS3(t.Context(), c); err == nil || !strings.Contains(err.Error(), "no bucket media") {
+	s, err := NewS3(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Ready(t.Context()); err == nil || !strings.Contains(err.Error(), "no bucket media") {
 		t.Fatalf("%v, want a word about the bucket", err)
 	}
 	makeBucket(t, c)
-	s, err := OpenS3(t.Context(), c)
-	if err != nil {
+	if err := s.Ready(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	l := &Library{Store: s, Limits: DefaultLimits()}

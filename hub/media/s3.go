@@ -29,8 +29,9 @@ type S3 struct {
 	bucket string
 }
 
-// OpenS3 connects, and checks that the bucket is there.
-func OpenS3(ctx context.Context, c S3Config) (*S3, error) {
+// NewS3 uses a bucket, and asks nothing of it: one that is away when the hub starts
+// keeps it from nothing but media. Ready tells whether it is there.
+func NewS3(c S3Config) (*S3, error) {
 	u, err := url.Parse(c.URL)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.User != nil {
 		return nil, errors.New("media store: url: want http://host:port or https://host; the access key has its own place")
@@ -41,14 +42,19 @@ func OpenS3(ctx context.Context, c S3Config) (*S3, error) {
 	if err != nil {
 		return nil, fmt.Errorf("media store %s: %w", u.Host, err)
 	}
-	there, err := client.BucketExists(ctx, c.Bucket)
+	return &S3{client, c.Bucket}, nil
+}
+
+// Ready returns nil when the bucket can be used.
+func (s *S3) Ready(ctx context.Context) error {
+	there, err := s.client.BucketExists(ctx, s.bucket)
 	if err != nil {
-		return nil, fmt.Errorf("media store %s, bucket %s: %w; look whether the store can be reached and the keys are right", u.Host, c.Bucket, err)
+		return fmt.Errorf("media store %s, bucket %s: %w; look whether the store can be reached and the keys are right", s.client.EndpointURL().Host, s.bucket, err)
 	}
 	if !there {
-		return nil, fmt.Errorf("media store %s: there is no bucket %s; make it first", u.Host, c.Bucket)
+		return fmt.Errorf("media store %s: there is no bucket %s; make it first", s.client.EndpointURL().Host, s.bucket)
 	}
-	return &S3{client, c.Bucket}, nil
+	return nil
 }
 
 func key(d Digest) string { return string(d[:2]) + "/" + string(d[2:]) }

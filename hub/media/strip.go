@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
+	"slices"
 )
 
 // strip returns data without what a camera wrote about itself, its owner and its
@@ -16,85 +17,100 @@ func strip(data []byte, mediaType string) ([]byte, error) {
 	case "image/png":
 		return stripPNG(data)
 	case "image/webp":
-		return stripWebP(data)
+		return stripRIFF(data, "VP8 ", "VP8L", "VP8X", "ALPH", "ANIM", "ANMF", "ICCP")
 	case "audio/mp4", "video/mp4", "video/3gpp", "video/quicktime":
 		return stripBoxes(data)
+	case "audio/wav":
+		return stripRIFF(data, "fmt ", "fact", "data")
+	case "audio/mpeg":
+		return stripMP3(data)
 	}
-	return data, nil // sound in these forms carries no position
+	return data, nil
 }
 
 // The markers of JPEG that matter here [ITU-T T.81, B.1.1.3].
 const (
 	markSOI, markEOI, markSOS    = 0xd8, 0xd9, 0xda
-	markAPP1, markAPP2, markAPPF = 0xe1, 0xe2, 0xef
-	markAPPE, markCOM            = 0xee, 0xfe
+	markAPP0, markAPP1, markAPP2 = 0xe0, 0xe1, 0xe2
+	markAPPE                     = 0xee
 )
 
-// stripJPEG keeps the picture, its colour profile and how it is to be turned, and
-// drops every other application segment and comment, and whatever follows the end
-// of the picture, where phones hide previews and films.
+// stripJPEG keeps the picture, its colours and how it is to be turned, and drops
+// every other application segment and comment, also between the scans of a
+// progressive picture, and whatever follows the end of the picture, where phones hide
+// previews and films.
 func stripJPEG(data []byte) ([]byte, error) {
 	out := append(make([]byte, 0, len(data)), 0xff, markSOI)
-	turned := orientation(data)
-	if turned > 1 {
+	if turned := orientation(data); turned > 1 {
 		out = append(out, orientationSegment(turned)...)
 	}
-	for at := 2; ; {
-		if at+4 > len(data) || data[at] != 0xff {
+	for at, scanned := 2, false; ; {
+		if scanned && at+2 > len(data) {
+			return nil, fmt.Errorf("byte %d: the picture has no end: %w; send the photo again", at, ErrDamaged)
+		}
+		if at+2 > len(data) || data[at] != 0xff {
 			return nil, fmt.Errorf("byte %d: no marker where one must be: %w; send the photo again", at, ErrDamaged)
 		}
 		mark := data[at+1]
-		if mark == 0xff { // a fill byte
+		switch {
+		case mark == 0xff: // a fill byte
 			at++
 			continue
+		case mark == markEOI && scanned:
+			return append(out, 0xff, markEOI), nil
+		case mark == markEOI || at+4 > len(data):
+			return nil, fmt.Errorf("byte %d: the picture has no end: %w; send the photo again", at, ErrDamaged)
 		}
 		size := int(binary.BigEndian.Uint16(data[at+2:]))
-		if mark == markEOI || size < 2 || at+2+size > len(data) {
+		if size < 2 || at+2+size > len(data) {
 			return nil, fmt.Errorf("byte %d: a segment that does not fit: %w; send the photo again", at, ErrDamaged)
 		}
-		segment := data[at : at+2+size]
-		if keepSegment(mark, segment[4:]) {
-			out = append(out, segment...)
-		}
-		at += len(segment)
+		out = append(out, keptSegment(data[at:at+2+size])...)
+		at += 2 + size
 		if mark == markSOS {
-			return appendScans(out, data[at:])
+			n := scanLength(data[at:])
+			out, at, scanned = append(out, data[at:at+n]...), at+n, true
 		}
 	}
 }
 
-func keepSegment(mark byte, body []byte) bool {
-	switch {
-	case mark == markCOM:
-		return false
-	case mark == markAPP2:
-		return bytes.HasPrefix(body, []byte("ICC_PROFILE\x00"))
-	case mark == markAPPE:
-		return bytes.HasPrefix(body, []byte("Adobe")) // says how the colours are coded
-	case mark >= markAPP1 && mark <= markAPPF:
-		return false
-	}
-	return true
-}
-
-// appendScans takes everything from the first scan to the end of the picture: in a
-// progressive picture tables and further scans lie between, and 0xff within the
-// coded data is followed by 0 or a restart marker.
-func appendScans(out, data []byte) ([]byte, error) {
+// scanLength is how long the coded data go: within them 0xff is followed by 0, by a
+// restart marker, or by a fill byte.
+func scanLength(data []byte) int {
 	for at := 0; at+1 < len(data); at++ {
-		if data[at] != 0xff {
-			continue
-		}
-		mark := data[at+1]
-		switch {
-		case mark == markEOI:
-			return append(out, data[:at+2]...), nil
-		case mark == 0 || mark == 0xff || mark >= 0xd0 && mark <= 0xd7:
-		case at+4 <= len(data):
-			at += 1 + int(binary.BigEndian.Uint16(data[at+2:]))
+		if mark := data[at+1]; data[at] == 0xff && mark != 0 && mark != 0xff && (mark < 0xd0 || mark > 0xd7) {
+			return at
 		}
 	}
-	return nil, fmt.Errorf("the picture has no end: %w; send the photo again", ErrDamaged)
+	return len(data)
+}
+
+// keptSegment returns what is kept of a segment: of the tables and heads of the
+// picture everything, of the others what its colours need.
+func keptSegment(segment []byte) []byte {
+	mark, body := segment[1], segment[4:]
+	switch {
+	case mark >= 0xc0 && mark <= 0xcf && mark != 0xc8, mark >= markSOS && mark <= 0xdf: // frames, tables, scans
+		return segment
+	case mark == markAPP0 && bytes.HasPrefix(body, []byte("JFIF\x00")) && len(body) >= 14:
+		return jpegSegment(mark, body[:12], []byte{0, 0}) // without its preview
+	case mark == markAPP2 && bytes.HasPrefix(body, []byte("ICC_PROFILE\x00\x01\x01")):
+		if profile := scrubProfile(body[14:]); profile != nil {
+			return jpegSegment(mark, body[:14], profile)
+		}
+	case mark == markAPPE && bytes.HasPrefix(body, []byte("Adobe")) && len(body) >= 12:
+		return jpegSegment(mark, body[:12]) // says how the colours are coded
+	}
+	return nil
+}
+
+func jpegSegment(mark byte, parts ...[]byte) []byte {
+	out := []byte{0xff, mark, 0, 0}
+	for _, p := range parts {
+		out = append(out, p...)
+	}
+	binary.BigEndian.PutUint16(out[2:], uint16(len(out)-2))
+	return out
 }
 
 // orientation returns 1 to 8 as the photo's Exif says [CIPA DC-008, 4.6.4, tag
@@ -133,17 +149,14 @@ func orientation(data []byte) uint16 {
 func orientationSegment(turned uint16) []byte {
 	tiff := []byte("MM\x00*\x00\x00\x00\x08\x00\x01\x01\x12\x00\x03\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x00")
 	binary.BigEndian.PutUint16(tiff[18:], turned)
-	body := append([]byte("Exif\x00\x00"), tiff...)
-	head := []byte{0xff, markAPP1, 0, 0}
-	binary.BigEndian.PutUint16(head[2:], uint16(len(body)+2))
-	return append(head, body...)
+	return jpegSegment(markAPP1, []byte("Exif\x00\x00"), tiff)
 }
 
 // stripPNG keeps the chunks of the picture [W3C PNG, third edition, 11.2 and 11.3]
 // and drops texts, times, Exif and what nobody knows.
 func stripPNG(data []byte) ([]byte, error) {
 	keep := map[string]bool{"IHDR": true, "PLTE": true, "IDAT": true, "IEND": true, "tRNS": true, "cHRM": true, "gAMA": true,
-		"iCCP": true, "sRGB": true, "cICP": true, "sBIT": true, "bKGD": true, "pHYs": true, "acTL": true, "fcTL": true, "fdAT": true}
+		"sRGB": true, "cICP": true, "sBIT": true, "bKGD": true, "pHYs": true, "acTL": true, "fcTL": true, "fdAT": true}
 	out := append(make([]byte, 0, len(data)), data[:8]...)
 	for at := 8; ; {
 		if at+12 > len(data) {
@@ -158,7 +171,10 @@ func stripPNG(data []byte) ([]byte, error) {
 		if crc32.ChecksumIEEE(chunk[4:8+size]) != binary.BigEndian.Uint32(chunk[8+size:]) {
 			return nil, fmt.Errorf("byte %d: chunk %q has a wrong check sum: %w; send it again", at, name, ErrDamaged)
 		}
-		if keep[name] {
+		switch {
+		case name == "iCCP":
+			out = append(out, pngProfile(chunk[8:8+size])...)
+		case keep[name]:
 			out = append(out, chunk...)
 		}
 		at += len(chunk)
@@ -168,10 +184,9 @@ func stripPNG(data []byte) ([]byte, error) {
 	}
 }
 
-// stripWebP keeps the chunks of the picture and drops EXIF, XMP and what nobody
-// knows [RFC 9649, 2.7].
-func stripWebP(data []byte) ([]byte, error) {
-	keep := map[string]bool{"VP8 ": true, "VP8L": true, "VP8X": true, "ALPH": true, "ANIM": true, "ANMF": true, "ICCP": true}
+// stripRIFF keeps the named chunks of a WebP picture or a WAV sound and drops EXIF,
+// XMP, notes of recorders and what nobody knows [RFC 9649, 2.7].
+func stripRIFF(data []byte, keep ...string) ([]byte, error) {
 	if len(data) < 12 || string(data[:4]) != "RIFF" || int64(binary.LittleEndian.Uint32(data[4:]))+8 > int64(len(data)) {
 		return nil, fmt.Errorf("the file is shorter than it says: %w; send it again", ErrDamaged)
 	}
@@ -180,6 +195,7 @@ func stripWebP(data []byte) ([]byte, error) {
 		return nil, fmt.Errorf("the file is shorter than its head: %w; send it again", ErrDamaged)
 	}
 	out := append(make([]byte, 0, len(data)), data[:12]...)
+	flags := -1 // where those of VP8X are
 	for at := 12; at < len(data); {
 		if at+8 > len(data) {
 			return nil, fmt.Errorf("byte %d: half a chunk: %w; send it again", at, ErrDamaged)
@@ -190,57 +206,24 @@ func stripWebP(data []byte) ([]byte, error) {
 			return nil, fmt.Errorf("byte %d: a chunk of %d bytes that does not fit: %w; send it again", at, size, ErrDamaged)
 		}
 		chunk := data[at : at+int(whole)]
-		if name := string(chunk[:4]); keep[name] {
+		switch name := string(chunk[:4]); {
+		case !slices.Contains(keep, name):
+		case name == "ICCP":
+			if profile := scrubProfile(chunk[8 : 8+size]); profile != nil {
+				out = append(append(out, chunk[:8]...), profile...)
+				out = append(out, make([]byte, size&1)...)
+			} else if flags >= 0 {
+				out[flags] &^= 0x20
+			}
+		default:
 			out = append(out, chunk...)
 			if name == "VP8X" && size > 0 {
-				out[len(out)-len(chunk)+8] &^= 0x0c // Exif and XMP are no longer there
+				flags = len(out) - len(chunk) + 8
+				out[flags] &^= 0x0c // Exif and XMP are no longer there
 			}
 		}
 		at += len(chunk)
 	}
 	binary.LittleEndian.PutUint32(out[4:], uint32(len(out)-8))
 	return out, nil
-}
-
-// stripBoxes empties the boxes in which films carry notes, position among them
-// ("udta" with "©xyz", "meta", "loci"), without moving anything: other boxes say at
-// which byte the picture lies [ISO/IEC 14496-12, 4.2, 8.1.2 and 8.10.1].
-func stripBoxes(data []byte) ([]byte, error) {
-	out := bytes.Clone(data)
-	return out, emptyNotes(out, 0, 0)
-}
-
-// boxesWithin are those that are made of boxes and may hold notes.
-func boxesWithin(name string) bool {
-	return name == "moov" || name == "trak" || name == "moof" || name == "traf"
-}
-
-func emptyNotes(data []byte, base, depth int) error {
-	for at := 0; at < len(data); {
-		rest := data[at:]
-		if len(rest) < 8 {
-			return fmt.Errorf("byte %d: half a box: %w; send it again", base+at, ErrDamaged)
-		}
-		head, size := 8, int64(binary.BigEndian.Uint32(rest))
-		if size == 1 && len(rest) >= 16 {
-			head, size = 16, int64(min(binary.BigEndian.Uint64(rest[8:]), 1<<62))
-		} else if size == 0 {
-			size = int64(len(rest))
-		}
-		if size < int64(head) || size > int64(len(rest)) {
-			return fmt.Errorf("byte %d: a box of %d bytes that does not fit: %w; send it again", base+at, size, ErrDamaged)
-		}
-		body := rest[head:size]
-		switch name := string(rest[4:8]); {
-		case name == "udta" || name == "meta" || name == "uuid":
-			copy(rest[4:8], "free")
-			clear(body)
-		case boxesWithin(name) && depth < 4:
-			if err := emptyNotes(body, base+at+head, depth+1); err != nil {
-				return err
-			}
-		}
-		at += int(size)
-	}
-	return nil
 }

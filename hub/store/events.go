@@ -46,37 +46,42 @@ func (s *Store) StoreEvents(ctx context.Context, collector schemas.CollectorID, 
 	if len(events) == 0 {
 		return nil
 	}
-	var lines []byte
-	for i := range events {
-		lines = AppendEventLine(lines, collector, &events[i])
-	}
-	err := s.sendLines(ctx, string(lines))
-	var ref *refusal
-	if !errors.As(err, &ref) {
+	refused, reason, err := s.sendFew(ctx, len(events), func(dst []byte, i int) []byte { return AppendEventLine(dst, collector, &events[i]) })
+	if err != nil || len(refused) == 0 {
 		return err
 	}
-	// The server says how many it dropped but not which, and they are few.
-	rejected := &RejectedEventsError{}
-	for i := range events {
-		err := s.sendLines(ctx, string(AppendEventLine(nil, collector, &events[i])))
-		switch {
-		case errors.As(err, &ref):
-			rejected.reject(events[i].ID, ref.text)
-		case err != nil:
-			return err
-		}
+	rejected := &RejectedEventsError{Reason: reason}
+	for _, i := range refused {
+		rejected.IDs = append(rejected.IDs, events[i].ID)
 	}
-	if len(rejected.IDs) > 0 {
-		return rejected
-	}
-	return nil
+	return rejected
 }
 
-func (e *RejectedEventsError) reject(id schemas.EventID, reason string) {
-	if len(e.IDs) == 0 {
-		e.Reason = reason
+// sendFew writes n lines at once, and one by one when the server blames some of them:
+// it says how many it dropped but not which. It returns which it will never take, and
+// why not the first; err is any other error, after which all are written again.
+func (s *Store) sendFew(ctx context.Context, n int, line func(dst []byte, i int) []byte) (refused []int, reason string, err error) {
+	var lines []byte
+	for i := range n {
+		lines = line(lines, i)
 	}
-	e.IDs = append(e.IDs, id)
+	err = s.sendLines(ctx, string(lines))
+	var ref *refusal
+	if !errors.As(err, &ref) {
+		return nil, "", err
+	}
+	for i := range n {
+		err := s.sendLines(ctx, string(line(nil, i)))
+		switch {
+		case errors.As(err, &ref):
+			if refused = append(refused, i); len(refused) == 1 {
+				reason = ref.text
+			}
+		case err != nil:
+			return nil, "", err
+		}
+	}
+	return refused, reason, nil
 }
 
 // AppendEventLine appends e as one line of the line protocol, with its newline, and

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"fmt"
 	"strconv"
 	"time"
 )
@@ -20,6 +21,20 @@ type Transition struct {
 	At                              time.Time // when the hub took it
 }
 
+// RejectedTransitionsError says that the series will never take some acts, such as
+// those that are older than it keeps anything. All others of the same call are in the
+// store when it is returned.
+type RejectedTransitionsError struct {
+	// Seqs are their numbers in the journal; Reason is the store's own word on the first.
+	Seqs   []int64
+	Reason string
+}
+
+// Error names the first of the acts and counts them.
+func (e *RejectedTransitionsError) Error() string {
+	return fmt.Sprintf("the series refused %d acts of cases for good, the first is entry %d of the journal: %s", len(e.Seqs), e.Seqs[0], e.Reason)
+}
+
 // slots keeps points of one millisecond apart: a phone that comes back sends many acts
 // at once, and points with the same tags and time would be one.
 const slots = 16
@@ -31,16 +46,21 @@ const slots = 16
 //	fields      case (string), seq (integer), n (integer, 1)
 //	time        At, milliseconds
 //
-// An act that is written twice is one point. Errors are those of Write.
+// An act that is written twice is one point. Errors are those of Write, but a
+// *RejectedTransitionsError in place of its *RejectedError.
 func (s *Store) StoreTransitions(ctx context.Context, list []Transition) error {
 	if len(list) == 0 {
 		return nil
 	}
-	var lines []byte
-	for n := range list {
-		lines = appendTransition(lines, &list[n])
+	refused, reason, err := s.sendFew(ctx, len(list), func(dst []byte, n int) []byte { return appendTransition(dst, &list[n]) })
+	if err != nil || len(refused) == 0 {
+		return err
 	}
-	return s.sendLines(ctx, string(lines))
+	rejected := &RejectedTransitionsError{Reason: reason}
+	for _, n := range refused {
+		rejected.Seqs = append(rejected.Seqs, list[n].Seq)
+	}
+	return rejected
 }
 
 func appendTransition(dst []byte, t *Transition) []byte {

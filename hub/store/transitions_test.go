@@ -1,7 +1,11 @@
 package store
 
 import (
+	"errors"
 	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -34,5 +38,29 @@ func TestStoredTransitionsAreCounted(t *testing.T) {
 	err := s.query(t.Context(), `SELECT COUNT("n") FROM "case_transition" WHERE "act" = 'report'`, func(r *series) error { got = string(r.Values); return nil })
 	if err != nil || !strings.HasSuffix(got, ",16]]") {
 		t.Errorf("%s, %v, want a count of 16", got, err)
+	}
+}
+
+// An act that is older than the series keeps anything stops no other.
+func TestRejectedTransitions(t *testing.T) {
+	stored := 0
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		if strings.Contains(string(body), "seq=2i") {
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(http.StatusBadRequest)
+			fmt.Fprint(w, `{"code":"invalid","message":"partial write: points beyond retention policy dropped=1"}`)
+			return
+		}
+		stored++
+		w.WriteHeader(http.StatusNoContent)
+	}))
+	defer srv.Close()
+	s := openAt(t, Config{URL: srv.URL})
+	list := []Transition{{Seq: 1, At: at(1700000000000)}, {Seq: 2, At: at(1)}, {Seq: 3, At: at(1700000000000)}}
+	err := s.StoreTransitions(t.Context(), list)
+	var rejected *RejectedTransitionsError
+	if !errors.As(err, &rejected) || len(rejected.Seqs) != 1 || rejected.Seqs[0] != 2 || !strings.Contains(err.Error(), "beyond retention") || stored != 2 {
+		t.Errorf("%v, %d stored", err, stored)
 	}
 }

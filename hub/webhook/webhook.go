@@ -237,6 +237,10 @@ func (s *Sender) send(ctx context.Context, t Target, i Item) (after time.Duratio
 	r.Header.Set("Webhook-Timestamp", strconv.FormatInt(now.Unix(), 10))
 	r.Header.Set("Webhook-Signature", Sign(t.Secret, i.ID, now, i.Body))
 	resp, err := s.o.Client.Do(r)
+	var whole *url.Error
+	if errors.As(err, &whole) { // it has the address, in which some targets have their key
+		err = whole.Err
+	}
 	if err != nil {
 		return 0, err
 	}

@@ -302,3 +302,26 @@ func TestTargetsAreChecked(t *testing.T) {
 		t.Error("a name that stands twice is taken")
 	}
 }
+
+// Some targets have their key in the address: it stands neither in the log nor in the
+// list of what was given up.
+func TestTheAddressIsNotTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory(1)
+		var log strings.Builder
+		where := target("chat")
+		where.URL += "?key=s3cr3t"
+		s := sender(t, m, answer(func(*http.Request) (int, http.Header) { return 0, nil }), where)
+		s.o.Log = slog.New(slog.NewTextHandler(&log, nil))
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan error)
+		go func() { done <- s.Run(ctx) }()
+		time.Sleep(80 * time.Hour)
+		stop()
+		<-done
+		text := log.String() + strings.Join(m.gaveUp, "")
+		if len(m.gaveUp) != 1 || !strings.Contains(text, "connection refused") || strings.Contains(text, "s3cr3t") {
+			t.Errorf("%s", text)
+		}
+	})
+}

@@ -30,6 +30,9 @@ type Submission struct {
 	Entry cases.Entry
 	// Petitioner is who reported it; nil for none.
 	Petitioner *cases.Petitioner
+	// Expect is how many entries the case had when the author of an act saw it; with
+	// others now the act is refused (ErrStale). 0 takes any.
+	Expect uint32
 }
 
 // Act does what s says, and then what the hub does by itself. The hub's clock, the
@@ -38,8 +41,8 @@ type Submission struct {
 // component, and of a filing the area class and the limit: what the caller says about
 // these does not count. At is cut to milliseconds. An act with a ClientID that was
 // taken before is answered as it was then. The error is a *schemas.FieldError
-// (perhaps several, joined), a *cases.ConflictError, ErrUnknown, ErrOtherUpload or
-// ErrNoNumber where the database is not to blame.
+// (perhaps several, joined), a *cases.ConflictError, ErrUnknown, ErrStale,
+// ErrOtherUpload or ErrNoNumber where the database is not to blame.
 func (d *Desk) Act(ctx context.Context, s Submission) (Done, error) {
 	list, err := d.ActAll(ctx, []Submission{s})
 	if err != nil {
@@ -151,6 +154,9 @@ func (w *work) submit(ctx context.Context, s *Submission) (Done, error) {
 	if err != nil {
 		return Done{}, err
 	}
+	if s.Expect != 0 && c.Entries != s.Expect {
+		return Done{}, refuse(fmt.Errorf("case %s has %d entries now: %w", c.ID, c.Entries, ErrStale))
+	}
 	if e.Act == cases.ActReport {
 		if err := w.fillReport(ctx, &e, s.Petitioner); err != nil {
 			return Done{}, err
@@ -163,6 +169,9 @@ func (w *work) submit(ctx context.Context, s *Submission) (Done, error) {
 		return Done{}, err
 	}
 	followed, err := w.automate(ctx, c)
+	if err == nil {
+		err = w.closed(ctx, c)
+	}
 	if err != nil {
 		return Done{}, err
 	}

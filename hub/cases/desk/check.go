@@ -2,6 +2,7 @@ package desk
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"citygrid/hub/cases"
+	"citygrid/hub/cases/limits"
 	"citygrid/internal/sqldb"
 	"citygrid/schemas"
 )
@@ -17,6 +19,9 @@ import (
 type Finding struct {
 	Case    cases.CaseID
 	Problem string
+	// Clock: only the clock of handling differs. It follows from the limits file of the
+	// day as well, and of cases at their end it is not renewed when that is changed.
+	Clock bool
 }
 
 // Check makes every case again from its journal and compares: the chain of digests,
@@ -33,8 +38,8 @@ func (d *Desk) Check(ctx context.Context, found func(Finding)) error {
 			}
 			after = p.ids[len(p.ids)-1]
 			for _, id := range p.ids {
-				if problem := d.checkCase(id, p); problem != "" {
-					found(Finding{cases.CaseID(id), problem})
+				if problem, clock := d.checkCase(id, p); problem != "" {
+					found(Finding{cases.CaseID(id), problem, clock})
 				}
 			}
 			return nil
@@ -104,29 +109,32 @@ func readPage(ctx context.Context, tx bun.Tx, after string) (*page, error) {
 	return p, nil
 }
 
-// checkCase returns the first problem of a case, or "".
-func (d *Desk) checkCase(id string, p *page) string {
+// checkCase returns the first problem of a case, or "", and whether only its clock
+// differs.
+func (d *Desk) checkCase(id string, p *page) (problem string, clock bool) {
 	list := p.entries[id]
 	held, listed := p.rows[id]
 	switch {
 	case len(list) == 0:
-		return "has no journal"
+		return "has no journal", false
 	case !listed:
-		return "has a journal and stands in no list"
+		return "has a journal and stands in no list", false
 	}
 	c := &cases.Case{}
 	for n := range list {
 		if problem := list[n].follow(c); problem != "" {
-			return fmt.Sprintf("entry %d: %s", n+1, problem)
+			return fmt.Sprintf("entry %d: %s", n+1, problem), false
 		}
 	}
 	want, err := d.rowOf(c)
 	if err != nil {
-		return err.Error()
+		return err.Error(), errors.Is(err, limits.ErrBeyond)
 	}
 	want.FirstSeq, want.LastSeq = list[0].Seq, list[len(list)-1].Seq
+	ofClock := difference(held, want)
+	want.Clock, want.YellowMs, want.DeadlineMs = held.Clock, held.YellowMs, held.DeadlineMs
 	if problem := difference(held, want); problem != "" {
-		return problem
+		return problem, false
 	}
 	var sent []string
 	for _, dep := range c.SentTo {
@@ -135,9 +143,9 @@ func (d *Desk) checkCase(id string, p *page) string {
 	slices.Sort(sent)
 	slices.Sort(p.sent[id])
 	if !slices.Equal(sent, p.sent[id]) {
-		return fmt.Sprintf("is listed for departments %v, the journal comes to %v", p.sent[id], sent)
+		return fmt.Sprintf("is listed for departments %v, the journal comes to %v", p.sent[id], sent), false
 	}
-	return ""
+	return ofClock, ofClock != ""
 }
 
 // follow does an entry to c, and returns what is wrong with it.
@@ -173,7 +181,7 @@ func (d *Desk) checkEvents(ctx context.Context, found func(Finding)) error {
 		return sqldb.Explain("check events", err)
 	}
 	for _, e := range lost {
-		found(Finding{cases.CaseID(e.CaseID), fmt.Sprintf("is the case of event %s and is not there", schemas.EventID(e.ID))})
+		found(Finding{Case: cases.CaseID(e.CaseID), Problem: fmt.Sprintf("is the case of event %s and is not there", schemas.EventID(e.ID))})
 	}
 	return nil
 }

@@ -87,8 +87,8 @@ func (r *caseRow) light(now time.Time) limits.Light {
 
 // Renew works out the clocks of all open cases again. It is called when the hub
 // starts: the calendar or the workflow may have been changed. A case whose limit the
-// calendar does not reach keeps what it had; the error names it after all others have
-// been renewed.
+// calendar does not reach, or whose journal is broken, keeps what it had; the error
+// names it after all others have been renewed.
 func (d *Desk) Renew(ctx context.Context) error {
 	const atOnce = 200
 	var beyond []error
@@ -112,17 +112,22 @@ func (d *Desk) Renew(ctx context.Context) error {
 }
 
 // renew works out the clocks of some cases, and adds to beyond what the calendar does
-// not reach.
+// not reach, and cases whose journal is broken.
 func (w *work) renew(ctx context.Context, rows []caseRow, beyond []error) ([]error, error) {
-	all, err := journals(ctx, w.tx, rows)
+	ids := make([]string, len(rows))
+	for n := range rows {
+		ids[n] = rows[n].ID
+	}
+	all, err := bodies(ctx, w.tx, ids)
 	if err != nil {
 		return beyond, err
 	}
 	for n := range rows {
 		held := &rows[n]
-		c, err := cases.Fold(all[held.ID])
+		c, err := folded(held.ID, all[held.ID])
 		if err != nil {
-			return beyond, err
+			beyond = append(beyond, fmt.Errorf("clock of case %s: %w; citygrid cases check says more", held.ID, err))
+			continue
 		}
 		row, err := w.d.rowOf(c)
 		if errors.Is(err, limits.ErrBeyond) {

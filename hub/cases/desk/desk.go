@@ -69,6 +69,12 @@ type Classes interface {
 	Name(class codes.Ref) (string, error)
 }
 
+// People knows who is sent to look at things.
+type People interface {
+	// Inspector reports whether there is an inspector of this id.
+	Inspector(ctx context.Context, id cases.PersonID) (bool, error)
+}
+
 // Options say how a Desk works.
 type Options struct {
 	Rules cases.Rules
@@ -76,6 +82,8 @@ type Options struct {
 	// Limits is the city's file of time limits.
 	Limits  *limits.Book
 	Classes Classes
+	// People is asked before an inspector is sent; nil: any name will do.
+	People People
 	// Numbers is the city's rule for case numbers.
 	Numbers *codes.CaseTemplate
 	// County stands in the numbers of cases whose cell is not known; needed only where
@@ -107,6 +115,8 @@ type Desk struct {
 var (
 	// ErrUnknown says that there is no such case. A new one is reported without a number.
 	ErrUnknown = errors.New("no such case")
+	// ErrStale says that a case has other entries than Submission.Expect.
+	ErrStale = errors.New("somebody else has done something to it since it was read; read it again")
 	// ErrOtherUpload says that the client id has been used for something else.
 	ErrOtherUpload = errors.New("the client id belongs to another upload with other content; make a new id for new content")
 	// ErrNoNumber says that the city's rule has no number for a new case: the day's are

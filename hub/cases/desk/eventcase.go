@@ -161,6 +161,20 @@ func (w *work) open(ctx context.Context, row *eventRow) error {
 	return err
 }
 
+// lookAgain is how long an event may go on after a person has closed its case, until
+// it becomes another one: time for the repair to show in the readings of a night.
+const lookAgain = 24 * time.Hour
+
+// closed lets the events of a closed case that have not cleared wait again: their
+// collector tells each only once.
+func (w *work) closed(ctx context.Context, c *cases.Case) error {
+	if c.State != cases.Closed || c.Report.Source != cases.SourceSensor {
+		return nil
+	}
+	return w.exec(ctx, "UPDATE component_events SET outcome = ?, due_ms = ? WHERE case_id = ? AND opened_ms > 0 AND cleared_ms = 0 AND kind <> ?",
+		eventWaiting, millis(w.d.now().Add(lookAgain)), string(c.ID), string(schemas.EventCellOutage))
+}
+
 // reportEvent makes a case of an event at a place, and links the two.
 func (w *work) reportEvent(ctx context.Context, row *eventRow, place Place, urgency cases.Urgency, description string) (*cases.Case, error) {
 	class, name, err := w.d.o.Classes.OfEvent(row.kind())
@@ -189,7 +203,11 @@ func describe(row *eventRow) string {
 	if row.Meter != "" && row.Meter != subject {
 		subject += ", meter " + row.Meter
 	}
-	return fmt.Sprintf("%s (%s)", text, subject)
+	text = fmt.Sprintf("%s (%s)", text, subject)
+	if row.CaseID != "" {
+		text += "\nCase " + row.CaseID + " about it was closed, and it has not cleared since."
+	}
+	return text
 }
 
 // urgencyOf: a cover that is off kills; a chamber under water and a burst do harm.
@@ -217,6 +235,9 @@ func (w *work) cleared(ctx context.Context, row *eventRow, at time.Time) error {
 		return err
 	}
 	c, err := w.load(ctx, cases.CaseID(row.CaseID))
+	if refused(err) { // its journal is broken, and Renew and Check say so; the event is kept
+		return nil
+	}
 	if err != nil || c.State.Final() {
 		return err
 	}

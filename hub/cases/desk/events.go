@@ -153,7 +153,11 @@ func (d *Desk) StoreEvents(ctx context.Context, collector schemas.CollectorID, e
 	}
 	err := d.change(ctx, func(w *work) error {
 		for n := range events {
-			if err := w.event(ctx, collector, &events[n]); err != nil {
+			err := w.event(ctx, collector, &events[n])
+			if errors.As(err, new(malformedError)) {
+				return fmt.Errorf("event %d: %w", n, err)
+			}
+			if err != nil {
 				return err
 			}
 		}
@@ -206,6 +210,8 @@ func (w *work) event(ctx context.Context, collector schemas.CollectorID, e *sche
 		return err
 	}
 	switch {
+	case row.Collector != string(collector):
+		return malformedError{&schemas.FieldError{Field: "id", Problem: fmt.Sprintf("%s is an event of collector %s; nobody else says that it has ended", e.ID, row.Collector)}}
 	case e.Phase == schemas.EventOpened && row.OpenedMs == 0: // its end came first
 		row.OpenedMs, row.SinceMs, row.Outcome = millis(e.TakenAt), millis(e.Since), eventPassed
 	case e.Phase == schemas.EventCleared && row.ClearedMs == 0:

@@ -36,8 +36,11 @@ func (d *Desk) Feed(ctx context.Context, after int64, limit int) ([]FeedEntry, e
 	out := make([]FeedEntry, len(rows))
 	for n, r := range rows {
 		e, err := cases.DecodeEntry([]byte(r.Body))
+		if err != nil && n > 0 {
+			return out[:n], nil // what comes before it is told all the same
+		}
 		if err != nil {
-			return nil, fmt.Errorf("entry %d of the journal: %w", r.Seq, err)
+			return nil, fmt.Errorf("entry %d of the journal: %w; restore the database from the back-up", r.Seq, err)
 		}
 		out[n] = FeedEntry{r.Seq, cases.State(r.State), *e}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -106,8 +107,8 @@ func (f *Filter) check(near schemas.Position) error {
 		return wrong("request", "%q, want any or one of %v", string(f.Request), cases.RequestKinds())
 	case !slices.Contains(lights, f.Light):
 		return wrong("light", "%q, want one of %v", string(f.Light), lights[1:])
-	case f.Cell != "" && !areaDigits(f.Cell):
-		return wrong("cell", "%.40q, want the digits of a cell or area", f.Cell)
+	case !cellStart(f.Cell):
+		return wrong("cell", "%.40q, want the code of a cell or area", f.Cell)
 	case f.Metres == 0 && !f.Near.Known():
 		return nil
 	case !(f.Metres > 0 && f.Metres <= maxMetres):
@@ -120,13 +121,9 @@ func (f *Filter) check(near schemas.Position) error {
 	return nil
 }
 
-func areaDigits(s string) bool {
-	for n := range len(s) {
-		if s[n] < '0' || s[n] > '9' {
-			return false
-		}
-	}
-	return len(s) <= 15
+// cellStart reports whether a cell's code may begin so (codes.ParseCell).
+func cellStart(s string) bool {
+	return len(s) <= 15 && !strings.ContainsFunc(s, func(r rune) bool { return (r < '0' || r > '9') && (r < 'A' || r > 'Z') })
 }
 
 // List returns cases, the latest first. One more page may follow a full one. An error
@@ -256,9 +253,9 @@ func (f *Filter) index() (name, condition string, args []any) {
 	return name, condition, args
 }
 
-// lastCell is the last code that begins with Cell: digits alone, in the order of any
-// collation.
-func (f *Filter) lastCell() string { return f.Cell + "999999999999999"[:15-len(f.Cell)] }
+// lastCell is the last code that begins with Cell: digits and capital letters alone, in
+// the order of any collation.
+func (f *Filter) lastCell() string { return f.Cell + "ZZZZZZZZZZZZZZZ"[:15-len(f.Cell)] }
 
 // equal adds what is compared as it stands.
 func (f *Filter) equal(q *bun.SelectQuery) *bun.SelectQuery {

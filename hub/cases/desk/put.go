@@ -11,17 +11,29 @@ import (
 	"citygrid/schemas"
 )
 
-// load folds a case from its journal; the zero Case for an empty id.
+// load folds a case from its journal; the zero Case for an empty id. A journal that is
+// broken is a refusal: one case must not stop the acts and events of all others.
 func (w *work) load(ctx context.Context, id cases.CaseID) (*cases.Case, error) {
 	if id == "" {
 		return &cases.Case{}, nil
 	}
-	entries, err := journal(ctx, w.tx, id)
+	list, err := bodies(ctx, w.tx, []string{string(id)})
 	if err != nil {
 		return nil, err
 	}
-	if len(entries) == 0 {
+	if len(list[string(id)]) == 0 {
 		return nil, refuse(fmt.Errorf("case %.60q: %w", string(id), ErrUnknown))
+	}
+	c, err := folded(string(id), list[string(id)])
+	return c, refuse(err)
+}
+
+// folded makes a case of its journal. An error is about this case alone, and nothing
+// that others wait for.
+func folded(id string, bodies []string) (*cases.Case, error) {
+	entries, err := decode(id, bodies)
+	if err != nil {
+		return nil, err
 	}
 	return cases.Fold(entries)
 }

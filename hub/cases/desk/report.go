@@ -21,6 +21,20 @@ func (w *work) fill(ctx context.Context, c *cases.Case, e *cases.Entry) error {
 		return w.className("classification.class", k.Class, &e.Classification.ClassName)
 	case e.Act == cases.ActFile && e.Filing != nil && c.State != "":
 		return w.fillFiling(ctx, c, e)
+	case (e.Act == cases.ActSendVerify || e.Act == cases.ActSendCheck) && e.Inspector != "" && w.d.o.People != nil:
+		return w.isInspector(ctx, e.Inspector)
+	}
+	return nil
+}
+
+// isInspector refuses to send somebody who could never answer.
+func (w *work) isInspector(ctx context.Context, id cases.PersonID) error {
+	is, err := w.d.o.People.Inspector(ctx, id)
+	if err != nil {
+		return fmt.Errorf("ask for inspector %s: %w", id, err)
+	}
+	if !is {
+		return refuse(&schemas.FieldError{Field: "inspector", Problem: fmt.Sprintf("%.80q is no inspector of this city; choose one from the list of people", string(id))})
 	}
 	return nil
 }

@@ -9,12 +9,24 @@ import (
 	"citygrid/hub/cases/limits"
 )
 
-// Add counts one case. c is what the journal entries come to, as of AsOf; each case
-// is added once. It reads the journal once and keeps nothing of it. An error means
-// that nothing of the case was counted.
+// Add counts one case. c is what the journal entries come to; each case is added
+// once. What was received after AsOf, while others were being counted, is left out. It
+// reads the journal once and keeps nothing of it. An error means that nothing of the
+// case was counted.
 func (t *Tally) Add(c *cases.Case, entries []cases.Entry) error {
-	if c.ReceivedAt.After(t.cfg.AsOf) || int(c.Entries) != len(entries) {
-		return fmt.Errorf("count case %s: the journal is not that of the case as of %s; read both again", c.ID, t.cfg.AsOf.Format(time.RFC3339))
+	if int(c.Entries) != len(entries) {
+		return fmt.Errorf("count case %s: it has %d entries, its journal %d; read both again", c.ID, c.Entries, len(entries))
+	}
+	if c.ReceivedAt.After(t.cfg.AsOf) {
+		n := slices.IndexFunc(entries, func(e cases.Entry) bool { return e.ReceivedAt.After(t.cfg.AsOf) })
+		if n <= 0 {
+			return nil
+		}
+		early, err := cases.Fold(entries[:n])
+		if err != nil {
+			return fmt.Errorf("count case %s: %w", c.ID, err)
+		}
+		c, entries = early, entries[:n]
 	}
 	h, err := t.cfg.Book.Handling(c.Limit, c.Clock, t.cfg.AsOf)
 	if err != nil {

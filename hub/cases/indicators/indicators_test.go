@@ -3,6 +3,8 @@ package indicators
 import (
 	"bytes"
 	"encoding/csv"
+	"errors"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -189,8 +191,25 @@ func TestNotYetDue(t *testing.T) {
 	}
 	cfg := testConfig(t)
 	cfg.AsOf = h.c.ReportedAt.Add(-time.Minute)
-	if err := mustNew(t, cfg).Add(h.c, h.entries); err == nil {
-		t.Error("a journal of later than the moment of reading was counted")
+	none := mustNew(t, cfg)
+	if err := none.Add(h.c, h.entries); err != nil || len(none.Rows()) != 0 && none.Rows()[0].Count(Reports) != 0 {
+		t.Errorf("a case of after the moment of reading: %v, %+v", err, none.Rows())
+	}
+}
+
+// TestWhatComesWhileCounting: a case that goes on while others are being counted is
+// counted as it was at the moment of reading.
+func TestWhatComesWhileCounting(t *testing.T) {
+	early := then(hotline(), act{2, cases.ActTake, cases.Department, nil})
+	before, after := story(t, early...), story(t, then(early, act{3, cases.ActFeedBack, cases.Department, nil})...)
+	cfg := testConfig(t)
+	cfg.AsOf = before.c.ReceivedAt.Add(30 * time.Minute)
+	one, two := mustNew(t, cfg), mustNew(t, cfg)
+	if err := errors.Join(one.Add(before.c, before.entries), two.Add(after.c, after.entries)); err != nil {
+		t.Fatal(err)
+	}
+	if want, got := fmt.Sprint(one.Rows()), fmt.Sprint(two.Rows()); want != got {
+		t.Errorf("%s\nwant %s", got, want)
 	}
 }
 

@@ -221,29 +221,42 @@ func words(list map[codes.AreaCode]bool) string {
 // and stays.
 func (c *componentRun) locate(at spot, v *registry.Component) {
 	cells, given, p := &c.m.draft.cells, v.Cell, v.Position
-	if given != "" && !cells.has(string(given)) {
+	unknown := given != "" && !cells.has(string(given))
+	if p.Known() {
+		v.Position = stored(p)
+		v.Cell, _ = c.m.draft.index.Locate(v.Position.Lon, v.Position.Lat)
+	}
+	switch {
+	case unknown && p.Known() && v.Cell == "" && len(cells.keys) > 0:
+		c.outside(at, v, given, ", and the register has no cell "+string(given))
+	case unknown:
 		at.complainOf("cell "+string(given), complaint{Field: "cell", Value: string(given), Rule: "no such cell in the register", Remedy: "correct it, leave it empty (it is derived from the position), or import the cell first"})
+	case !p.Known() || given == v.Cell:
+	case given == "" && v.Cell == "" && len(cells.keys) > 0:
+		at.complain(complaint{Field: "position", Value: pair(v.Position), Rule: "in no cell of the register", Remedy: "look whether the position is right", Warning: true})
+	case given != "":
+		c.contradicts(at, v, given, p)
+	}
+}
+
+// contradicts complains of a position that is not in the cell that was given, unless it
+// is on a common edge, where the lowest code counts.
+func (c *componentRun) contradicts(at spot, v *registry.Component, given codes.CellCode, p schemas.Position) {
+	shape := c.m.draft.cells.of[string(given)].Shape
+	if geo.Contains(shape, p.Lon, p.Lat) || geo.Contains(shape, v.Position.Lon, v.Position.Lat) {
 		return
 	}
-	if !p.Known() {
+	if v.Cell == "" {
+		c.outside(at, v, given, "")
 		return
 	}
-	v.Position = stored(p)
-	v.Cell, _ = c.m.draft.index.Locate(v.Position.Lon, v.Position.Lat)
-	if given == "" || given == v.Cell {
-		if v.Cell == "" && len(cells.keys) > 0 {
-			at.complain(complaint{Field: "position", Value: pair(v.Position), Rule: "in no cell of the register", Remedy: "look whether the position is right", Warning: true})
-		}
-		return
-	}
-	if shape := cells.of[string(given)].Shape; geo.Contains(shape, p.Lon, p.Lat) || geo.Contains(shape, v.Position.Lon, v.Position.Lat) {
-		return // on a common edge, where the lowest code counts
-	}
-	where := "no cell"
-	if v.Cell != "" {
-		where = "cell " + string(v.Cell)
-	}
-	at.complainOf("cell "+string(given), complaint{Field: "cell", Value: string(given), Rule: "the position " + pair(v.Position) + " is in " + where, Remedy: "correct the position or the cell, or leave the cell empty"})
+	at.complainOf("cell "+string(given), complaint{Field: "cell", Value: string(given), Rule: "the position " + pair(v.Position) + " is in cell " + string(v.Cell), Remedy: "correct the position or the cell, or leave the cell empty"})
+}
+
+// outside complains of a position in no cell, each one: no cell that is refused is the
+// cause of all of them.
+func (c *componentRun) outside(at spot, v *registry.Component, given codes.CellCode, more string) {
+	at.complain(complaint{Field: "cell", Value: string(given), Rule: "the position " + pair(v.Position) + " is in no cell" + more, Remedy: "correct the position or the cell, or import the cell first"})
 }
 
 // stored is a position as the tables keep it. WGS 84 and CGCS2000 agree within a

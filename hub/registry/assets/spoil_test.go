@@ -65,11 +65,15 @@ func TestOnlyTheRegisterSees(t *testing.T) {
 		if m.Field == "geometry" {
 			list = said[m.File]
 		}
+		before := seen[m.Kind]
 		for _, text := range list {
 			if strings.HasPrefix(text, want) && (m.Field != "geometry" || strings.Contains(text, m.Key)) {
 				seen[m.Kind]++
 				break
 			}
+		}
+		if m.Kind == "position outside all cells" && seen[m.Kind] == before {
+			t.Errorf("%s:%d: %s: not listed", m.File, m.Line, m.Kind)
 		}
 	}
 	for kind, want := range onlyHere() {
