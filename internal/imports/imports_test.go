@@ -129,6 +129,7 @@ var homes = map[string][]string{
 	"github.com/tidwall/rtree":                 {"hub/registry/geo"},
 	"github.com/jonas-p/go-shp":                {"hub/registry/census"},
 	"github.com/minio/minio-go":                {"hub/media"},
+	"golang.org/x/crypto":                      {"hub/accounts"},
 	"github.com/bep/imagemeta":                 {"hub/media"},
 	"github.com/creack/pty":                    {"simulators/lab"},
 	"github.com/prometheus/client_golang":      {"internal/counters", "collector", "hub/ingest", "hub/api", "cmd/citygrid", "cmd/collector"},
