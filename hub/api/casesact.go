@@ -43,7 +43,7 @@ type FilingJSON struct {
 // DeviceJSON is the part of an act that a device adds.
 type DeviceJSON struct {
 	Role     string          `json:"role,omitempty" enum:"inspector,acceptor,shift_leader,dispatcher,department" doc:"In which role; needed of people who have several that may"`
-	At       *time.Time      `json:"at,omitempty" doc:"Clock of the device; absent for now"`
+	At       *time.Time      `json:"at,omitempty" doc:"Clock of the device; without it the hub's counts"`
 	Device   string          `json:"device,omitempty" maxLength:"64"`
 	Position *PositionJSON   `json:"position,omitempty" doc:"Where the person stands"`
 	Text     string          `json:"text,omitempty" maxLength:"2000" doc:"What was seen or done"`
