@@ -80,6 +80,8 @@ type Collector struct {
 	pub     *publisher
 	started time.Time
 	statusS *seal.Sealer
+	// certificates are those of the link to the broker.
+	certificates certificates
 }
 
 // Open locks the data folder and opens the spool. The collector does nothing
@@ -371,6 +373,7 @@ func (c *Collector) sealStage(in <-chan []schemas.Reading) *sealStage[schemas.Re
 
 func (c *Collector) linkConfig() mqttlink.Config {
 	cfg := c.o.Broker
+	cfg.TLS = c.certificates.watch(cfg.URL, cfg.TLS)
 	cfg.ClientID = string(c.id)
 	cfg.User = c.o.Bundle.BrokerUser
 	cfg.Password = c.o.Bundle.BrokerPassword

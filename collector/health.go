@@ -19,7 +19,8 @@ type tally struct{ planned, read uint64 }
 // meterHealth is the account of one meter. The line that reads the meter
 // writes it; the status message, /metrics and a trial read it.
 type meterHealth struct {
-	id schemas.MeterID
+	id       schemas.MeterID
+	interval time.Duration
 
 	mu           sync.Mutex
 	day          int64 // the day, since the epoch, that today and fault are of
@@ -27,6 +28,7 @@ type meterHealth struct {
 	failed       uint64 // reads that did not give all
 	values       uint64
 	busy         time.Duration // spent on reads of the schedule
+	took         time.Duration // by the last of them that gave anything; 0: the last gave nothing
 	fault        string        // the last failure of the day
 	drift        time.Duration
 	driftKnown   bool
@@ -66,6 +68,10 @@ func (h *meterHealth) done(now time.Time, took time.Duration, values int, err er
 	h.total.planned++
 	h.today.planned++
 	h.values += uint64(values)
+	h.took = 0
+	if values > 0 {
+		h.took = took
+	}
 	if err != nil {
 		h.failed++
 		h.fault = schemas.FaultText(err.Error())

@@ -28,8 +28,12 @@ type Meter struct {
 // Line is one physical line (a gateway, a serial port) and its meters. They
 // are read one at a time, by one goroutine.
 type Line struct {
-	Name   string
-	Meters []Meter
+	Name string
+	// Kind and Address say what the line is and where, for the status message; a line
+	// without an address is not listed in it.
+	Kind    schemas.LineKind
+	Address string
+	Meters  []Meter
 	// Close gives the line's connection or port back; the next request opens it
 	// again.
 	Close func() error
@@ -153,6 +157,7 @@ func newLineLoop(line Line, start time.Time, out chan<- []schemas.Reading, m *me
 			Meter: meter, valid: verdict.New(meter.Rules, verdict.State{}), health: b.meter(meter.ID),
 			due: first, counted: first, extras: extrasOf(meter, start),
 		}
+		m.health.interval = meter.Interval
 		l.meters = append(l.meters, m)
 		l.health = append(l.health, m.health)
 		if len(m.records) > 0 {
@@ -162,6 +167,7 @@ func newLineLoop(line Line, start time.Time, out chan<- []schemas.Reading, m *me
 			l.askers = append(l.askers, m)
 		}
 	}
+	b.line(line, l.health)
 	return l
 }
 

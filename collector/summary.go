@@ -46,7 +46,9 @@ func (c *Collector) Status() schemas.Status {
 		SpoolRecords: uint64(stats.Records), SpoolBytes: uint64(stats.Bytes), SpoolQuota: uint64(stats.Quota),
 		SpoolFull:    counters.Level(c.metrics.full) > 0,
 		FailingTotal: uint32(total), Failing: failing,
-		Health: c.board.worst(now),
+		Health:        c.board.worst(now),
+		KeyGeneration: c.o.Bundle.Generation, CertificateEnds: c.certificates.firstEnd(),
+		Lines: c.board.lineStatus(now),
 	}
 }
 

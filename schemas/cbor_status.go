@@ -3,6 +3,7 @@ package schemas
 import (
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"citygrid/internal/cbor"
@@ -28,13 +29,18 @@ const (
 	statusSpoolFull
 	statusFailingTotal
 	statusFailing
-	statusHealth // left out when there is none
+	statusHealth          // left out when there is none
+	statusKeyGeneration   // left out when it is not told
+	statusCertificateEnds // left out without TLS
+	statusLines           // left out when there is none
 )
 
 const (
 	faultMeter = iota + 1
 	faultSince
 	faultError
+	faultCause    // left out when none fits
+	faultExchange // left out when there is none
 )
 
 const (
@@ -55,8 +61,10 @@ var (
 		statusSpoolRecords: "spool_records",
 		statusSpoolBytes:   "spool_bytes", statusSpoolQuota: "spool_quota",
 		statusSpoolFull: "spool_full", statusFailingTotal: "failing_total", statusFailing: "failing",
-		statusHealth: "health"}
-	faultFields  = fieldTable{faultMeter: "meter", faultSince: "since", faultError: "error"}
+		statusHealth: "health", statusKeyGeneration: "key_generation",
+		statusCertificateEnds: "certificate_ends", statusLines: "lines"}
+	faultFields = fieldTable{faultMeter: "meter", faultSince: "since", faultError: "error",
+		faultCause: "cause", faultExchange: "exchange"}
 	healthFields = fieldTable{healthMeter: "meter", healthPlanned: "planned", healthRead: "read",
 		healthDrift: "drift_ms", healthError: "error"}
 )
@@ -86,11 +94,7 @@ func EncodeStatus(dst []byte, s *Status) ([]byte, error) {
 	if err := s.Validate(); err != nil {
 		return dst, fmt.Errorf("encode status: %w", err)
 	}
-	fields := uint64(len(statusFields))
-	if len(s.Health) == 0 {
-		fields--
-	}
-	dst = cbor.AppendHead(dst, cbor.Map, fields)
+	dst = cbor.AppendHead(dst, cbor.Map, s.fields())
 	dst = appendUint(appendUint(dst, keyVersion), formatVersion)
 	dst = cbor.AppendText(appendUint(dst, statusCollector), s.Collector)
 	dst = cbor.AppendText(appendUint(dst, statusArea), s.Area)
@@ -103,13 +107,28 @@ func EncodeStatus(dst []byte, s *Status) ([]byte, error) {
 	dst = appendBool(appendUint(dst, statusSpoolFull), s.SpoolFull)
 	dst = appendUint(appendUint(dst, statusFailingTotal), uint64(s.FailingTotal))
 	dst = cbor.AppendHead(appendUint(dst, statusFailing), cbor.Array, uint64(len(s.Failing)))
-	for _, f := range s.Failing {
-		dst = cbor.AppendHead(dst, cbor.Map, 3)
-		dst = cbor.AppendText(appendUint(dst, faultMeter), f.Meter)
-		dst = appendTime(appendUint(dst, faultSince), f.Since)
-		dst = cbor.AppendText(appendUint(dst, faultError), f.Error)
+	for i := range s.Failing {
+		dst = appendFault(dst, &s.Failing[i])
 	}
-	return appendHealth(dst, s.Health), nil
+	dst = appendHealth(dst, s.Health)
+	if s.KeyGeneration != 0 {
+		dst = appendUint(appendUint(dst, statusKeyGeneration), uint64(s.KeyGeneration))
+	}
+	if !s.CertificateEnds.IsZero() {
+		dst = appendTime(appendUint(dst, statusCertificateEnds), s.CertificateEnds)
+	}
+	return appendLines(dst, s.Lines), nil
+}
+
+// fields counts the fields of s that are written.
+func (s *Status) fields() uint64 {
+	fields := uint64(statusFailing + 1)
+	for _, given := range []bool{len(s.Health) > 0, s.KeyGeneration != 0, !s.CertificateEnds.IsZero(), len(s.Lines) > 0} {
+		if given {
+			fields++
+		}
+	}
+	return fields
 }
 
 func appendHealth(dst []byte, list []MeterHealth) []byte {
@@ -140,7 +159,7 @@ func appendHealth(dst []byte, list []MeterHealth) []byte {
 }
 
 // DecodeStatus reads what EncodeStatus writes and nothing else, with the
-// promises of DecodeBatch. Failing and Health are nil when they list no meter.
+// promises of DecodeBatch. Failing, Health and Lines are nil when they are empty.
 func DecodeStatus(data []byte) (*Status, error) {
 	s, err := decodeStatus(&decoder{cbor.Reader{Data: data}})
 	if err == nil {
@@ -169,18 +188,23 @@ func decodeStatus(d *decoder) (*Status, error) {
 	s.FailingTotal = m.uint32(statusFailingTotal)
 	n := m.array(statusFailing, MaxFailing)
 	for i := 0; i < n && m.err == nil; i++ {
-		f := d.openMap(faultFields)
-		s.Failing = append(s.Failing, MeterFault{
-			Meter: MeterID(f.text(faultMeter, maxID)),
-			Since: f.time(faultSince),
-			Error: string(f.text(faultError, MaxFaultText)),
-		})
-		if err := f.close(); err != nil {
+		f, err := d.fault()
+		s.Failing = append(s.Failing, f)
+		if err != nil {
 			m.err = at(fmt.Sprintf("failing[%d]", i), err)
 		}
 	}
 	if m.has(statusHealth) {
 		s.Health = m.health()
+	}
+	if m.has(statusKeyGeneration) {
+		s.KeyGeneration = m.count16(statusKeyGeneration, math.MaxUint16)
+	}
+	if m.has(statusCertificateEnds) {
+		s.CertificateEnds = m.timeHere(statusCertificateEnds)
+	}
+	if m.has(statusLines) {
+		s.Lines = m.lines()
 	}
 	return s, m.finish()
 }

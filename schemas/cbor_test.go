@@ -159,6 +159,7 @@ func TestDeterministicByAnotherLibrary(t *testing.T) {
 		"origins": mustEncode(t, EncodeBatch, sampleOrigins()),
 		"status":  mustEncode(t, EncodeStatus, sampleStatus()),
 		"health":  mustEncode(t, EncodeStatus, sampleHealth()),
+		"frames":  mustEncode(t, EncodeStatus, sampleFrames()),
 		"receipt": mustEncode(t, EncodeReceipt, sampleReceipt()),
 		"cards":   mustEncode(t, EncodeCardBatch, sampleCards()),
 		"events":  mustEncode(t, EncodeEventBatch, sampleEvents()),
@@ -176,6 +177,7 @@ func TestEveryCutAndEveryByte(t *testing.T) {
 	everyCutAndEveryByte(t, data, DecodeBatch, EncodeBatch)
 	everyCutAndEveryByte(t, mustEncode(t, EncodeBatch, sampleOrigins()), DecodeBatch, EncodeBatch)
 	everyCutAndEveryByte(t, mustEncode(t, EncodeStatus, sampleHealth()), DecodeStatus, EncodeStatus)
+	everyCutAndEveryByte(t, mustEncode(t, EncodeStatus, sampleFrames()), DecodeStatus, EncodeStatus)
 }
 
 func everyCutAndEveryByte[T any](t *testing.T, data []byte, decode func([]byte) (*T, error), encode func([]byte, *T) ([]byte, error)) {
@@ -225,6 +227,7 @@ func FuzzDecodeBatch(f *testing.F) {
 func FuzzDecodeStatus(f *testing.F) {
 	f.Add(mustEncode(f, EncodeStatus, sampleStatus()))
 	f.Add(mustEncode(f, EncodeStatus, sampleHealth()))
+	f.Add(mustEncode(f, EncodeStatus, sampleFrames()))
 	addNegatives(f, "status")
 	f.Fuzz(func(t *testing.T, data []byte) { checkAccepted(t, data, DecodeStatus, EncodeStatus) })
 }

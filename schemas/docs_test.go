@@ -56,7 +56,7 @@ func TestCDDLKeys(t *testing.T) {
 	without := func(key int, t fieldTable) fieldTable { t = slices.Clone(t); t[key] = ""; return t }
 	want := map[string]fieldTable{
 		"batch": batchFields, "group": groupFields, "status": statusFields, "fault": faultFields,
-		"health":  healthFields,
+		"health": healthFields, "exchange": exchangeFields, "line": lineFields,
 		"receipt": receiptFields, "suspect-reading": readingFields,
 		"card-batch": cardsFields, "card-entry": entryFields, "card-counters": counterFields,
 		"event-batch": eventsFields, "component-event": eventFields,
@@ -144,6 +144,7 @@ func TestCDDLNamesAndLimits(t *testing.T) {
 		"card-event": texts(CardEvents()), "card-source": texts(CardSources()), "utility": texts(utilityTable),
 		"credit-unit": texts(creditUnitTable), "purchase-scheme": texts(schemeTable),
 		"event-kind": texts(EventKinds()), "event-phase": texts(EventPhases()),
+		"fault-cause": texts(FaultCauses()), "protocol": texts(Protocols()), "line-kind": texts(LineKinds()),
 		"suspect-reason": reasonsOf(Suspect), "missing-reason": reasonsOf(Missing),
 	} {
 		if got := cddlNames(t, doc, rule); !slices.Equal(got, want) {
@@ -166,6 +167,11 @@ func TestCDDLNamesAndLimits(t *testing.T) {
 		fmt.Sprintf("meter-number = text .regexp \"[0-9]{%d}\"\n", meterDigits), fmt.Sprintf("issuer = text .regexp \"[0-9]{%d}\"\n", issuerDigits),
 		fmt.Sprintf("fen, litres or watt-hours, %d..%d", int64(math.MinInt64), int64(math.MaxInt64)),
 		fmt.Sprintf("text .size (1..%d),  ; error", MaxFaultText),
+		fmt.Sprintf("[1*%d line]", MaxLines), fmt.Sprintf("text .size (1..%d),  ; name", MaxLineText),
+		fmt.Sprintf("text .size (1..%d),  ; address", MaxLineText), fmt.Sprintf("7 => 0..%d,             ; used", MaxUsed),
+		fmt.Sprintf("bytes .size (0..%d),   ; sent\n", MaxFrameBytes), fmt.Sprintf("bytes .size (0..%d),   ; received", MaxFrameBytes),
+		fmt.Sprintf("1..%d,             ; sent_cut", MaxFrameCut), fmt.Sprintf("at most %d exchanges", MaxExchanges),
+		fmt.Sprintf("at most %d of the failing", MaxExchanges),
 		fmt.Sprintf("[1*%d component-event]", MaxEvents), fmt.Sprintf("1 => bytes .size %d,", eventIDBytes),
 		fmt.Sprintf("text .size (1..%d),  ; line", MaxEventLine), fmt.Sprintf("text .size (1..%d), ; note", MaxEventNote),
 		fmt.Sprintf("3 => %d,         ; quality", Good), fmt.Sprintf("3 => %d,               ; quality\n  4 => suspect", Suspect),

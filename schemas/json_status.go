@@ -10,11 +10,15 @@ type faultJSON struct {
 	Meter MeterID `json:"meter"`
 	Since moment  `json:"since"`
 	Error string  `json:"error"`
+
+	Cause    FaultCause `json:"cause,omitempty"`
+	Exchange *Exchange  `json:"exchange,omitempty"`
 }
 
-// MarshalJSON writes {"meter", "since", "error"}.
+// MarshalJSON writes {"meter", "since", "error", "cause", "exchange"}; the last
+// two are left out when there is none.
 func (f MeterFault) MarshalJSON() ([]byte, error) {
-	return json.Marshal(faultJSON{f.Meter, moment(f.Since), f.Error})
+	return json.Marshal(faultJSON{f.Meter, moment(f.Since), f.Error, f.Cause, f.Exchange})
 }
 
 // UnmarshalJSON reads what MarshalJSON writes, strictly.
@@ -24,6 +28,12 @@ func (f *MeterFault) UnmarshalJSON(data []byte) error {
 		Meter: member[MeterID](o, "meter"),
 		Since: time.Time(member[moment](o, "since")),
 		Error: member[string](o, "error"),
+	}
+	if o.has("cause") {
+		v.Cause = FaultCause(memberText(o, "cause"))
+	}
+	if o.has("exchange") {
+		v.Exchange = new(member[Exchange](o, "exchange"))
 	}
 	return o.finish(v.validate, func() { *f = v })
 }
@@ -101,11 +111,14 @@ type statusJSON struct {
 	FailingTotal uint32       `json:"failing_total"`
 	Failing      []MeterFault `json:"failing"`
 
-	Health []MeterHealth `json:"health,omitempty"`
+	Health          []MeterHealth `json:"health,omitempty"`
+	KeyGeneration   uint16        `json:"key_generation,omitempty"`
+	CertificateEnds *moment       `json:"certificate_ends,omitempty"`
+	Lines           []LineStatus  `json:"lines,omitempty"`
 }
 
 // MarshalJSON writes the JSON form [status.schema.json]. "failing" is always
-// an array, "health" is left out when it is empty.
+// an array; what follows it is left out when it is empty or not known.
 func (s Status) MarshalJSON() ([]byte, error) {
 	if err := s.Validate(); err != nil {
 		return nil, err
@@ -114,10 +127,15 @@ func (s Status) MarshalJSON() ([]byte, error) {
 	if failing == nil {
 		failing = []MeterFault{}
 	}
+	var ends *moment
+	if !s.CertificateEnds.IsZero() {
+		ends = new(moment(s.CertificateEnds))
+	}
 	return json.Marshal(statusJSON{s.Collector, s.Area, moment(s.At), moment(s.StartedAt), s.Version,
 		s.ReadsPlanned, s.ReadsDone, s.ReadsFailed, s.ReadsMissed, s.ValuesRead,
 		s.EnvelopesSealed, s.EnvelopesPublished, s.EnvelopesFreed,
-		s.SpoolRecords, s.SpoolBytes, s.SpoolQuota, s.SpoolFull, s.FailingTotal, failing, s.Health})
+		s.SpoolRecords, s.SpoolBytes, s.SpoolQuota, s.SpoolFull, s.FailingTotal, failing,
+		s.Health, s.KeyGeneration, ends, s.Lines})
 }
 
 // UnmarshalJSON reads the JSON form, strictly. An error names the field.
@@ -136,11 +154,23 @@ func (s *Status) UnmarshalJSON(data []byte) error {
 	v.SpoolFull = member[bool](o, "spool_full")
 	v.FailingTotal = member[uint32](o, "failing_total")
 	v.Failing = members[MeterFault](o, "failing", MaxFailing)
-	if o.has("health") {
-		v.Health = members[MeterHealth](o, "health", MaxHealth)
-		if o.err == nil && len(v.Health) == 0 {
-			o.err = &FieldError{Field: "health", Problem: "empty; leave the field out"}
-		}
+	v.Health = someMembers[MeterHealth](o, "health", MaxHealth)
+	v.KeyGeneration = memberNumber(o, "key_generation")
+	if o.has("certificate_ends") {
+		v.CertificateEnds = time.Time(member[moment](o, "certificate_ends"))
 	}
+	v.Lines = someMembers[LineStatus](o, "lines", MaxLines)
 	return o.finish(v.Validate, func() { *s = v })
+}
+
+// someMembers takes an array that is left out rather than empty.
+func someMembers[T any](o *object, name string, limit int) []T {
+	if !o.has(name) {
+		return nil
+	}
+	list := members[T](o, name, limit)
+	if o.err == nil && len(list) == 0 {
+		o.err = &FieldError{Field: name, Problem: "empty; leave the field out"}
+	}
+	return list
 }

@@ -70,6 +70,11 @@ func typeNodes() map[reflect.Type]node {
 		reflect.TypeFor[EventKind]():      listNode(eventKindTable),
 		reflect.TypeFor[EventPhase]():     listNode(eventPhaseTable),
 		reflect.TypeFor[ComponentID]():    idNode,
+		reflect.TypeFor[FaultCause]():     listNode(causeTable),
+		reflect.TypeFor[Protocol]():       listNode(protocolTable),
+		reflect.TypeFor[LineKind]():       listNode(lineKindTable),
+		reflect.TypeFor[octets]():         {"type": "string", "maxLength": 2 * MaxFrameBytes, "pattern": "^([0-9a-f]{2})*$"},
+		reflect.TypeFor[cut]():            {"type": "integer", "minimum": 1, "maximum": MaxFrameCut},
 		reflect.TypeFor[*Quantity]():      {"enum": allQuantities()},
 		reflect.TypeFor[[]CardEntry]():    {"type": "array", "minItems": 1, "maxItems": MaxCardEntries, "items": node{"$ref": "card.schema.json"}},
 		reflect.TypeFor[[]Reading]():      {"type": "array", "minItems": 1, "maxItems": MaxReadings, "items": node{"$ref": "reading.schema.json"}},
@@ -131,7 +136,10 @@ func schemaDocs(t *testing.T) map[string]node {
 	event["allOf"] = eventRules()
 	reading := objectNode(t, reflect.TypeFor[readingJSON](), nil)
 	reading["allOf"] = readingRules()
-	fault := objectNode(t, reflect.TypeFor[faultJSON](), node{"error": lineNode(MaxFaultText)})
+	exchange := objectNode(t, reflect.TypeFor[exchangeJSON](), nil)
+	fault := objectNode(t, reflect.TypeFor[faultJSON](), node{"error": lineNode(MaxFaultText), "exchange": exchange})
+	line := objectNode(t, reflect.TypeFor[lineJSON](), node{"name": lineNode(MaxLineText), "address": lineNode(MaxLineText),
+		"used": node{"type": "integer", "minimum": 0, "maximum": MaxUsed}})
 	health := objectNode(t, reflect.TypeFor[healthJSON](), node{"error": lineNode(MaxFaultText)})
 	seqRange := objectNode(t, reflect.TypeFor[rangeJSON](), nil)
 	docs := map[string]node{
@@ -143,7 +151,10 @@ func schemaDocs(t *testing.T) map[string]node {
 		"events":  objectNode(t, reflect.TypeFor[eventsJSON](), eventsNodes()),
 		"status": objectNode(t, reflect.TypeFor[statusJSON](), node{"version": lineNode(MaxVersion),
 			"failing": node{"type": "array", "maxItems": MaxFailing, "items": fault},
-			"health":  node{"type": "array", "minItems": 1, "maxItems": MaxHealth, "items": health}}),
+			"health":  node{"type": "array", "minItems": 1, "maxItems": MaxHealth, "items": health},
+			"lines":   node{"type": "array", "minItems": 1, "maxItems": MaxLines, "items": line},
+
+			"key_generation": node{"type": "integer", "minimum": 1, "maximum": math.MaxUint16}}),
 		"receipt": objectNode(t, reflect.TypeFor[receiptJSON](), node{
 			"stored": node{"type": "array", "minItems": 1, "maxItems": MaxSeqRanges, "items": seqRange}}),
 	}
@@ -154,7 +165,7 @@ func schemaDocs(t *testing.T) map[string]node {
 		"cards":   "What a collector seals at once on the cards stream, in the order in which it was taken.",
 		"event":   "One fact about a component from the field; events.md explains the fields. Exact numbers are strings; what says nothing is left out. The code also refuses since after taken_at, a number beyond 64 bits, texts that do not print, and texts longer than the limit in bytes of UTF-8.",
 		"events":  "What a collector seals at once on the events stream, in the order in which it was decided.",
-		"status":  "A collector's account of itself. The code also refuses a meter listed twice, a failing_total below the list, more read than planned, texts that do not print, and texts longer than the limit in bytes of UTF-8.",
+		"status":  "A collector's account of itself. The code also refuses a meter or a line listed twice, a failing_total below the list, more read than planned, more than 16 exchanges, one of no bytes, a cut behind fewer than 256 bytes, texts that do not print, and texts longer than the limit in bytes of UTF-8.",
 		"receipt": "The envelopes that the hub has stored. The code also refuses ranges that do not ascend, overlap or touch.",
 	} {
 		docs[name]["$schema"] = draft
@@ -225,8 +236,11 @@ const (
 	freezeJSON = `{"meter":"m1","quantity":"power.energy.import","value":"9.99","unit":"kW.h","taken_at":"2026-03-01T00:00:00.000Z","quality":"good","origin":"daily_freeze"}`
 	statusText = `{"collector":"c-1","area":"110101","at":"2026-03-01T08:00:01.250Z","started_at":"2026-03-01T08:00:00.000Z","version":"v1",` +
 		`"reads_planned":1,"reads_done":1,"reads_failed":0,"reads_missed":0,"values_read":9,"envelopes_sealed":3,"envelopes_published":4,"envelopes_freed":3,"spool_records":0,"spool_bytes":0,"spool_quota":5,` +
-		`"spool_full":false,"failing_total":1,"failing":[{"meter":"m1","since":"2026-03-01T08:00:01.250Z","error":"no answer"}],` +
-		`"health":[{"meter":"m1","planned":96,"read":90,"drift_ms":-1500,"error":"no answer in 1 s"},{"meter":"m2","planned":1,"read":0}]}`
+		`"spool_full":false,"failing_total":1,"failing":[{"meter":"m1","since":"2026-03-01T08:00:01.250Z","error":"no answer","cause":"cut_short",` +
+		`"exchange":{"at":"2026-03-01T08:00:01.250Z","protocol":"dlt645","sent":"6801","received":"fe"}}],` +
+		`"health":[{"meter":"m1","planned":96,"read":90,"drift_ms":-1500,"error":"no answer in 1 s"},{"meter":"m2","planned":1,"read":0}],` +
+		`"key_generation":258,"certificate_ends":"2027-03-01T08:00:00.000Z",` +
+		`"lines":[{"name":"l1","kind":"serial","address":"/dev/ttyS0","meters":8,"planned":96,"read":91,"used":340}]}`
 )
 
 // jsonRefusal changes one place of a sound document. codeOnly marks what JSON
@@ -355,6 +369,22 @@ var jsonRefusals = []jsonRefusal{
 	{"status", statusText, `"no answer in 1 s"`, `"no\u0000"`, "health[0].error", true},
 	{"status", statusText, `{"meter":"m2"`, `{"meter":"m1"`, "health[1].meter", true},
 	{"status", statusText, `{"meter":"m2","planned":1,"read":0}`, `null`, "health[1]", false},
+	{"status", statusText, `"cut_short"`, `"mood"`, "failing[0].cause", false},
+	{"status", statusText, `"dlt645"`, `"dlms"`, "failing[0].exchange.protocol", false},
+	{"status", statusText, `"6801"`, `"680"`, "failing[0].exchange.sent", false},
+	{"status", statusText, `"6801"`, `"68A1"`, "failing[0].exchange.sent", false},
+	{"status", statusText, `"fe"`, `"` + strings.Repeat("fe", 257) + `"`, "failing[0].exchange.received", false},
+	{"status", statusText, `"sent":"6801","received":"fe"`, `"sent":"","received":""`, "failing[0].exchange.received", true},
+	{"status", statusText, `"received":"fe"`, `"received":"fe","received_cut":0`, "failing[0].exchange.received_cut", false},
+	{"status", statusText, `"received":"fe"`, `"received":"fe","received_cut":1`, "failing[0].exchange.received_cut", true},
+	{"status", statusText, `"received":"fe"`, `"received":"fe","dropped":1`, "failing[0].exchange.dropped", false},
+	{"status", statusText, `"key_generation":258`, `"key_generation":0`, "key_generation", false},
+	{"status", statusText, `"key_generation":258`, `"key_generation":65536`, "key_generation", false},
+	{"status", statusText, `"2027-03-01T08:00:00.000Z"`, `"1970-03-01T08:00:00.000Z"`, "certificate_ends", false},
+	{"status", statusText, `"kind":"serial"`, `"kind":"radio"`, "lines[0].kind", false},
+	{"status", statusText, `"l1"`, `""`, "lines[0].name", false},
+	{"status", statusText, `"read":91`, `"read":97`, "lines[0].read", true},
+	{"status", statusText, `"used":340`, `"used":10001`, "lines[0].used", false},
 }
 
 func TestSchemasAgree(t *testing.T) {

@@ -1,6 +1,7 @@
 package schemas
 
 import (
+	"bytes"
 	"errors"
 	"flag"
 	"maps"
@@ -131,6 +132,21 @@ func sampleHealth() *Status {
 		{Meter: "P_42", Planned: 96, Error: "no answer in 1s"},
 		{Meter: "G7", Planned: 96, Read: 95, Drift: -MaxDrift, DriftKnown: true, Error: "表 7: 异常码 2"},
 		{Meter: "11010100100000017", Planned: MaxCount, Read: MaxCount, DriftKnown: true},
+	}
+	return s
+}
+
+// sampleFrames has every field of a status, and the bounds of an exchange.
+func sampleFrames() *Status {
+	s := sampleHealth()
+	s.KeyGeneration, s.CertificateEnds = 0x0102, at2026(59)
+	long := bytes.Repeat([]byte{0xA5}, MaxFrameBytes)
+	s.Failing[0].Cause = CauseNoAnswer
+	s.Failing[0].Exchange = &Exchange{At: at2026(5), Protocol: DLT645, Sent: []byte{0x68, 0x17, 0x16}}
+	s.Failing[1].Exchange = &Exchange{At: at2026(6), Protocol: ModbusRTU, Sent: long, Received: long, SentCut: 1, ReceivedCut: MaxFrameCut}
+	s.Lines = []LineStatus{
+		{Name: "cabinet-12", Kind: LineModbusTCP, Address: "10.0.0.5:502", Meters: 12, Planned: 1152, Read: 1151, Used: 340},
+		{Name: "楼道 3", Kind: LineSerial, Address: "/dev/ttyS0", Planned: MaxCount, Read: 0, Used: MaxUsed},
 	}
 	return s
 }

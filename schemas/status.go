@@ -55,6 +55,17 @@ type Status struct {
 	// Health is an account of the meters that need a look, those with the
 	// lowest success rate first, at most MaxHealth of them and none twice.
 	Health []MeterHealth
+	// KeyGeneration is that of the collector's bundle; 0: a collector of before
+	// this field.
+	KeyGeneration uint16
+	// CertificateEnds is when the first of the certificates of its link to the
+	// broker ends, its own or the broker's; zero without TLS, and before the first
+	// connection.
+	CertificateEnds time.Time
+	// Lines are the collector's lines, at most MaxLines of them and no name twice:
+	// in the order of its configuration, or, of more, those with the lowest success
+	// rate.
+	Lines []LineStatus
 }
 
 // MeterHealth is how well one meter was read since midnight UTC.
@@ -99,6 +110,11 @@ type MeterFault struct {
 	// Error is one line for the operator: what was asked, what came back; 1 to
 	// MaxFaultText bytes. FaultText makes it from any text.
 	Error string
+	// Cause says the same in one word; empty where none fits.
+	Cause FaultCause
+	// Exchange is what went over the line in the failure that Error tells; nil: not
+	// in this message (see MaxExchanges), or nothing did.
+	Exchange *Exchange
 }
 
 // Validate reports the first thing that keeps r from being sent or acted on.
@@ -145,10 +161,17 @@ func (s Status) Validate() error {
 			return &FieldError{Field: statusFields[c.key], Problem: fmt.Sprintf("%d, want at most %d", *c.value, uint64(MaxCount))}
 		}
 	}
-	if err := s.validFailing(); err != nil {
-		return err
+	if !s.CertificateEnds.IsZero() {
+		if err := validTime("certificate_ends", s.CertificateEnds); err != nil {
+			return err
+		}
 	}
-	return s.validHealth()
+	for _, check := range []func() error{s.validFailing, s.validExchanges, s.validHealth, s.validLines} {
+		if err := check(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (s Status) validFailing() error {
@@ -234,7 +257,18 @@ func (f MeterFault) validate() error {
 	if err := validTime("since", f.Since); err != nil {
 		return err
 	}
-	return validLine("error", f.Error, MaxFaultText)
+	if err := validLine("error", f.Error, MaxFaultText); err != nil {
+		return err
+	}
+	if f.Cause != "" {
+		if err := oneOf("cause", f.Cause, causeTable); err != nil {
+			return err
+		}
+	}
+	if f.Exchange == nil {
+		return nil
+	}
+	return at("exchange", f.Exchange.Validate())
 }
 
 // validLine refuses a text that is empty, too long, or more than one line of

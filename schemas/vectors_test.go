@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -66,7 +67,7 @@ func TestVectors(t *testing.T) {
 		"live readings, freezes and load records": sampleOrigins()})
 	checkVectors(t, "status", DecodeStatus, EncodeStatus, map[string]*Status{
 		"no meter fails": calm, "spool full, two of five failing": sampleStatus(),
-		"the health of three meters": sampleHealth()})
+		"the health of three meters": sampleHealth(), "frames, lines, key and certificate": sampleFrames()})
 	checkVectors(t, "receipt", DecodeReceipt, EncodeReceipt, map[string]*Receipt{
 		"one envelope": single, "three ranges up to the last number": sampleReceipt()})
 	leak := sampleEvents()
@@ -292,9 +293,46 @@ var spoiltStatuses = []struct {
 	{"fault since 1970", "failing[1].since", func(s, f body) { f[2] = 0 }},
 	{"fault without a text", "failing[1].error", func(s, f body) { f[3] = "" }},
 	{"fault with an escape", "failing[1].error", func(s, f body) { f[3] = "\x1b[2J" }},
-	{"fault with an unknown field", "failing[1].key 4", func(s, f body) { f[4] = 1 }},
+	{"fault with an unknown field", "failing[1].key 6", func(s, f body) { f[6] = 1 }},
+	{"cause that is not known", "failing[1].cause", func(s, f body) { f[4] = "mood" }},
+	{"cause empty", "failing[1].cause", func(s, f body) { f[4] = "" }},
+	{"exchange as bytes", "failing[1].exchange", func(s, f body) { f[5] = []byte{1} }},
+	{"exchange in 1970", "failing[1].exchange.at", withExchange(func(e body) { e[1] = 0 })},
+	{"exchange without a protocol", "failing[1].exchange.protocol", withExchange(func(e body) { delete(e, 2) })},
+	{"exchange of an unknown protocol", "failing[1].exchange.protocol", withExchange(func(e body) { e[2] = "mbus" })},
+	{"exchange without sent", "failing[1].exchange.sent", withExchange(func(e body) { delete(e, 3) })},
+	{"sent as text", "failing[1].exchange.sent", withExchange(func(e body) { e[3] = "68" })},
+	{"257 bytes received", "failing[1].exchange.received", withExchange(func(e body) { e[4] = make([]byte, 257) })},
+	{"nothing sent and nothing received", "failing[1].exchange.received", withExchange(func(e body) { e[3], e[4] = []byte{}, []byte{} })},
+	{"cut of 0", "failing[1].exchange.received_cut", withExchange(func(e body) { e[4], e[6] = make([]byte, 256), 0 })},
+	{"cut above 65535", "failing[1].exchange.sent_cut", withExchange(func(e body) { e[3], e[5] = make([]byte, 256), 65536 })},
+	{"cut behind fewer than 256 bytes", "failing[1].exchange.received_cut", withExchange(func(e body) { e[4], e[6] = make([]byte, 255), 1 })},
+	{"exchange with an unknown field", "failing[1].exchange.key 7", withExchange(func(e body) { e[7] = 1 })},
+	{"17 exchanges", "failing", func(s, f body) {
+		var list []any
+		for i := range 17 {
+			list = append(list, body{1: fmt.Sprintf("m%d", i), 2: int64(1772352002704), 3: "x", 5: body{1: int64(1772352002704), 2: "cjt188", 3: []byte{1}, 4: []byte{}}})
+		}
+		s[18], s[19] = 17, list
+	}},
 	{"101 faults", "failing", func(s, f body) { s[19] = make([]int, 101) }},
-	{"unknown field", "key 21", func(s, f body) { s[21] = 1 }},
+	{"unknown field", "key 24", func(s, f body) { s[24] = 1 }},
+	{"key generation 0", "key_generation", func(s, f body) { s[21] = 0 }},
+	{"key generation above 16 bits", "key_generation", func(s, f body) { s[21] = 65536 }},
+	{"certificate that ends in 1970", "certificate_ends", func(s, f body) { s[22] = 0 }},
+	{"certificate that ends in 2200", "certificate_ends", func(s, f body) { s[22] = int64(7258118400000) }},
+	{"lines empty", "lines", func(s, f body) { s[23] = []any{} }},
+	{"101 lines", "lines", func(s, f body) { s[23] = make([]int, 101) }},
+	{"line without a name", "lines[0].name", withLines(func(l body) { l[1] = "" })},
+	{"line of an unknown kind", "lines[0].kind", withLines(func(l body) { l[2] = "radio" })},
+	{"line without an address", "lines[0].address", withLines(func(l body) { delete(l, 3) })},
+	{"address of two lines", "lines[0].address", withLines(func(l body) { l[3] = "a\nb" })},
+	{"address of 129 bytes", "lines[0].address", withLines(func(l body) { l[3] = strings.Repeat("a", 129) })},
+	{"meters above 32 bits", "lines[0].meters", withLines(func(l body) { l[4] = uint64(1 << 32) })},
+	{"more of a line read than planned", "lines[0].read", withLines(func(l body) { l[6] = 97 })},
+	{"used above ten times", "lines[0].used", withLines(func(l body) { l[7] = 10001 })},
+	{"line listed twice", "lines[1].name", withLines(func(l body) { l[1] = "b" })},
+	{"line with an unknown field", "lines[0].key 8", withLines(func(l body) { l[8] = 1 })},
 	{"health empty", "health", func(s, f body) { s[20] = []any{} }},
 	{"health as a map", "health", func(s, f body) { s[20] = body{} }},
 	{"101 healths", "health", func(s, f body) { s[20] = make([]int, 101) }},
@@ -318,6 +356,24 @@ func withHealth(spoil func(first body)) func(s, fault body) {
 		first := body{1: "m1", 2: 96, 3: 90, 4: -1500, 5: "no answer"}
 		spoil(first)
 		s[20] = []any{first, body{1: "m2", 2: 1, 3: 0}}
+	}
+}
+
+// withExchange gives the fault a sound exchange and lets the case spoil it.
+func withExchange(spoil func(exchange body)) func(s, fault body) {
+	return func(_, fault body) {
+		e := body{1: int64(1772352002704), 2: "dlt645", 3: []byte{0x68}, 4: []byte{}}
+		spoil(e)
+		fault[5] = e
+	}
+}
+
+// withLines gives the status two sound lines and lets the case spoil the first.
+func withLines(spoil func(first body)) func(s, fault body) {
+	return func(s, _ body) {
+		first := body{1: "a", 2: "serial", 3: "/dev/ttyS0", 4: 8, 5: 96, 6: 90, 7: 340}
+		spoil(first)
+		s[23] = []any{first, body{1: "b", 2: "modbus_tcp", 3: "h:502", 4: 0, 5: 0, 6: 0, 7: 0}}
 	}
 }
 
@@ -387,6 +443,9 @@ func TestRefusals(t *testing.T) {
 	}
 	healthy := wireStatus()
 	withHealth(func(body) {})(healthy, nil)
+	withLines(func(body) {})(healthy, nil)
+	withExchange(func(body) {})(nil, healthy[19].([]any)[1].(body))
+	healthy[21], healthy[22] = 258, int64(1772352002704)
 	for _, s := range []body{wireStatus(), healthy} {
 		if _, err := DecodeStatus(mustMarshal(t, s)); err != nil {
 			t.Fatal(err)

@@ -7,6 +7,10 @@ import (
 	"citygrid/schemas"
 )
 
+// PurchaseUnits is what a customer of a meter without an engine buys at once, in units
+// of the main counter.
+const PurchaseUnits = creditBought
+
 // What a customer buys at once, in units of the main counter, how far the
 // account may be overdrawn before he does, and how little is left when the
 // meter begins to warn.

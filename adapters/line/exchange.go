@@ -15,8 +15,17 @@ import (
 const deafAfter = 3
 
 // exchange sends one request, waits for its answer, and settles what an error
-// means for the connection.
+// means for the connection. An error tells what went over the line (see Failure).
 func (l *Line) exchange(ctx context.Context, r Request, named bool) (time.Time, error) {
+	l.trace.begin()
+	at, err := l.attempt(ctx, r, named)
+	if err != nil {
+		return at, l.trace.failure(r, l.now(), err)
+	}
+	return at, nil
+}
+
+func (l *Line) attempt(ctx context.Context, r Request, named bool) (time.Time, error) {
 	frame, err := r.Encode(l.frame[:0], l.last)
 	if err != nil {
 		return time.Time{}, err
@@ -52,6 +61,7 @@ func (l *Line) send(ctx context.Context, k *link) error {
 	n, err := k.write(frame)
 	l.counts.sent.Add(uint64(n))
 	l.tell(Sent, frame[:n])
+	l.trace.out(frame[:n], k.buf[:k.n])
 	if err != nil {
 		l.hangUp(l.quiet) // half a request may be out, whatever the reason
 		return fmt.Errorf("send: %w", ended(ctx, err))
@@ -190,6 +200,7 @@ func (l *Line) received(k *link, n int) {
 	if n > 0 {
 		l.counts.received.Add(uint64(n))
 		l.tell(Received, k.buf[k.n-n:k.n])
+		l.trace.in(k.buf[k.n-n : k.n])
 		l.silent = 0
 	}
 }

@@ -89,6 +89,8 @@ type Line struct {
 	// frame is the one being sent; last the one before it, nil at first. They
 	// outlive the connection, because a serial server may not notice its end.
 	frame, last []byte
+	// trace is for people: nothing is decided by it.
+	trace trace
 	// quietUntil: nothing is sent before.
 	quietUntil time.Time
 	// need is how long the wire must have been silent before frame is sent.

@@ -130,5 +130,6 @@ func (l *Line) unasked(k *link, n int) {
 func (l *Line) discard(k *link) {
 	l.counts.discarded.Add(uint64(k.n))
 	l.tell(Discarded, k.buf[:k.n])
+	l.trace.in(k.buf[:k.n])
 	k.n = 0
 }

@@ -20,7 +20,8 @@ func (t *Turn) End() { <-t.line.turn }
 //
 // Errors: *NoAnswer, *DialError, *FrameError, *DeviceError around what the
 // request's Open returned, the error of ctx, an error of Encode, or one of the
-// connection; none of them names the line.
+// connection; none of them names the line. If any bytes went over it, the error is a
+// *Failure around one of these (see Traced).
 func (t *Turn) Ask(ctx context.Context, r Request, retries int) (time.Time, error) {
 	l := t.line
 	if ctx.Done() != l.watched {

@@ -21,6 +21,8 @@ type framing interface {
 	open(request, frame []byte) (pdu gb.ProtocolDataUnit, stale bool, err error)
 	// named reports whether answers name their requests.
 	named() bool
+	// protocol is one of schemas.Protocols.
+	protocol() string
 }
 
 // query is the read of one block, as the line asks for it.

@@ -43,21 +43,17 @@ func TestCollectorPoints(t *testing.T) {
 	}
 }
 
-// fakeCases are open cases, and what was written of them.
+// fakeCases are counts of open cases, and what was written of them.
 type fakeCases struct {
-	open    []desk.Summary // the latest first
+	open    []desk.Tally
 	written map[string]store.CaseGauge
 }
 
-func (f *fakeCases) List(_ context.Context, q desk.Filter) ([]desk.Summary, error) {
-	if !q.Open {
-		return nil, errors.New("asks for closed cases too")
+func (f *fakeCases) Counts(_ context.Context, q desk.Filter, by ...desk.CountBy) ([]desk.Tally, error) {
+	if !q.Open || !slices.Equal(by, []desk.CountBy{desk.ByClass, desk.ByCommunity, desk.ByLight}) {
+		return nil, errors.New("asks for something else")
 	}
-	from := slices.IndexFunc(f.open, func(s desk.Summary) bool { return q.Before == 0 || s.Number < q.Before })
-	if from < 0 {
-		return nil, nil
-	}
-	return f.open[from:min(from+q.Limit, len(f.open))], nil
+	return f.open, nil
 }
 
 func (f *fakeCases) StoreCaseGauges(_ context.Context, list []store.CaseGauge) error {
@@ -68,33 +64,22 @@ func (f *fakeCases) StoreCaseGauges(_ context.Context, list []store.CaseGauge) e
 	return nil
 }
 
-// TestCaseGauges counts over pages, by light, and tells once of what ended.
+// TestCaseGauges counts by light, and tells once of what ended.
 func TestCaseGauges(t *testing.T) {
-	class := codes.Ref{Standard: "S", Kind: codes.Event, Code: "01"}
-	f := &fakeCases{}
-	const many = 2*casePage + 3
-	for n := range many {
-		s := desk.Summary{Number: int64(many - n), Class: class, Cell: "110101001001001", Light: limits.Green}
-		switch n {
-		case 0:
-			s.Light = limits.Red
-		case 1:
-			s.Light = limits.None
-		case 2:
-			s.Light, s.Class = limits.Yellow, codes.Ref{}
-			s.Cell = ""
-		}
-		f.open = append(f.open, s)
-	}
+	class, area := "S:event:01", codes.AreaCode("110101001001")
+	f := &fakeCases{open: []desk.Tally{
+		{Class: class, Community: area, Light: limits.Red, N: 2}, {Class: class, Community: area, Light: limits.None, N: 1},
+		{Class: class, Community: area, Light: limits.Green, N: 7}, {Light: limits.Yellow, N: 3},
+	}}
 	g := &caseGauges{desk: f, series: f}
 	steps := []struct {
-		open []desk.Summary
+		open []desk.Tally
 		want map[string]store.CaseGauge
 	}{
 		{f.open, map[string]store.CaseGauge{
-			"S:event:01|110101001001": {Class: "S:event:01", Area: "110101001001", Red: 1, None: 1, Green: many - 3, At: chartAt},
-			"|":                       {Yellow: 1, At: chartAt}}},
-		{nil, map[string]store.CaseGauge{"S:event:01|110101001001": {Class: "S:event:01", Area: "110101001001", At: chartAt}, "|": {At: chartAt}}},
+			"S:event:01|110101001001": {Class: class, Area: string(area), Red: 2, None: 1, Green: 7, At: chartAt},
+			"|":                       {Yellow: 3, At: chartAt}}},
+		{nil, map[string]store.CaseGauge{"S:event:01|110101001001": {Class: class, Area: string(area), At: chartAt}, "|": {At: chartAt}}},
 		{nil, map[string]store.CaseGauge{"|": {At: chartAt}}},
 	}
 	for n, step := range steps {

@@ -10,9 +10,9 @@ import (
 	"citygrid/hub/store"
 )
 
-// caseLister lists cases, the latest first (desk.Desk).
-type caseLister interface {
-	List(ctx context.Context, f desk.Filter) ([]desk.Summary, error)
+// caseCounter counts cases (desk.Desk).
+type caseCounter interface {
+	Counts(ctx context.Context, f desk.Filter, by ...desk.CountBy) ([]desk.Tally, error)
 }
 
 // caseSeries takes gauges (store.Store).
@@ -25,13 +25,10 @@ type casePlace struct{ class, area string }
 
 // caseGauges counts the open cases of each class and community.
 type caseGauges struct {
-	desk   caseLister
+	desk   caseCounter
 	series caseSeries
 	last   map[casePlace]bool // those written last that were not nothing
 }
-
-// casePage is how many cases a request to the desk brings.
-const casePage = 1000
 
 // write counts and writes. What has come down to nothing is written once more.
 func (g *caseGauges) write(ctx context.Context, at time.Time) error {
@@ -64,40 +61,32 @@ func (g *caseGauges) write(ctx context.Context, at time.Time) error {
 }
 
 func (g *caseGauges) count(ctx context.Context) (map[casePlace]*store.CaseGauge, error) {
-	now := make(map[casePlace]*store.CaseGauge)
-	for before := int64(0); ; {
-		page, err := g.desk.List(ctx, desk.Filter{Open: true, Before: before, Limit: casePage})
-		if err != nil {
-			return nil, err
-		}
-		for n := range page {
-			add(now, &page[n])
-		}
-		if len(page) < casePage {
-			return now, nil
-		}
-		before = page[len(page)-1].Number
+	list, err := g.desk.Counts(ctx, desk.Filter{Open: true}, desk.ByClass, desk.ByCommunity, desk.ByLight)
+	if err != nil {
+		return nil, err
 	}
+	now := make(map[casePlace]*store.CaseGauge)
+	for n := range list {
+		add(now, &list[n])
+	}
+	return now, nil
 }
 
-func add(now map[casePlace]*store.CaseGauge, c *desk.Summary) {
-	place := casePlace{class: c.Class.String()}
-	if c.Cell != "" {
-		place.area = string(c.Cell.Community())
-	}
+func add(now map[casePlace]*store.CaseGauge, t *desk.Tally) {
+	place := casePlace{class: t.Class, area: string(t.Community)}
 	gauge := now[place]
 	if gauge == nil {
 		gauge = &store.CaseGauge{}
 		now[place] = gauge
 	}
-	switch c.Light {
+	switch t.Light {
 	case limits.Red:
-		gauge.Red++
+		gauge.Red += t.N
 	case limits.Yellow:
-		gauge.Yellow++
+		gauge.Yellow += t.N
 	case limits.Green:
-		gauge.Green++
+		gauge.Green += t.N
 	default:
-		gauge.None++
+		gauge.None += t.N
 	}
 }

@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -32,26 +31,37 @@ type demoOptions struct {
 	report   string
 	grid     city.GridOptions
 	noPlay   bool
+	past     bool
+	before   city.PastOptions
+	then     string
 }
 
 func newDemo() *cobra.Command {
 	var o demoOptions
 	cmd := &cobra.Command{
 		Use:   "demo",
-		Short: "The whole river on this machine: meters, collector, broker, InfluxDB, hub and page",
-		Long: `The whole river on this machine, each part a process of its own: simulated
-meters, a collector, the broker, InfluxDB and the hub with its page. It prints
-the address of the page and stops everything on Ctrl-C.
+		Short: "A whole living city on this machine: meters, cards, cases, people and pages",
+		Long: `A whole living city on this machine, each part a process of its own: simulated
+meters, a collector, the broker, InfluxDB and the hub with its pages. It prints the
+addresses of the pages and a passphrase for its sample users, drawn anew each time,
+and stops everything on Ctrl-C.
 
-The meters stand in an invented district. Every 20 s one of them begins to leak:
-the collector sees it, the hub files a case in the cell, invented people dispatch
-and repair it, and the hub closes it when the meter shows the repair. --no-play
-leaves all that to you: the simulators take orders to break and mend meters, and
-people.json in the folder of the files has a token for everybody.
+The city has a past: readings of the last days, cases of the last month, prepaid
+books that are reconciled up to the day before yesterday, with yesterday's files
+ready to be imported. --past=false leaves all that out; so does --headless.
+
+The meters stand in an invented district. Every minute one of them begins to leak:
+the collector sees it, the hub files a case in the cell, invented people dispatch,
+repair and check it. One leak at a time is yours: nobody dispatches or checks it but
+you. --no-play leaves everything to you: the simulators take orders to break and mend
+meters, and people.json in the folder of the files has a token for everybody.
 
 With --report it reads every stored point back at the end, checks each against
 what the meter really showed, and each event and case against what really
 happened, and writes what it measured.`,
+		Example: `  citygrid demo
+  citygrid demo --cells 20000 --components 60000 --meters 300
+  citygrid demo --headless --meters 2000 --for 60s --report r.json`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if o.interval < 100*time.Millisecond {
@@ -75,6 +85,9 @@ happened, and writes what it measured.`,
 					return err
 				}
 				programs.Grid = &o.grid
+				if err := o.addPast(cmd, &programs); err != nil {
+					return err
+				}
 			}
 			return runDemo(cmd.Context(), cmd.OutOrStdout(), o, programs)
 		},
@@ -87,6 +100,11 @@ happened, and writes what it measured.`,
 	cmd.Flags().IntVar(&o.grid.Cells, "cells", 200, "unit cells of the district, 60 to 200000; 0 for no district and no cases")
 	cmd.Flags().IntVar(&o.grid.Components, "components", 0, "components in it, 1000 or more (default 2000, or twice as many as meters)")
 	cmd.Flags().BoolVar(&o.noPlay, "no-play", false, "let nothing leak and nobody work by themselves")
+	cmd.Flags().BoolVar(&o.past, "past", true, "readings, cases, prepaid books and sample users from before the start (false with --headless)")
+	cmd.Flags().IntVar(&o.before.Places, "places", 360, "prepaid places of the books, 60 or more")
+	cmd.Flags().IntVar(&o.before.Cases, "cases", 280, "cases of the last 30 days")
+	cmd.Flags().IntVar(&o.before.Days, "days", 14, "for how many days there are readings")
+	cmd.Flags().StringVar(&o.then, "then", "", "run this shell `COMMAND` once the city is up, and stop when it has ended; its environment has URL, PASSPHRASE, PEOPLE and DIR")
 	cmd.Flags().BoolVar(&o.headless, "headless", false, "say nothing while running")
 	cmd.Flags().StringVar(&o.report, "report", "", "verify every stored point at the end and write what was measured to `FILE` (JSON)")
 	return cmd
@@ -133,6 +151,7 @@ func runDemo(ctx context.Context, out io.Writer, o demoOptions, options city.Opt
 		return err
 	}
 	options.Dir = dir
+	begun := time.Now()
 	c, err := city.Start(ctx, options)
 	defer func() {
 		if c != nil {
@@ -155,9 +174,9 @@ func runDemo(ctx context.Context, out io.Writer, o demoOptions, options city.Opt
 		return err
 	}
 	if !o.headless {
-		greet(out, &o, c, dir)
+		greet(out, &o, c, dir, time.Since(begun))
 	}
-	if err := playDemo(ctx, c, &o); err != nil {
+	if err := playDemo(ctx, c, &o, func(ctx context.Context) error { return o.await(ctx, c, dir, out) }); err != nil {
 		return err
 	}
 	if err := c.StopReading(); err != nil || o.report == "" {
@@ -174,27 +193,6 @@ func runDemo(ctx context.Context, out io.Writer, o demoOptions, options city.Opt
 	return nil
 }
 
-// greet says where everything is.
-func greet(out io.Writer, o *demoOptions, c *city.City, dir string) {
-	fmt.Fprintf(out, "citygrid demo: %d meters every %s\n  page   %s\n  files  %s\n  stop   Ctrl-C\n", o.fleet.meters, o.interval, c.HubURL(), dir)
-	people := c.People()
-	if len(people) == 0 {
-		return
-	}
-	if leaky := c.Leaky(); len(leaky) > 0 {
-		fmt.Fprintf(out, "  break  curl -d meter=%s -d flow=4.5 %s/break, and /mend\n", leaky[0], c.ControlURL())
-	}
-	fmt.Fprintf(out, "  cases  curl -H 'Authorization: Bearer TOKEN' %s/api/v1/cases\n", c.HubURL())
-	fmt.Fprintf(out, "  people, with their tokens (all of them: people.json in the files)\n")
-	shown := map[string]bool{}
-	for _, p := range people {
-		if role := strings.Join(p.Roles, ", "); !shown[role] {
-			shown[role] = true
-			fmt.Fprintf(out, "    %-14s %-26s %s\n", p.ID, strings.TrimSpace(role+" "+p.Department), p.Token)
-		}
-	}
-}
-
 // writePeople writes down who may work with cases.
 func writePeople(dir string, c *city.City) error {
 	people := c.People()
@@ -208,17 +206,35 @@ func writePeople(dir string, c *city.City) error {
 	return durable.WriteFile(filepath.Join(dir, "people.json"), append(data, '\n'), 0o600)
 }
 
-// playDemo waits as waitDemo does, and lets the city live meanwhile.
-func playDemo(ctx context.Context, c *city.City, o *demoOptions) error {
-	if o.grid.Cells == 0 || o.noPlay {
+// await waits as waitDemo does, but no longer than the command of --then takes.
+func (o *demoOptions) await(ctx context.Context, c *city.City, dir string, out io.Writer) error {
+	if o.then == "" {
 		return waitDemo(ctx, c, o.length)
+	}
+	g, waiting := errgroup.WithContext(ctx)
+	waiting, end := context.WithCancel(waiting)
+	g.Go(func() error {
+		defer end()
+		return runThen(waiting, c, o.then, dir, string(c.Passphrase().Reveal()), out)
+	})
+	g.Go(func() error {
+		defer end()
+		return waitDemo(waiting, c, o.length)
+	})
+	return g.Wait()
+}
+
+// playDemo waits, and lets the city live meanwhile.
+func playDemo(ctx context.Context, c *city.City, o *demoOptions, wait func(context.Context) error) error {
+	if o.grid.Cells == 0 || o.noPlay {
+		return wait(ctx)
 	}
 	g, playing := errgroup.WithContext(ctx)
 	playing, end := context.WithCancel(playing)
 	g.Go(func() error { return c.Play(playing) })
 	g.Go(func() error {
 		defer end()
-		return waitDemo(playing, c, o.length)
+		return wait(playing)
 	})
 	return g.Wait()
 }

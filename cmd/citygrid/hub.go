@@ -28,6 +28,7 @@ import (
 
 	brokerconfig "citygrid/broker-config"
 	"citygrid/dashboards"
+	"citygrid/hub/accounts"
 	"citygrid/hub/api"
 	"citygrid/hub/config"
 	"citygrid/hub/enrolment"
@@ -80,11 +81,12 @@ type hubProgram struct {
 	enrolled  atomic.Pointer[enrolment.List]
 	installed atomic.Pointer[installations]
 	registry  *prometheus.Registry
-	closing   chan struct{} // ends the live streams
-	books     *openLedger   // nil: this hub keeps none
-	runner    *runner       // of the books
-	grid      *gridProgram  // nil: this hub keeps none
-	codes     *codes.Lists  // the program's and the city's
+	closing   chan struct{}      // ends the live streams
+	books     *openLedger        // nil: this hub keeps none
+	runner    *runner            // of the books
+	grid      *gridProgram       // nil: this hub keeps none
+	codes     *codes.Lists       // the program's and the city's
+	accounts  *accounts.Accounts // nil: this hub has none
 }
 
 func newHubProgram(cfg *config.Config, log *slog.Logger) (*hubProgram, error) {
@@ -158,6 +160,10 @@ func (h *hubProgram) run(ctx context.Context, out io.Writer) (err error) {
 
 	defer func() { err = errors.Join(err, h.closeBooks()) }()
 	if err := h.openBooks(ctx); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, h.closeAccounts()) }()
+	if err := h.openAccounts(ctx); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, h.closeGrid()) }()
@@ -263,9 +269,13 @@ func (h *hubProgram) startBroker(ctx context.Context, dir string) (*brokerconfig
 // serve wires the flow and runs it until ctx is done or a part fails for good.
 func (h *hubProgram) serve(ctx context.Context, out io.Writer, dir string, series *store.Store, writer *store.Writer, broker *brokerconfig.Broker, brokerURL string) error {
 	live := api.NewLive(time.Now)
+	town, err := h.newCity(live, series)
+	if err != nil {
+		return err
+	}
 	receiver, err := ingest.New(ingest.Options{
 		Tenant: h.master.Tenant, Provider: h.provider, Master: h.master, Enrolled: h.find,
-		Store: storeQueue{writer}, Observer: live, Dir: dir, Registry: h.registry, Log: h.log,
+		Store: storeQueue{writer}, Observer: town.observer(live), Dir: dir, Registry: h.registry, Log: h.log,
 		Random: rand.Reader, CrossCheckEvery: h.cfg.CrossCheckEvery, Cards: h.cardStore(), Events: h.eventStore(series),
 	})
 	if err != nil {
@@ -273,9 +283,10 @@ func (h *hubProgram) serve(ctx context.Context, out io.Writer, dir string, serie
 	}
 	registerWriter(h.registry, writer)
 	options := h.apiOptions(live, receiver, series, writer, brokerURL)
-	if err := errors.Join(h.ledgerOptions(&options), h.gridOptions(&options)); err != nil {
+	if err := errors.Join(h.ledgerOptions(&options), h.gridOptions(&options), h.accountOptions(&options)); err != nil {
 		return err
 	}
+	town.options(&options, &h.cfg.Map)
 	handler, err := api.New(options)
 	if err != nil {
 		return err
@@ -283,6 +294,9 @@ func (h *hubProgram) serve(ctx context.Context, out io.Writer, dir string, serie
 	listener, err := net.Listen("tcp", h.cfg.Listen)
 	if err != nil {
 		return cli.Failed(fmt.Errorf("serve pages (listen: %s in the configuration): %w", h.cfg.Listen, err))
+	}
+	if err := h.offerSetUp(ctx, os.Stderr, listener.Addr()); err != nil {
+		return cli.Failed(err)
 	}
 	warmLive(ctx, live, series, h.log)
 
@@ -292,11 +306,13 @@ func (h *hubProgram) serve(ctx context.Context, out io.Writer, dir string, serie
 	g.Go(func() error { return orderly(mqttlink.Run(ctx, h.linkConfig(brokerURL), receiver.Session)) })
 	g.Go(func() error { return h.servePages(ctx, listener, handler) })
 	g.Go(func() error { h.reloadOnSignal(ctx, broker); return nil })
+	g.Go(func() error { return h.tidyAccounts(ctx) })
 	if h.runner != nil {
 		g.Go(func() error { return h.runner.Run(ctx) })
 	}
 	if h.grid != nil {
 		g.Go(func() error { return h.grid.run(ctx, series) })
+		g.Go(func() error { return town.run(ctx) })
 	}
 	g.Go(func() error { return h.charts(ctx, live, series) })
 	g.Go(func() error {
@@ -429,7 +445,7 @@ func (h *hubProgram) apiOptions(live *api.Live, receiver *ingest.Receiver, serie
 		h.log.Error("pages", "error", err)
 	}
 	return api.Options{
-		Live: live, Series: seriesOf{series}, Installations: h.installationsOf, Pages: pages, Now: time.Now, Log: h.log, Closing: h.closing,
+		Live: live, Series: seriesOf{series}, Diagnoses: seriesOf{series}, Installations: h.installationsOf, Pages: pages, Now: time.Now, Log: h.log, Closing: h.closing,
 		Flow:    func() api.FlowCounters { return flowCounters(receiver, writer) },
 		Metrics: promhttp.HandlerFor(h.registry, promhttp.HandlerOpts{}),
 		Version: api.Version{Version: version, Go: runtime.Version()},

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"citygrid/hub/accounts"
 	"citygrid/hub/api"
 	"citygrid/hub/cases"
 	"citygrid/hub/cases/desk"
@@ -35,6 +36,7 @@ type gridProgram struct {
 	desk     *desk.Desk
 	media    *media.Library // nil: none are taken
 	hooks    *webhook.Sender
+	accounts *accounts.Accounts // nil: this hub has none
 	log      *slog.Logger
 }
 
@@ -47,7 +49,7 @@ func (h *hubProgram) openGrid(ctx context.Context) error {
 	if err != nil {
 		return cli.Failed(fmt.Errorf("grid: %w", err))
 	}
-	h.grid = g
+	h.grid, g.accounts = g, h.accounts
 	return nil
 }
 
@@ -137,7 +139,7 @@ func (g *gridProgram) deskOptions() (desk.Options, error) {
 		return desk.Options{}, fmt.Errorf("limits: %w", err)
 	}
 	return desk.Options{
-		Rules: book.Workflow, Grid: gridFace{g.register}, Limits: book, Classes: classFace{g.lists}, People: peopleFace{cfg, g.register}, Numbers: numbers, Zone: zone, Now: time.Now,
+		Rules: book.Workflow, Grid: gridFace{g.register}, Limits: book, Classes: classFace{g.lists}, People: staffFace{g, peopleFace{cfg, g.register}}, Numbers: numbers, Zone: zone, Now: time.Now,
 		Events: desk.EventRules{Hold: cfg.Events.Hold, Near: cfg.Events.NearM, Within: cfg.Events.Within, Cluster: cfg.Events.Cluster},
 		Plain:  plainPosition,
 	}, nil

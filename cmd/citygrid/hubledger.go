@@ -55,7 +55,7 @@ func (h *hubProgram) ledgerOptions(o *api.Options) error {
 	}
 	o.Ledger = &api.Ledger{Auth: auth, Files: ledgerFace{h.books}, Runner: h.runner, Runs: ledgerFace{h.books},
 		Differences: differencesFace{h.books}, Register: registerFace{h.books},
-		Accounts: billsFace{h.books}, Bills: billsFace{h.books}, Clearing: clearingOf(h.books)}
+		Accounts: billsFace{h.books}, Bills: billsFace{h.books}, Clearing: clearingOf(h.books), Desk: deskOf(h.books)}
 	o.Ready = append(o.Ready, api.Check{Name: "ledger", Do: "look whether the books (ledger.dsn) can be reached; card entries wait at the collectors",
 		Check: func(ctx context.Context) error {
 			_, err := h.books.Imports(ctx, books.Page{Limit: 1})

@@ -142,3 +142,14 @@ func warmLive(ctx context.Context, live *api.Live, series *store.Store, log *slo
 	}
 	live.Warm(readings)
 }
+
+// Attendance implements api.Diagnoses.
+func (s seriesOf) Attendance(ctx context.Context, meter schemas.MeterID, q schemas.Quantity, from, to time.Time, limit int) (api.Attendance, error) {
+	a, err := s.store.Attendance(ctx, meter, q, from, to, limit)
+	return api.Attendance(a), err
+}
+
+// Doubtful implements api.Diagnoses.
+func (s seriesOf) Doubtful(ctx context.Context, meter schemas.MeterID, from, to time.Time, limit int) ([]schemas.Reading, bool, error) {
+	return s.store.Doubtful(ctx, meter, from, to, limit)
+}

@@ -56,7 +56,7 @@ func (f ledgerFace) Import(ctx context.Context, u api.Upload) (ledger.Import, er
 	if err != nil {
 		return ledger.Import{}, fmt.Errorf("%w: %w", api.ErrRefused, err)
 	}
-	done, err := intake.Import(ctx, f.Books, bytes.NewReader(u.Raw), m, intake.Options{Name: u.Name, By: u.By, Zone: f.rules.Calendar.Zone, Now: time.Now})
+	done, err := intake.Import(ctx, f.Books, bytes.NewReader(u.Raw), m, f.intakeOptions(&u))
 	return done, apiError(err)
 }
 

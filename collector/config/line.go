@@ -65,6 +65,17 @@ func (l *Line) applyDefaults() {
 	}
 }
 
+// kind says how the line is reached.
+func (l *Line) kind() schemas.LineKind {
+	switch {
+	case line.IsDevice(l.Address):
+		return schemas.LineSerial
+	case l.Serial != nil:
+		return schemas.LineServer
+	}
+	return schemas.LineModbusTCP
+}
+
 // settings returns the line's wire as package line has it, nil for none.
 func (l *Line) settings() *line.Serial {
 	if l.Serial == nil {

@@ -52,7 +52,7 @@ func (c *Config) BuildMonitored(name string, monitor func(line.Event)) (collecto
 
 func (c *Config) buildLine(i int, l *Line, sets *profileSets, monitor func(line.Event)) (collector.Line, error) {
 	w := newWire(l, monitor)
-	out := collector.Line{Name: l.Name, Close: w.line.Close, CloseAfterCycle: l.CloseAfterCycle, ProbeShare: l.ProbeShare, Timeout: time.Duration(l.Timeout)}
+	out := collector.Line{Name: l.Name, Kind: l.kind(), Address: l.Address, Close: w.line.Close, CloseAfterCycle: l.CloseAfterCycle, ProbeShare: l.ProbeShare, Timeout: time.Duration(l.Timeout)}
 	offset := time.Duration(c.Spread) * time.Duration(i) / time.Duration(len(c.Lines))
 	for j, m := range l.Meters {
 		built, key, err := w.meter(m, sets)

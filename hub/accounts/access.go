@@ -13,6 +13,9 @@ type Access struct {
 	From   netip.Addr
 	// SignedInAt is when the password was given; zero for a token.
 	SignedInAt time.Time
+	// EndsAt is when the session or the token ends at the latest; zero for a token that
+	// does not.
+	EndsAt time.Time
 	// Token is the number of the token; 0 for a session.
 	Token TokenID
 

@@ -17,6 +17,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"sync/atomic"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -73,6 +74,7 @@ type Accounts struct {
 	key    []byte // of account_names
 	hashes *hasher
 	pauses *pauses
+	setUp  atomic.Bool // IsSetUp has been true
 }
 
 // Open opens the accounts at dsn ("sqlite:PATH" or "postgres://...") and brings their

@@ -34,6 +34,8 @@ const (
 	ActToken        Act = "draw_token"
 	ActRevoke       Act = "revoke_token"
 	ActImport       Act = "import"
+	ActExport       Act = "export"
+	ActPersonal     Act = "read_personal_data"
 )
 
 // Entry is one line of the audit log. It names people by number only, so that the log

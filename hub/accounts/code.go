@@ -99,9 +99,11 @@ func (w *work) notSetUp() error {
 }
 
 // administrators counts those who can administer, but for one person.
-func (w *work) administrators(but PersonKey) (n int, err error) {
+func (w *work) administrators(but PersonKey) (n int, err error) { return w.administratorsIn(w.tx, but) }
+
+func (w *work) administratorsIn(db bun.IDB, but PersonKey) (n int, err error) {
 	var rows []personRow
-	err = w.tx.NewRaw("SELECT "+personColumns+" FROM account_people p WHERE p.password <> '' AND p.disabled_ms = 0 AND p.forgotten_ms = 0 AND p.person <> ?", int64(but)).Scan(w.ctx, &rows)
+	err = db.NewRaw("SELECT "+personColumns+" FROM account_people p WHERE p.password <> '' AND p.disabled_ms = 0 AND p.forgotten_ms = 0 AND p.person <> ?", int64(but)).Scan(w.ctx, &rows)
 	for i := range rows {
 		if p := rows[i].person(); p.Has(Admin) {
 			n++

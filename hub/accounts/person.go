@@ -4,8 +4,6 @@ import (
 	"context"
 	"crypto/hmac"
 	"encoding/hex"
-	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -98,9 +96,9 @@ func (p *NewPerson) check() error {
 	}
 	switch {
 	case !isID(p.ID) || fold(p.ID) == System:
-		return fmt.Errorf("id %q: want 1 to 32 of 0-9 A-Z a-z _ . @ -, and not %s, which is the hub itself", p.ID, System)
+		return wrong("id", "id %q: want 1 to 32 of 0-9 A-Z a-z _ . @ -, and not %s, which is the hub itself", p.ID, System)
 	case !isName(p.Name) || fold(p.Name) == System:
-		return fmt.Errorf("name %q: want a name on one line, up to 200 bytes, with single blanks between its words only, and not %s", p.Name, System)
+		return wrong("name", "name %q: want a name on one line, up to 200 bytes, with single blanks between its words only, and not %s", p.Name, System)
 	}
 	return p.checkRoles()
 }
@@ -114,13 +112,13 @@ func (p *NewPerson) checkRoles() (err error) {
 	}
 	switch {
 	case len(p.Roles) == 0:
-		return errors.New("roles: want at least one")
+		return wrong("roles", "roles: want at least one")
 	case slices.Contains(p.Roles, Department) != (p.Department != ""):
-		return errors.New("department: the role department and a department go together")
+		return wrong("department", "department: the role department and a department go together")
 	case len(p.Department) > 64 || strings.ContainsFunc(p.Department, func(r rune) bool { return !unicode.IsPrint(r) }):
-		return errors.New("department: want up to 64 bytes on one line")
+		return wrong("department", "department: want up to 64 bytes on one line")
 	case len(p.Utilities) == 0 && slices.ContainsFunc(p.Roles, func(r Role) bool { return slices.Contains(LedgerRoles(), r) }):
-		return errors.New("utilities: roles of the ledger want at least one of water, power and gas")
+		return wrong("utilities", "utilities: roles of the ledger want at least one of water, power and gas")
 	}
 	return nil
 }
@@ -133,7 +131,7 @@ func utilities() []schemas.Medium {
 func inOrder[T ~string](what string, given, all []T) (out []T, err error) {
 	for _, g := range given {
 		if !slices.Contains(all, g) {
-			return nil, fmt.Errorf("%s %q: want one of %s", what, g, join(all))
+			return nil, wrong(what, "%s %q: want one of %s", what, g, join(all))
 		}
 	}
 	for _, v := range all {

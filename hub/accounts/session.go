@@ -2,7 +2,6 @@ package accounts
 
 import (
 	"context"
-	"fmt"
 	"net/netip"
 	"time"
 )
@@ -62,7 +61,7 @@ func (a *Accounts) Session(ctx context.Context, session string, from netip.Addr)
 			return Access{}, explain("write the use of a session", err)
 		}
 	}
-	return Access{Person: r.person(), From: from, SignedInAt: moment(r.BeganMs), session: digest}, nil
+	return Access{Person: r.person(), From: from, SignedInAt: moment(r.BeganMs), EndsAt: moment(r.EndsMs), session: digest}, nil
 }
 
 // SignOut ends the session of by.
@@ -90,7 +89,7 @@ func (a *Accounts) SignOutEverywhere(ctx context.Context, by Access, key PersonK
 		if err := w.exec("DELETE FROM account_devices WHERE person = ?", int64(key)); err != nil {
 			return err
 		}
-		return w.record(by, ActSignOutAll, key, fmt.Sprintf("%d sessions", n))
+		return w.record(by, ActSignOutAll, key, plural(n, "session"))
 	})
 }
 

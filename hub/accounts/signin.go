@@ -182,21 +182,28 @@ func (a *Accounts) begin(ctx context.Context, c candidate, s SignIn, better stri
 		}
 		p := r.person()
 		life := w.o.Lifetimes(p.Roles)
-		in = SignedIn{Access: Access{Person: p, From: s.From, SignedInAt: moment(millis(w.now)), session: digestOf(session)},
-			Session: secret.New(session), Device: secret.New(device), EndsAt: moment(millis(w.now.Add(life.Whole)))}
-		return w.store(in, life, s.Replaces, digestOf(device))
+		ends := moment(millis(w.now.Add(life.Whole)))
+		in = SignedIn{Access: Access{Person: p, From: s.From, SignedInAt: moment(millis(w.now)), EndsAt: ends, session: digestOf(session)},
+			Session: secret.New(session), Device: secret.New(device), EndsAt: ends}
+		return w.store(in, life, s.Replaces, digestOf(device), "")
 	})
 	return in, err
 }
 
-func (w *work) store(in SignedIn, life Lifetime, replaces, device string) error {
+// store writes a session down; device is empty for none, and by says who proved the
+// person, empty for a password.
+func (w *work) store(in SignedIn, life Lifetime, replaces, device, by string) error {
 	now, key := millis(w.now), int64(in.Access.Person.Key)
+	if device != "" {
+		if err := w.exec("INSERT INTO account_devices (digest, person, seen_ms) VALUES (?, ?, ?) ON CONFLICT (digest) DO UPDATE SET seen_ms = EXCLUDED.seen_ms", device, key, now); err != nil {
+			return err
+		}
+	}
 	return errors.Join(
 		w.exec("DELETE FROM account_sessions WHERE digest = ?", digestOf(replaces)),
 		w.exec("INSERT INTO account_sessions (digest, person, made_ms, seen_ms, idle_ms, ends_ms, origin) VALUES (?, ?, ?, ?, ?, ?, ?)",
 			in.Access.session, key, now, now, life.Idle.Milliseconds(), millis(in.EndsAt), originText(in.Access.From)),
-		w.exec("INSERT INTO account_devices (digest, person, seen_ms) VALUES (?, ?, ?) ON CONFLICT (digest) DO UPDATE SET seen_ms = EXCLUDED.seen_ms", device, key, now),
-		w.record(in.Access, ActSignIn, in.Access.Person.Key, ""))
+		w.record(in.Access, ActSignIn, in.Access.Person.Key, by))
 }
 
 func originText(from netip.Addr) string {

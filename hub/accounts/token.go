@@ -2,7 +2,6 @@ package accounts
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -48,7 +47,7 @@ func (a *Accounts) DrawToken(ctx context.Context, by Access, owner PersonKey, t 
 	}
 	life := t.EndsAt.Sub(a.o.Now())
 	if !isName(t.Name) || len(t.Roles) == 0 || life <= 0 || life > MaxTokenLife {
-		return 0, token, errors.New("draw a token: want a name on one line, at least one role, and an end within 366 days")
+		return 0, token, wrong("name", "draw a token: want a name on one line, at least one role, and an end within 366 days")
 	}
 	text := drawToken()
 	err = a.change(ctx, "draw a token", func(w *work) error {
@@ -133,12 +132,8 @@ func (a *Accounts) Token(ctx context.Context, token string, from netip.Addr) (Ac
 	if err != nil {
 		return Access{}, explain("look up a token", found(err, ErrRefused))
 	}
-	p := r.person()
-	p.Roles = p.Only(split[Role](r.Scope))
-	if !p.Has(Department) {
-		p.Department = ""
-	}
-	if r.RevokedMs != 0 || r.EndsMs != 0 && millis(now) >= r.EndsMs || !r.usable() || len(p.Roles) == 0 {
+	p, ok := r.access(millis(now))
+	if !ok {
 		return Access{}, ErrRefused
 	}
 	if millis(now)-r.UsedMs >= tokenUse.Milliseconds() {
@@ -146,7 +141,18 @@ func (a *Accounts) Token(ctx context.Context, token string, from netip.Addr) (Ac
 			return Access{}, explain("write the use of a token", err)
 		}
 	}
-	return Access{Person: p, From: from, Token: TokenID(r.Token)}, nil
+	return Access{Person: p, From: from, EndsAt: moment(r.EndsMs), Token: TokenID(r.Token)}, nil
+}
+
+// access returns the owner of a token with the roles that it gives, and whether it
+// gives any now.
+func (r *tokenRow) access(now int64) (Person, bool) {
+	p := r.person()
+	p.Roles = p.Only(split[Role](r.Scope))
+	if !p.Has(Department) {
+		p.Department = ""
+	}
+	return p, r.RevokedMs == 0 && (r.EndsMs == 0 || now < r.EndsMs) && r.usable() && len(p.Roles) > 0
 }
 
 // Tokens returns the tokens of a person, the newest first; owner 0 is everybody. It is

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"net/http"
@@ -22,6 +23,9 @@ type Options struct {
 	Flow func() FlowCounters
 	// Series answers from the series store; required.
 	Series Series
+	// Diagnoses answers what a meter's diagnosis needs of the series store; nil: it
+	// tells nothing of stored readings.
+	Diagnoses Diagnoses
 	// Installations returns the installation records of one meter, in the order
 	// of time; nil: there are none of any.
 	Installations func(schemas.MeterID) []schemas.Installation
@@ -33,6 +37,11 @@ type Options struct {
 	Cases *Cases
 	// Registry answers about the asset register; nil: this hub keeps none.
 	Registry *Registry
+	// Accounts lets people sign in and keeps everybody else out; nil: this hub has
+	// none, and the ledger, the cases and the register know tokens only.
+	Accounts *Accounts
+	// City answers about the city as a whole; nil: this hub keeps no grid.
+	City *City
 	// Ready are the named checks of /readyz. They are asked one after the
 	// other with a deadline of ReadyTimeout each.
 	Ready []Check
@@ -71,7 +80,7 @@ func New(o Options) (http.Handler, error) {
 	if o.Live == nil || o.Flow == nil || o.Series == nil || o.Now == nil || o.Log == nil {
 		return nil, errors.New("make the hub's pages: Live, Flow, Series, Now and Log are required")
 	}
-	if err := o.Cases.check(); err != nil {
+	if err := errors.Join(o.Cases.check(), o.Accounts.check(), o.City.check()); err != nil {
 		return nil, err
 	}
 	static, err := newPages(o.Pages)
@@ -86,11 +95,18 @@ func New(o Options) (http.Handler, error) {
 	if o.Installations == nil {
 		o.Installations = func(schemas.MeterID) []schemas.Installation { return nil }
 	}
-	rt := &routes{live: o.Live, flow: flow, series: o.Series, version: o.Version, log: o.Log, installations: o.Installations}
+	rt := &routes{live: o.Live, flow: flow, series: o.Series, version: o.Version, log: o.Log, installations: o.Installations, diagnoses: o.Diagnoses, registry: o.Registry}
 	face := newHuma(mux)
 	(&ledgerRoutes{o: o.Ledger, log: o.Log}).register(face)
-	(&caseRoutes{o: o.Cases, log: o.Log}).register(face)
-	(&registryRoutes{o: o.Registry, log: o.Log}).register(face)
+	inCases := &caseRoutes{o: o.Cases, log: o.Log}
+	inCases.register(face)
+	register := &registryRoutes{o: o.Registry, log: o.Log}
+	register.register(face)
+	(&inspectRoutes{cases: inCases, registry: register, log: o.Log}).register(face)
+	(&cityRoutes{o: o.City, live: o.Live, log: o.Log, registry: register}).register(face)
+	signing := &accountRoutes{o: o.Accounts, log: o.Log}
+	signing.register(face)
+	signing.registerOIDC(face, mux)
 	rt.register(face)
 	mux.Handle("GET /api/v1/stream", &stream{live: o.Live, flow: flow, max: int64(o.MaxStreams), closing: o.Closing})
 	mux.HandleFunc("/api/", unknownRoute)
@@ -106,13 +122,18 @@ func New(o Options) (http.Handler, error) {
 	if o.Metrics != nil {
 		mux.Handle("GET /metrics", o.Metrics)
 	}
-	mux.Handle("/", static)
-	return guard(mux), nil
+	mux.Handle("/", o.City.pictured(static))
+	origin := http.NewCrossOriginProtection()
+	if public := o.Accounts.publicOrigin(); public != "" {
+		if err := origin.AddTrustedOrigin(public); err != nil {
+			return nil, fmt.Errorf("make the hub's pages: accounts.public_url: %w", err)
+		}
+	}
+	return guard(&gate{mux: mux, accounts: o.Accounts, log: o.Log}, origin), nil
 }
 
 // guard puts the protections of every answer around h.
-func guard(h http.Handler) http.Handler {
-	origin := http.NewCrossOriginProtection()
+func guard(h http.Handler, origin *http.CrossOriginProtection) http.Handler {
 	origin.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		problem(http.StatusForbidden, codeCrossOrigin, "The request came from a page of another site.").write(w)
 	}))

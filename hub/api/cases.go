@@ -83,6 +83,8 @@ type CaseDesk interface {
 	CaseLister
 	CasePetitioners
 	CaseMediaRegister
+	CasePhones
+	CaseInbox
 }
 
 // caseRoutes are the operations about cases.
@@ -126,6 +128,8 @@ func (c *caseRoutes) register(api huma.API) {
 	caseGet(c, api, "similar-cases", "/api/v1/similar-cases", "Open cases that may be about the same thing", c.similarCases)
 	caseGet(c, api, "get-case", "/api/v1/cases/{id}", "A case, and what the person who asks may do to it", c.getCase)
 	caseGet(c, api, "get-journal", "/api/v1/cases/{id}/journal", "What was done in a case, in its order", c.getJournal)
+	c.registerInbox(api)
+	c.registerMay(api)
 	c.registerActs(api)
 	c.registerPetitioners(api)
 	c.registerMedia(api)

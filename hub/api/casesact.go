@@ -45,6 +45,7 @@ type DeviceJSON struct {
 	Role     string          `json:"role,omitempty" enum:"inspector,acceptor,shift_leader,dispatcher,department" doc:"In which role; needed of people who have several that may"`
 	At       *time.Time      `json:"at,omitempty" doc:"Clock of the device; without it the hub's counts"`
 	Device   string          `json:"device,omitempty" maxLength:"64"`
+	Person   string          `json:"person,omitempty" maxLength:"32" doc:"Who did it, as the device remembers; refused when somebody else has signed in since"`
 	Position *PositionJSON   `json:"position,omitempty" doc:"Where the person stands"`
 	Text     string          `json:"text,omitempty" maxLength:"2000" doc:"What was seen or done"`
 	Media    []CaseMediaJSON `json:"media,omitempty" nullable:"false" maxItems:"20"`
@@ -204,6 +205,9 @@ func (c *caseRoutes) class(location, text string) (codes.Ref, *Problem) {
 // device puts in what a device adds to an act. Media must have been uploaded; what is
 // named by the digest of what was sent gets that of what is kept.
 func (c *caseRoutes) device(ctx context.Context, j *DeviceJSON, e *cases.Entry) error {
+	if j.Person != "" && j.Person != string(e.Person) {
+		return problem(http.StatusForbidden, codeOtherPerson, fmt.Sprintf("%s did this, and %s sends it. Nothing was changed; it must be sent by who did it.", j.Person, e.Person))
+	}
 	if j.At != nil {
 		e.At = j.At.UTC().Truncate(time.Millisecond)
 	}

@@ -108,18 +108,6 @@ func joinCaseRoles(roles []cases.Role) string {
 	return strings.Join(names, " or ")
 }
 
-// casePersonKey is where the middleware leaves the person.
-type casePersonKey struct{}
-
-// casePersonOf returns who the middleware let through.
-func casePersonOf(ctx context.Context) *CasePerson {
-	p, _ := ctx.Value(casePersonKey{}).(*CasePerson)
-	if p == nil {
-		p = &CasePerson{}
-	}
-	return p
-}
-
 // actorOf returns in which role the person who asks acts: the one named, or the only
 // one that may.
 func actorOf(ctx context.Context, named string, may []cases.Role) (cases.Actor, *Problem) {
@@ -154,31 +142,6 @@ func needCaseRole(p *CasePerson, roles ...cases.Role) *Problem {
 	return bad
 }
 
-// guarded is a middleware that lets only people with one of roles through; none
-// means anybody who is known.
-func (c *caseRoutes) guarded(api huma.API, roles []cases.Role) func(huma.Context, func(huma.Context)) {
-	return func(ctx huma.Context, next func(huma.Context)) {
-		if c.o == nil {
-			writeProblem(api, ctx, noCases())
-			return
-		}
-		p, ok := CasePerson{}, false
-		if token := bearer(ctx); token != "" {
-			p, ok = c.o.Auth.CasePerson(ctx.Context(), token)
-		}
-		if !ok {
-			ctx.SetHeader("WWW-Authenticate", `Bearer realm="citygrid cases"`)
-			writeProblem(api, ctx, problem(http.StatusUnauthorized, codeNobody, "Cases are answered only to people whom the hub knows (grid.people). Send the header Authorization: Bearer TOKEN."))
-			return
-		}
-		if len(roles) > 0 && !slices.ContainsFunc(roles, p.has) {
-			writeProblem(api, ctx, needCaseRole(&p, roles...))
-			return
-		}
-		next(huma.WithValue(ctx, casePersonKey{}, &p))
-	}
-}
-
 func noCases() *Problem {
 	return problem(http.StatusNotFound, codeNoCases, "This hub keeps no cases. Its configuration has no section grid.")
 }
@@ -188,7 +151,7 @@ func noCases() *Problem {
 func caseOperation[I, O any](c *caseRoutes, api huma.API, op huma.Operation, roles []cases.Role, handler func(context.Context, *I) (*O, error)) {
 	op.Tags = []string{"cases"}
 	op.Security = []map[string][]string{{"case_token": {}}}
-	op.Middlewares = append(huma.Middlewares{c.guarded(api, roles)}, op.Middlewares...)
+	op.Middlewares = append(huma.Middlewares{c.part().guarded(api, op.Path, hasCaseRole(roles))}, op.Middlewares...)
 	if op.Responses == nil {
 		op.Responses = map[string]*huma.Response{}
 	}

@@ -60,8 +60,10 @@ func parseTokenDigest(text string) (digest [sha256.Size]byte, err error) {
 }
 
 // bearer returns the bearer token of a request [RFC 6750 2.1], or "".
-func bearer(ctx huma.Context) string {
-	scheme, token, _ := strings.Cut(ctx.Header("Authorization"), " ")
+func bearer(ctx huma.Context) string { return bearerOf(ctx.Header("Authorization")) }
+
+func bearerOf(header string) string {
+	scheme, token, _ := strings.Cut(header, " ")
 	if !strings.EqualFold(scheme, "Bearer") {
 		return ""
 	}

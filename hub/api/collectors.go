@@ -18,6 +18,10 @@ type collector struct {
 	// seen is the collector's work since the hub's start, over its restarts.
 	seen    tally
 	failing []schemas.MeterID
+	// sessions are those of its newest envelopes, by stream; refusals what was
+	// refused on its topics, by code. Both since the hub's start.
+	sessions map[schemas.Stream]session
+	refusals map[string]refusal
 }
 
 // tally is the work at the collectors' side that the river adds up.
@@ -91,16 +95,18 @@ func (l *Live) CollectorStatus(s schemas.Status) {
 	s.Version = strings.Clone(s.Version)
 	s.Health = slices.Clone(s.Health[:min(len(s.Health), schemas.MaxHealth)])
 	s.Failing = slices.Clone(s.Failing[:min(len(s.Failing), schemas.MaxFailing)])
+	s.Lines = slices.Clone(s.Lines[:min(len(s.Lines), schemas.MaxLines)])
 	c.status, c.hasStatus = s, true
 	l.setFaults(c)
 }
 
-// setFaults moves the faults that c reports onto the meters' rows and clears
-// those that it no longer reports.
+// setFaults moves the faults that c reports onto the meters' rows. Those that it no
+// longer reports are over; what was told before of one that goes on stays.
 func (l *Live) setFaults(c *collector) {
+	before := make(map[schemas.MeterID]*fault, len(c.failing))
 	for _, id := range c.failing {
 		if m := l.byID[id]; m != nil && m.fault != nil && m.fault.collector == c.id {
-			m.fault = nil
+			before[id], m.fault = m.fault, nil
 		}
 	}
 	c.failing = c.failing[:0]
@@ -110,8 +116,18 @@ func (l *Live) setFaults(c *collector) {
 		if m == nil {
 			continue
 		}
-		m.fault = &fault{collector: c.id, since: f.Since, text: f.Error}
+		m.fault = &fault{collector: c.id, since: f.Since, text: f.Error, cause: f.Cause, exchange: f.Exchange}
+		if old := before[m.id]; old != nil && old.since.Equal(f.Since) {
+			if f.Exchange == nil {
+				m.fault.exchange = old.exchange
+			}
+			delete(before, m.id)
+		}
 		c.failing = append(c.failing, m.id)
+	}
+	for id, f := range before {
+		f.until = c.status.At
+		l.byID[id].past = f
 	}
 }
 
@@ -156,6 +172,10 @@ type CollectorJSON struct {
 	Failing      []FaultJSON `json:"failing" nullable:"false" doc:"The first of them, at most 100"`
 	// Health is what the collector tells of the meters that need a look.
 	Health []HealthJSON `json:"health" nullable:"false" doc:"Meters that need a look, the lowest success rate first, at most 100"`
+	CollectorLinkJSON
+	Lines    []LineJSON             `json:"lines" nullable:"false" doc:"Its lines in the order of its configuration, at most 100; empty before collectors told of them"`
+	Sessions []CollectorSessionJSON `json:"sessions" nullable:"false" doc:"The session of its newest envelope on each stream, since this hub's start"`
+	Refusals []RefusalJSON          `json:"refusals" nullable:"false" doc:"Messages on its topics that this hub refused since its start, the most first"`
 }
 
 // HealthJSON is how well one meter was read since midnight UTC.
@@ -186,6 +206,7 @@ type FaultJSON struct {
 	Collector string    `json:"collector"`
 	Since     time.Time `json:"since"`
 	Error     string    `json:"error" doc:"What was asked and what came back, one line"`
+	Cause     string    `json:"cause" enum:"no_answer,cut_short,bad_answer,refused,unreachable," doc:"The same in a word; empty where none fits"`
 }
 
 // Collectors returns all collectors by id.
@@ -194,13 +215,13 @@ func (l *Live) Collectors() []CollectorJSON {
 	defer l.mu.RUnlock()
 	list := make([]CollectorJSON, 0, len(l.collectors))
 	for _, c := range l.collectors {
-		list = append(list, c.json())
+		list = append(list, c.json(l.now()))
 	}
 	slices.SortFunc(list, func(a, b CollectorJSON) int { return strings.Compare(a.ID, b.ID) })
 	return list
 }
 
-func (c *collector) json() CollectorJSON {
+func (c *collector) json(now time.Time) CollectorJSON {
 	s := &c.status
 	j := CollectorJSON{
 		ID: string(c.id), Area: string(s.Area), Online: c.online, Since: timeOrNil(c.onlineSince),
@@ -216,9 +237,11 @@ func (c *collector) json() CollectorJSON {
 	}
 	for _, f := range s.Failing {
 		j.Failing = append(j.Failing, FaultJSON{
-			Meter: string(f.Meter), Collector: string(c.id), Since: f.Since.UTC(), Error: f.Error,
+			Meter: string(f.Meter), Collector: string(c.id), Since: f.Since.UTC(), Error: f.Error, Cause: string(f.Cause),
 		})
 	}
+	j.CollectorLinkJSON = c.linkJSON(now)
+	j.Lines, j.Sessions, j.Refusals = linesJSON(s.Lines), c.sessionsJSON(), c.refusalsJSON()
 	return j
 }
 

@@ -15,8 +15,8 @@ import (
 	"citygrid/schemas"
 )
 
-// Ledger is what the ledger's part of the face needs; every field but Clearing is
-// required.
+// Ledger is what the ledger's part of the face needs; every field but Clearing
+// and Desk is required.
 type Ledger struct {
 	Auth        Authenticator
 	Files       LedgerFiles
@@ -28,6 +28,8 @@ type Ledger struct {
 	Bills       LedgerBills
 	// Clearing is nil where the hub has no issuer and clears nothing.
 	Clearing *Clearing
+	// Desk is nil where nobody works at the desk of reconciliation.
+	Desk *Desk
 }
 
 // The errors of the ledger's interfaces that the API tells apart, beside those of
@@ -49,6 +51,12 @@ type Upload struct {
 	Name    string // of the file, for people
 	By      string
 	Raw     []byte
+	// Channel, Utility, Day and Number are used where the file does not say them; a file
+	// that says something else is refused. Zero values say nothing.
+	Channel string
+	Utility schemas.Medium
+	Day     ledger.KnownDay
+	Number  int
 }
 
 // FileError says that a file was refused as a whole, with its mistakes.
@@ -230,6 +238,7 @@ func (l *ledgerRoutes) register(api huma.API) {
 	}, nil, l.postDecision)
 	ledgerGet(l, api, "ledger-list-places", "/api/v1/ledger/places", "Places of the asset register with their installations", l.listPlaces)
 	ledgerGet(l, api, "ledger-list-tariffs", "/api/v1/ledger/tariffs", "Tariff files in force", l.listTariffs)
+	l.registerDesk(api, heavy)
 	l.registerClearing(api, heavy)
 	l.registerBills(api, heavy)
 	l.registerSTS(api)

@@ -77,40 +77,6 @@ func NewTokens(people []TokenPerson) (Authenticator, error) {
 // Person compares with everybody's, whoever it is.
 func (t tokens) Person(_ context.Context, token string) (Person, bool) { return t.find(token) }
 
-// The codes of problems with who asks.
-const (
-	codeNobody = "not_authenticated"
-	codeRole   = "role_missing"
-)
-
-// personKey is where the middleware leaves the person.
-type personKey struct{}
-
-// guarded is a middleware that lets only people with one of roles through; none
-// means anybody who is known.
-func (l *ledgerRoutes) guarded(api huma.API, roles []Role) func(huma.Context, func(huma.Context)) {
-	return func(ctx huma.Context, next func(huma.Context)) {
-		if l.o == nil {
-			writeProblem(api, ctx, problem(http.StatusNotFound, codeNoLedger, "This hub keeps no ledger. Its configuration has no section ledger."))
-			return
-		}
-		p, ok := Person{}, false
-		if token := bearer(ctx); token != "" {
-			p, ok = l.o.Auth.Person(ctx.Context(), token)
-		}
-		if !ok {
-			ctx.SetHeader("WWW-Authenticate", `Bearer realm="citygrid ledger"`)
-			writeProblem(api, ctx, problem(http.StatusUnauthorized, codeNobody, "The ledger answers only people it knows. Send the header Authorization: Bearer TOKEN."))
-			return
-		}
-		if len(roles) > 0 && !slices.ContainsFunc(roles, p.has) {
-			writeProblem(api, ctx, needRole(p, roles...))
-			return
-		}
-		next(huma.WithValue(ctx, personKey{}, p))
-	}
-}
-
 // The bounds of heavy requests: a file of 256 MiB, or a statement with its browser
 // for PDF, takes several times its size. What is beyond waits before its body is
 // read.
@@ -134,12 +100,6 @@ func needRole(p Person, roles ...Role) *Problem {
 	return problem(http.StatusForbidden, codeRole, fmt.Sprintf("%s may not do this; it takes the role %s.", p.Name, joinRoles(roles)))
 }
 
-// personOf returns who the middleware let through.
-func personOf(ctx context.Context) Person {
-	p, _ := ctx.Value(personKey{}).(Person)
-	return p
-}
-
 // writeProblem answers from a middleware.
 func writeProblem(api huma.API, ctx huma.Context, p *Problem) {
 	ctx.SetHeader("Content-Type", problemMediaType)
@@ -151,7 +111,7 @@ func writeProblem(api huma.API, ctx huma.Context, p *Problem) {
 func ledgerOperation[I, O any](l *ledgerRoutes, api huma.API, op huma.Operation, roles []Role, handler func(context.Context, *I) (*O, error)) {
 	op.Tags = []string{"ledger"}
 	op.Security = []map[string][]string{{"token": {}}}
-	op.Middlewares = append(huma.Middlewares{l.guarded(api, roles)}, op.Middlewares...)
+	op.Middlewares = append(huma.Middlewares{l.part().guarded(api, op.Path, hasRole(roles))}, op.Middlewares...)
 	op.Responses = map[string]*huma.Response{"default": problemResponse(api)}
 	if len(roles) > 0 {
 		op.Description = strings.TrimSpace(op.Description + " Takes the role " + joinRoles(roles) + ".")

@@ -64,8 +64,7 @@ type (
 	importsOutput struct{ Body []ImportJSON }
 	importOutput  struct{ Body ImportJSON }
 	importInput   struct {
-		Mapping string `query:"mapping" maxLength:"64" doc:"Name of the column mapping; none for our own format"`
-		Name    string `query:"name" required:"true" minLength:"1" maxLength:"200" doc:"Name of the file, for people"`
+		UploadQuestion
 		RawBody []byte `contentType:"application/octet-stream" doc:"The file as it is"`
 	}
 )
@@ -83,7 +82,11 @@ func (l *ledgerRoutes) listImports(ctx context.Context, in *Paging) (*importsOut
 }
 
 func (l *ledgerRoutes) postImport(ctx context.Context, in *importInput) (*importOutput, error) {
-	done, err := l.o.Files.Import(ctx, Upload{Mapping: in.Mapping, Name: in.Name, By: personOf(ctx).Name, Raw: in.RawBody})
+	u, bad := in.upload(ctx, in.RawBody)
+	if bad != nil {
+		return nil, bad
+	}
+	done, err := l.o.Files.Import(ctx, u)
 	var same *ledger.ImportedError
 	if errors.As(err, &same) {
 		out := &importOutput{Body: importJSON(&same.Import)}
@@ -140,14 +143,17 @@ func (l *ledgerRoutes) listPlaces(ctx context.Context, in *placesInput) (*places
 	}
 	out := &placesOutput{Body: []PlaceJSON{}}
 	for n := range list {
-		p := &list[n]
-		j := PlaceJSON{Meter: string(p.Meter), Utility: string(p.Utility), Purse: string(p.Purse), Plan: p.Plan, Readout: string(p.Readout), Installations: []InstallationJSON{}}
-		for _, i := range p.Installations {
-			j.Installations = append(j.Installations, InstallationJSON{From: i.From.UTC(), To: timeOrNil(i.To), MeterNumber: i.MeterNumber, Customer: string(i.Customer)})
-		}
-		out.Body = append(out.Body, j)
+		out.Body = append(out.Body, ledgerPlaceJSON(&list[n]))
 	}
 	return out, nil
+}
+
+func ledgerPlaceJSON(p *ledger.Place) PlaceJSON {
+	j := PlaceJSON{Meter: string(p.Meter), Utility: string(p.Utility), Purse: string(p.Purse), Plan: p.Plan, Readout: string(p.Readout), Installations: []InstallationJSON{}}
+	for _, i := range p.Installations {
+		j.Installations = append(j.Installations, InstallationJSON{From: i.From.UTC(), To: timeOrNil(i.To), MeterNumber: i.MeterNumber, Customer: string(i.Customer)})
+	}
+	return j
 }
 
 func (l *ledgerRoutes) listTariffs(ctx context.Context, _ *struct{}) (*tariffsOutput, error) {

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"citygrid/hub/rollup"
 	"citygrid/schemas"
 )
 
@@ -37,6 +38,8 @@ type Live struct {
 	reasons    map[schemas.Reason]schemas.Reason
 	collectors map[schemas.CollectorID]*collector
 	latency    latencies
+	town       *rollup.Town      // where meters are; nil: not known
+	unheard    [][sightMedia]int // by place: meters of the town that are not in the table
 }
 
 // meter is a row of the table. Its cells are ordered by the table of
@@ -51,13 +54,20 @@ type meter struct {
 	// quantity, milliseconds; 0 until there were two.
 	interval int64
 	fault    *fault
+	past     *fault // the last that is over, since the hub's start
+	// collector gave the newest readings; empty: from before the hub's start.
+	collector schemas.CollectorID
+	place     int32 // in Live.town
 }
 
 // fault is a collector's word that a meter does not answer.
 type fault struct {
 	collector schemas.CollectorID
 	since     time.Time
+	until     time.Time // zero: it lasts
 	text      string
+	cause     schemas.FaultCause
+	exchange  *schemas.Exchange // nil: never told
 }
 
 // cell is the last reading of one quantity. Times are Unix milliseconds.
@@ -159,6 +169,7 @@ func (l *Live) meter(id schemas.MeterID) *meter {
 	m := &meter{id: id, folded: strings.ToLower(string(id)), medium: schemas.Device}
 	l.byID[id] = m
 	l.meters = append(l.meters, m)
+	l.place(m, l.now())
 	return m
 }
 

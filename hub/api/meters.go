@@ -20,6 +20,8 @@ type MeterQuery struct {
 	State   string
 	// Search keeps rows whose id contains it, in any case.
 	Search string
+	// Area keeps the meters of a cell, or of the area whose code begins its cells'.
+	Area string
 	// Sort is one of "meter", "-meter", "taken_at", "-taken_at", "value",
 	// "-value", "quality"; empty means "meter". "quality" puts the worst first.
 	Sort string
@@ -134,8 +136,9 @@ func (l *Live) Meters(q MeterQuery) (MeterPage, error) {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
 	best := make([]ranked, 0, limit+2)
+	first, end := l.places(q.Area)
 	for _, m := range l.meters {
-		if !m.matches(&q, search, now) {
+		if !l.within(m, &q, first, end) || !m.matches(&q, search, now) {
 			continue
 		}
 		page.Total++
@@ -255,7 +258,7 @@ func (m *meter) faultJSON() *FaultJSON {
 	}
 	return &FaultJSON{
 		Meter: string(m.id), Collector: string(m.fault.collector),
-		Since: m.fault.since.UTC(), Error: m.fault.text,
+		Since: m.fault.since.UTC(), Error: m.fault.text, Cause: string(m.fault.cause),
 	}
 }
 

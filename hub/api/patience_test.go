@@ -33,7 +33,7 @@ func onPipe(t *testing.T, h http.HandlerFunc, client func(net.Conn)) {
 		near, far := net.Pipe()
 		l := pipes{make(chan net.Conn, 1)}
 		l.conns <- far
-		server, done := &http.Server{Handler: guard(h)}, make(chan error, 1)
+		server, done := &http.Server{Handler: guard(h, http.NewCrossOriginProtection())}, make(chan error, 1)
 		go func() { done <- server.Serve(l) }()
 		client(near)
 		_ = near.Close()

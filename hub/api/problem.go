@@ -32,20 +32,21 @@ type ProblemField struct {
 
 // The codes of problems.
 const (
-	codeInvalid       = "invalid_parameters"
-	codeCursor        = "invalid_cursor"
-	codeRange         = "invalid_range"
-	codeMeterUnknown  = "meter_unknown"
-	codeQuantity      = "quantity_unknown"
-	codeNotFound      = "not_found"
-	codeMethod        = "method_not_allowed"
-	codeStore         = "store_unavailable"
-	codeConsumption   = "consumption_not_computed"
-	codeStreams       = "too_many_streams"
-	codeCrossOrigin   = "cross_origin"
-	codeInternal      = "internal"
-	problemMediaType  = "application/problem+json"
-	problemAboutBlank = "about:blank"
+	codeInvalid          = "invalid_parameters"
+	codeCursor           = "invalid_cursor"
+	codeRange            = "invalid_range"
+	codeMeterUnknown     = "meter_unknown"
+	codeCollectorUnknown = "collector_unknown"
+	codeQuantity         = "quantity_unknown"
+	codeNotFound         = "not_found"
+	codeMethod           = "method_not_allowed"
+	codeStore            = "store_unavailable"
+	codeConsumption      = "consumption_not_computed"
+	codeStreams          = "too_many_streams"
+	codeCrossOrigin      = "cross_origin"
+	codeInternal         = "internal"
+	problemMediaType     = "application/problem+json"
+	problemAboutBlank    = "about:blank"
 )
 
 // Error returns the detail.

@@ -66,6 +66,7 @@ type AssetRegister interface {
 	AssetAreas
 	AssetThings
 	AssetPeople
+	AssetPerson
 	AssetPlaces
 	AssetImports
 }
@@ -120,37 +121,12 @@ func (g *registryRoutes) bounded(api huma.API) huma.Middlewares {
 	}}
 }
 
-// guarded is a middleware that lets only people with one of roles through; none means
-// anybody who is known.
-func (g *registryRoutes) guarded(api huma.API, roles []cases.Role) func(huma.Context, func(huma.Context)) {
-	return func(ctx huma.Context, next func(huma.Context)) {
-		if g.o == nil {
-			writeProblem(api, ctx, problem(http.StatusNotFound, codeNoRegister, "This hub keeps no asset register. Its configuration has no section grid."))
-			return
-		}
-		p, ok := CasePerson{}, false
-		if token := bearer(ctx); token != "" {
-			p, ok = g.o.Auth.CasePerson(ctx.Context(), token)
-		}
-		if !ok {
-			ctx.SetHeader("WWW-Authenticate", `Bearer realm="citygrid registry"`)
-			writeProblem(api, ctx, problem(http.StatusUnauthorized, codeNobody, "The asset register answers only people whom the hub knows (grid.people). Send the header Authorization: Bearer TOKEN."))
-			return
-		}
-		if len(roles) > 0 && !slices.ContainsFunc(roles, p.has) {
-			writeProblem(api, ctx, needCaseRole(&p, roles...))
-			return
-		}
-		next(huma.WithValue(ctx, casePersonKey{}, &p))
-	}
-}
-
 // assetOperation registers an operation for people with one of roles; none means
 // anybody who is known.
 func assetOperation[I, O any](g *registryRoutes, api huma.API, op huma.Operation, roles []cases.Role, handler func(context.Context, *I) (*O, error)) {
 	op.Tags = []string{"registry"}
 	op.Security = []map[string][]string{{"case_token": {}}}
-	op.Middlewares = append(huma.Middlewares{g.guarded(api, roles)}, op.Middlewares...)
+	op.Middlewares = append(huma.Middlewares{g.part().guarded(api, op.Path, hasCaseRole(roles))}, op.Middlewares...)
 	op.Responses = map[string]*huma.Response{"default": problemResponse(api)}
 	if len(roles) > 0 {
 		op.Description = strings.TrimSpace(op.Description + " Takes the role " + joinCaseRoles(roles) + ".")

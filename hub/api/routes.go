@@ -24,6 +24,9 @@ type routes struct {
 	log     *slog.Logger
 	// installations returns the records of one meter, in the order of time.
 	installations func(schemas.MeterID) []schemas.Installation
+	// diagnoses and registry tell what a diagnosis adds; nil: nobody does.
+	diagnoses Diagnoses
+	registry  *Registry
 }
 
 // Version says what is running.
@@ -61,6 +64,7 @@ type (
 type Selection struct {
 	Medium  string `query:"medium" enum:"water,power,gas,device," doc:"Only meters of this medium"`
 	Search  string `query:"q" maxLength:"64" doc:"Only meters whose id contains this, in any case"`
+	Area    string `query:"area" pattern:"^[0-9A-Z]{0,15}$" doc:"Only meters in this cell, or in the county, street or community with this code"`
 	Quality string `query:"quality" enum:"good,suspect,missing,none," doc:"Only meters whose main quantity has this quality"`
 	State   string `query:"state" enum:"answering,late,failing," doc:"Only meters in this state"`
 	Sort    string `query:"sort" enum:"meter,-meter,taken_at,-taken_at,value,-value,quality" default:"meter" doc:"Order; quality puts the worst first"`
@@ -70,7 +74,7 @@ type Selection struct {
 
 func (s *Selection) query() MeterQuery {
 	return MeterQuery{
-		Medium: schemas.Medium(s.Medium), Search: s.Search, Quality: s.Quality,
+		Medium: schemas.Medium(s.Medium), Search: s.Search, Area: s.Area, Quality: s.Quality,
 		State: s.State, Sort: s.Sort, Cursor: s.Cursor, Limit: s.Limit,
 	}
 }
@@ -97,6 +101,9 @@ func (rt *routes) register(api huma.API) {
 	get(api, "get-consumption", "/api/v1/meters/{id}/consumption", "What went through a meter's place, over swaps and rollovers", rt.getConsumption)
 	get(api, "list-quantities", "/api/v1/quantities", "The table of quantities", rt.listQuantities)
 	get(api, "list-collectors", "/api/v1/collectors", "Collectors and their accounts of themselves", rt.listCollectors)
+	rt.registerCollector(api)
+	rt.registerDiagnosis(api)
+	rt.registerSteps(api)
 	get(api, "version", "/api/v1/version", "What is running", rt.getVersion)
 	describeStream(api)
 	for _, name := range []string{"ErrorModel", "ErrorDetail"} { // every error is a Problem

@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"citygrid/schemas"
@@ -76,11 +75,11 @@ type Point struct {
 // Summaries bring their gaps with them, as steps without readings.
 func points(s Samples) []Point {
 	list := make([]Point, 0, len(s.Samples)+8)
-	usual := usualInterval(s)
+	gaps := distancesOf(s)
 	for i := range s.Samples {
-		if i > 0 && usual > 0 {
-			if before := s.Samples[i-1].At; s.Samples[i].At.Sub(before) > usual*5/2 {
-				list = append(list, Point{At: before.Add(usual).UTC(), Quality: "none"})
+		if i > 0 && len(gaps) > 1 {
+			if usual := usualAround(gaps, i-1); gaps[i-1] > usual*5/2 {
+				list = append(list, Point{At: s.Samples[i-1].At.Add(usual).UTC(), Quality: "none"})
 			}
 		}
 		list = append(list, s.Samples[i].point(s.Step > 0))
@@ -88,18 +87,22 @@ func points(s Samples) []Point {
 	return list
 }
 
-// usualInterval is the median distance between readings; 0 for summaries and
-// when there are fewer than three readings.
-func usualInterval(s Samples) time.Duration {
-	if s.Step > 0 || len(s.Samples) < 3 {
-		return 0
+// distancesOf returns the times between readings; none for summaries.
+func distancesOf(s Samples) []time.Duration {
+	if s.Step > 0 || len(s.Samples) == 0 {
+		return nil
 	}
-	intervals := make([]time.Duration, 0, len(s.Samples)-1)
-	for i := 1; i < len(s.Samples); i++ {
-		intervals = append(intervals, s.Samples[i].At.Sub(s.Samples[i-1].At))
+	list := make([]time.Duration, len(s.Samples)-1)
+	for i := range list {
+		list[i] = s.Samples[i+1].At.Sub(s.Samples[i].At)
 	}
-	slices.Sort(intervals)
-	return intervals[len(intervals)/2]
+	return list
+}
+
+// usualAround is the usual one of the distances beside distance i. A schedule may have
+// changed there, so the longer of both sides counts.
+func usualAround(gaps []time.Duration, i int) time.Duration {
+	return max(usual(gaps[max(0, i-neighbours):i]), usual(gaps[i+1:min(len(gaps), i+1+neighbours)]))
 }
 
 func (s *Sample) point(summary bool) Point {

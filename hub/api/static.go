@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io/fs"
 	"mime"
@@ -17,6 +18,9 @@ import (
 // inline scripts or styles.
 const contentPolicy = "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; worker-src 'self'; object-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
 
+// pageList is the build's list of what belongs to which page; nobody needs to see it.
+const pageList = "pages.json"
+
 // asset is one file of the pages, ready to be sent.
 type asset struct {
 	plain, gzip []byte // gzip is nil when it would save nothing
@@ -25,7 +29,7 @@ type asset struct {
 	cache       string
 }
 
-// pages serves the built pages from memory.
+// pages serves the built pages from memory: NAME.html at /NAME, index.html at /.
 type pages struct {
 	assets map[string]asset // by URL path
 }
@@ -43,29 +47,29 @@ const notBuilt = `<!doctype html><html lang="en"><meta charset="utf-8"><meta nam
 func newPages(dist fs.FS) (*pages, error) {
 	p := &pages{assets: make(map[string]asset)}
 	if dist != nil {
-		if err := p.load(dist); err != nil {
+		if err := errors.Join(p.load(dist), p.addWorker(dist)); err != nil {
 			return nil, fmt.Errorf("read the built pages: %w", err)
 		}
 	}
-	index, ok := p.assets["/index.html"]
+	index, ok := p.assets["/index"]
 	if !ok {
 		index = newAsset("index.html", []byte(notBuilt))
 	}
-	delete(p.assets, "/index.html")
+	delete(p.assets, "/index")
 	p.assets["/"] = index
 	return p, nil
 }
 
 func (p *pages) load(dist fs.FS) error {
 	return fs.WalkDir(dist, ".", func(name string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || name == "placeholder.html" {
+		if err != nil || d.IsDir() || name == "placeholder.html" || name == pageList {
 			return err
 		}
 		content, err := fs.ReadFile(dist, name)
 		if err != nil {
 			return err
 		}
-		p.assets["/"+name] = newAsset(name, content)
+		p.assets["/"+strings.TrimSuffix(name, ".html")] = newAsset(name, content)
 		return nil
 	})
 }
@@ -76,8 +80,13 @@ func newAsset(name string, content []byte) asset {
 		plain: content, etag: `"` + hex.EncodeToString(sum[:12]) + `"`,
 		mediaType: mime.TypeByExtension(path.Ext(name)), cache: "no-cache",
 	}
-	if path.Ext(name) == ".js" { // the system's table may say otherwise
+	switch path.Ext(name) { // the system's table may say otherwise
+	case ".js":
 		a.mediaType = "text/javascript; charset=utf-8"
+	case ".wasm":
+		a.mediaType = "application/wasm"
+	case ".webmanifest":
+		a.mediaType = "application/manifest+json"
 	}
 	if strings.HasPrefix(name, "assets/") { // the name holds a hash of the content
 		a.cache = "public, max-age=31536000, immutable"
@@ -101,6 +110,9 @@ func (p *pages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Allow", "GET, HEAD")
 		problem(http.StatusMethodNotAllowed, codeMethod, "Pages can only be read.").write(w)
 		return
+	}
+	if r.URL.Path == phonePath {
+		w.Header().Set("Content-Security-Policy", withDecoder(w.Header().Get("Content-Security-Policy")))
 	}
 	a.serve(w, r)
 }

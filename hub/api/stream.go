@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -92,7 +93,7 @@ func describeStream(api huma.API) {
 		Description: "Event `flow` carries a Flow each second. Event `meters` carries a MetersEvent for the selection: complete at first, then only the rows that changed. Take the same parameters as for /api/v1/meters.",
 		Parameters: []*huma.Param{
 			text("medium", "As for /api/v1/meters"), text("q", "As for /api/v1/meters"),
-			text("quality", "As for /api/v1/meters"), text("state", "As for /api/v1/meters"),
+			text("area", "As for /api/v1/meters"), text("quality", "As for /api/v1/meters"), text("state", "As for /api/v1/meters"),
 			text("sort", "As for /api/v1/meters"), text("cursor", "As for /api/v1/meters"),
 			text("limit", "As for /api/v1/meters; at most 200"),
 		},
@@ -136,7 +137,8 @@ func (s *stream) serve(w http.ResponseWriter, r *http.Request, q MeterQuery) {
 	c.buf.WriteString("retry: 2000\n\n")
 	ticker := time.NewTicker(streamTick)
 	defer ticker.Stop()
-	for !s.ended(r.Context()) { // a slow client always has a tick waiting
+	still := visitOf(r.Context()).lasting(s.live.now())
+	for !s.ended(r.Context()) && still(r.Context(), s.live.now()) { // a slow client always has a tick waiting
 		c.compose(s.live.now())
 		if err := c.send(); err != nil {
 			return // the client has gone
@@ -260,6 +262,11 @@ func streamQuery(v url.Values) (MeterQuery, error) {
 		case "q":
 			q.Search = value
 			err = tooLong(name, value, 64)
+		case "area":
+			q.Area = value
+			if !areaForm.MatchString(value) {
+				err = errors.New("area: want the code of a cell or area")
+			}
 		case "cursor":
 			q.Cursor = value
 			err = tooLong(name, value, 400)

@@ -38,7 +38,7 @@ func TestTypesMatchOpenAPI(t *testing.T) {
 		}
 		b.WriteString("}\n")
 	}
-	const file = "../../dashboards/web/src/openapi.ts"
+	const file = "../../dashboards/web/src/shared/openapi.ts"
 	if *update {
 		if err := os.WriteFile(file, []byte(b.String()), 0o644); err != nil {
 			t.Fatal(err)
@@ -55,6 +55,7 @@ type schemaNode struct {
 	Type                 any
 	Enum                 []string
 	Items                *schemaNode
+	AnyOf                []schemaNode `yaml:"anyOf"`
 	Properties           map[string]schemaNode
 	Required             []string
 	AdditionalProperties yaml.Node `yaml:"additionalProperties"`
@@ -65,6 +66,13 @@ func (n schemaNode) typescript(t *testing.T, where string) string {
 	t.Helper()
 	if _, name, ok := strings.Cut(n.Ref, "#/components/schemas/"); ok {
 		return name
+	}
+	if len(n.AnyOf) > 0 {
+		either := make([]string, len(n.AnyOf))
+		for i, one := range n.AnyOf {
+			either[i] = one.typescript(t, where)
+		}
+		return strings.Join(either, " | ")
 	}
 	types, ok := n.Type.([]any)
 	if !ok {

@@ -49,6 +49,10 @@ type Config struct {
 	Ledger Ledger `yaml:"ledger,omitempty"`
 	// Grid is optional.
 	Grid Grid `yaml:"grid,omitempty"`
+	// Accounts is optional.
+	Accounts Accounts `yaml:"accounts,omitempty"`
+	// Map is optional.
+	Map Map `yaml:"map,omitempty"`
 
 	folder string
 }
@@ -157,7 +161,7 @@ func (c *Config) check() error {
 	need(c.Broker.User != "" && c.Broker.Password != "", "broker: user and password are missing: citygrid keys init makes them for the hub")
 	need(c.Influx.Bundled == (c.Influx.URL == ""), "influx: give either url, or bundled: true")
 	need(c.Influx.URL == "" || validURL(c.Influx.URL), "influx.url: want http://host:port or https://host:port and nothing else; credentials belong where influx.token says")
-	errs = append(errs, c.Ledger.check(), c.Grid.check())
+	errs = append(errs, c.Ledger.check(), c.Grid.check(), c.Accounts.check(), c.Map.check())
 	return errors.Join(errs...)
 }
 

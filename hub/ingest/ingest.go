@@ -103,6 +103,7 @@ type Receiver struct {
 	metrics        *metrics
 	log            *slog.Logger
 
+	accounts      Accounts // nil: nobody keeps any
 	conn          atomic.Pointer[mqttlink.Conn]
 	cards, events *courier
 	settled       chan *delivery
@@ -115,6 +116,7 @@ func New(o Options) (*Receiver, error) {
 		o.Now = time.Now
 	}
 	r := &Receiver{o: o, log: o.Log, settled: make(chan *delivery, 4096), stopped: make(chan struct{})}
+	r.accounts, _ = o.Observer.(Accounts)
 	var err error
 	if r.replay, err = openReplayBook(o.Dir); err != nil {
 		return nil, err
@@ -234,6 +236,7 @@ func (r *Receiver) intake(ctx context.Context, m mqttlink.Message) error {
 		return r.refuse(m, codeTopicMismatch, err)
 	}
 	r.metrics.opened.Inc()
+	r.noteSession(topic, header)
 	switch topic.Stream {
 	case schemas.Readings, schemas.Cards, schemas.Events:
 		return r.takeBatch(ctx, m, topic, header, plain)
@@ -431,6 +434,7 @@ func (r *Receiver) refuseSeal(m mqttlink.Message, err error) error {
 // that cannot be written keeps the message with the broker.
 func (r *Receiver) refuse(m mqttlink.Message, code seal.Code, reason error) error {
 	r.metrics.refused(code).Inc()
+	r.noteRefused(m, code)
 	if err := r.dead.add(r.o.Now(), m, code, reason); err != nil {
 		return fmt.Errorf("message refused (%s), but its dead letter is not on disk: %w", code, err)
 	}

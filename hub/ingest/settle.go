@@ -85,6 +85,7 @@ func (r *Receiver) keepRejected(group []*delivery) error {
 		}
 		d.kept = true
 		r.metrics.refused(d.code).Inc()
+		r.noteRefused(d.message, d.code)
 		if r.dead.loud(d.code, r.o.Now()) {
 			r.log.Warn("envelope can not be stored and is kept as a letter", "code", d.code, "file", r.rejected.path,
 				"collector", d.key.collector, "receipt", !d.withheld, "reason", d.rejected)
@@ -148,6 +149,10 @@ func (r *Receiver) stored(d *delivery) {
 			continue // its age says nothing about the way here
 		}
 		r.metrics.latency.Observe(d.storedAt.Sub(d.readings[i].TakenAt).Seconds())
+	}
+	if r.accounts != nil {
+		r.accounts.StoredFrom(d.key.collector, d.readings, d.storedAt)
+		return
 	}
 	r.o.Observer.Stored(d.readings, d.storedAt)
 }

@@ -58,15 +58,26 @@ func (a *audit) add(r schemas.Reading) {
 	case schemas.Missing:
 		a.report.WithoutValue++
 	}
+	a.judge(r)
+	if p := pointOf(r); a.owed[p] {
+		a.found[p] = true
+	}
+}
+
+// judge asks the oracle.
+func (a *audit) judge(r schemas.Reading) {
 	if err := a.check(r); err != nil {
 		a.report.Wrong++
 		if len(a.report.WrongExamples) < maxExamples {
 			a.report.WrongExamples = append(a.report.WrongExamples, err.Error())
 		}
 	}
-	if p := pointOf(r); a.owed[p] {
-		a.found[p] = true
-	}
+}
+
+// earlier takes a reading from before the city was started.
+func (a *audit) earlier(r schemas.Reading) {
+	a.report.Past.Stored++
+	a.judge(r)
 }
 
 // end counts what is owed and was not found.

@@ -17,6 +17,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -81,6 +82,8 @@ type Options struct {
 	// simulators that take orders (Break). Nil: there is none, and the collector
 	// decides no events.
 	Grid *GridOptions
+	// Past gives the city a past and people who can sign in. Nil: it begins with nothing.
+	Past *PastOptions
 }
 
 // City is a running city.
@@ -95,6 +98,7 @@ type City struct {
 	collectorURL      string
 	controlURL        string // of the simulators
 	grid              *grid
+	past              *past
 	influx            *influxd.Server
 	parts             map[string]*part
 	readFrom, readTo  time.Time
@@ -108,7 +112,19 @@ type City struct {
 // Start makes the keys and starts every part. On an error, and in the end,
 // call Stop.
 func Start(ctx context.Context, o Options) (*City, error) {
-	o.Fleet.Start = time.Now().UTC().Truncate(time.Second)
+	now := time.Now()
+	o.Fleet.Start = now.UTC().Truncate(time.Second)
+	c := &City{keys: enrolment.Folder(filepath.Join(o.Dir, "keys")), parts: make(map[string]*part)}
+	if o.Past != nil {
+		if o.Grid == nil {
+			return nil, errors.New("a past needs a grid")
+		}
+		p, err := newPast(*o.Past, now)
+		if err != nil {
+			return nil, err
+		}
+		c.past, o.Fleet.Start = p, p.midnight(p.o.Days).UTC()
+	}
 	fleet, err := simulators.NewFleet(o.Fleet)
 	if err != nil {
 		return nil, err
@@ -116,16 +132,21 @@ func Start(ctx context.Context, o Options) (*City, error) {
 	if o.Listen == "" {
 		o.Listen = "127.0.0.1:0"
 	}
-	c := &City{o: o, fleet: fleet, keys: enrolment.Folder(filepath.Join(o.Dir, "keys")), parts: make(map[string]*part)}
+	c.o, c.fleet = o, fleet
 	if err := c.makeKeys(); err != nil {
 		return c, err
 	}
-	for _, start := range []func(context.Context) error{c.makeGrid, c.startSimulators, c.startBroker, c.startInflux, c.startHub, c.startCollector} {
-		if err := start(ctx); err != nil {
-			return c, err
-		}
+	return c, c.begin(ctx)
+}
+
+// begin makes what the hub finds, and starts the parts.
+func (c *City) begin(ctx context.Context) error {
+	parts := []stage{{"simulators", c.startSimulators}, {"broker", c.startBroker}, {"InfluxDB", c.startInflux}}
+	if c.past != nil {
+		parts = []stage{{"past", c.makePast}}
 	}
-	return c, nil
+	all := slices.Concat([]stage{{"district", c.makeGrid}}, parts, []stage{{"hub", c.startHub}, {"collector", c.startCollector}})
+	return c.stages(ctx, all...)
 }
 
 // HubURL returns the address of the page.
@@ -219,8 +240,9 @@ func (c *City) startHub(ctx context.Context) error {
 		CrossCheckEvery: 1000,
 		Broker:          hubconfig.Broker{URL: c.brokerURL, User: enrolment.HubUser, Password: "file:" + c.keys.HubPassword()},
 		Influx:          hubconfig.Influx{URL: c.influx.URL()},
-		Ledger:          hubconfig.Ledger{DSN: c.ledger(), City: "citygrid demo"},
+		Ledger:          c.hubLedger(),
 		Grid:            c.hubGrid(),
+		Accounts:        c.hubAccounts(),
 	})
 	if err != nil {
 		return err

@@ -197,7 +197,7 @@ func (c *City) wholeLine(events []desk.EventRecord, m simulators.Mishap) bool {
 
 // openDesk opens the cases beside the hub, to look at them.
 func (c *City) openDesk(ctx context.Context) (*desk.Desk, error) {
-	book, err := limits.Load(demoLimits())
+	book, err := limits.Load(c.limits())
 	if err != nil {
 		return nil, err
 	}

@@ -3,7 +3,6 @@ package city
 import (
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
 	"encoding/base64"
 	"encoding/csv"
 	"errors"
@@ -34,9 +33,14 @@ type GridOptions struct {
 	Hold time.Duration
 	// LeakEvery is how often Play lets another meter leak; 0 means 20 s.
 	LeakEvery time.Duration
+	// Pace is how long a case lies, at least, before people of the play take it up; 0
+	// means 3 s, or 15 s with a past, so that it can be watched.
+	Pace time.Duration
 	// Webhook, when set, is the address that is told of every act, and Secret its key.
 	Webhook string
 	Secret  string
+
+	from time.Time // the first day of the district's cases; zero for its own
 }
 
 func (o GridOptions) withDefaults(meters int) GridOptions {
@@ -63,12 +67,13 @@ func (o GridOptions) Check(meters int) error {
 
 // district returns the options of a district for so many meters.
 func (o GridOptions) district(seed uint64, meters int) district.Options {
-	return district.Options{Seed: seed, Cells: o.Cells, Components: o.Components, Inspectors: min(40, o.Cells), Meters: meters, Collector: collectorID}
+	return district.Options{Seed: seed, Cells: o.Cells, Components: o.Components, Inspectors: min(40, o.Cells), Meters: meters, Collector: collectorID, From: o.from}
 }
 
 // Person is somebody who works with the city's cases.
 type Person struct {
 	ID         string   `json:"id"`
+	Name       string   `json:"name,omitempty"` // as the books and pages have it
 	Roles      []string `json:"roles"`
 	Department string   `json:"department,omitempty"` // of the role department
 	Token      string   `json:"token"`                // for the header Authorization: Bearer
@@ -109,13 +114,18 @@ func (g *grid) hire(d *district.District) error {
 			continue
 		}
 		hired[post] = true
-		token, err := newToken()
-		if err != nil {
+		if err := g.add(Person{ID: p.ID, Name: p.Name, Roles: p.Roles, Department: p.Department}); err != nil {
 			return err
 		}
-		g.people = append(g.people, Person{ID: p.ID, Roles: p.Roles, Department: p.Department, Token: token})
 	}
 	return nil
+}
+
+// add gives a token to somebody.
+func (g *grid) add(p Person) (err error) {
+	p.Token, err = newToken()
+	g.people = append(g.people, p)
+	return err
 }
 
 func newToken() (string, error) {
@@ -135,8 +145,15 @@ func (c *City) makeGrid(ctx context.Context) error {
 	for n, m := range c.fleet.Meters {
 		meters[n] = m.ID
 	}
-	g, d, err := newGrid(*c.o.Grid, c.o.Fleet.Seed, meters)
+	plan := *c.o.Grid
+	if c.past != nil {
+		plan.from = c.past.midnight(casesDays)
+	}
+	g, d, err := newGrid(plan, c.o.Fleet.Seed, meters)
 	if err != nil {
+		return err
+	}
+	if err := c.populate(g, d); err != nil {
 		return err
 	}
 	c.grid = g
@@ -151,7 +168,7 @@ func (c *City) makeGrid(ctx context.Context) error {
 	if err := c.writeLinks(d); err != nil {
 		return err
 	}
-	if err := os.WriteFile(c.path("limits.yaml"), demoLimits(), 0o600); err != nil {
+	if err := os.WriteFile(c.path("limits.yaml"), c.limits(), 0o600); err != nil {
 		return err
 	}
 	if g.o.Webhook != "" {
@@ -210,6 +227,15 @@ func (c *City) takeCensus(ctx context.Context, written *district.Census) (err er
 // gridDSN is the address of the city's register and cases.
 func (c *City) gridDSN() string { return "sqlite:" + c.path("grid.db") }
 
+// limits is the file of limits: the district's own rules where there is a past by
+// them.
+func (c *City) limits() []byte {
+	if c.past != nil {
+		return c.past.limits
+	}
+	return demoLimits()
+}
+
 // demoLimits are the sample's, but the hub brings the cases of sensors to their end by
 // itself as far as it can, and a leak has a limit.
 func demoLimits() []byte {
@@ -239,8 +265,9 @@ func (c *City) hubGrid() hubconfig.Grid {
 		s.Webhooks = []hubconfig.Webhook{{Name: "demo", URL: g.o.Webhook, Secret: "file:" + c.path("webhook.secret")}}
 	}
 	for _, p := range g.people {
-		digest := sha256.Sum256([]byte(p.Token))
-		s.People = append(s.People, hubconfig.GridPerson{ID: p.ID, Roles: p.Roles, Department: p.Department, Token: fmt.Sprintf("sha256:%x", digest)})
+		if p.grid() {
+			s.People = append(s.People, hubconfig.GridPerson{ID: p.ID, Roles: p.Roles, Department: p.Department, Token: p.digest()})
+		}
 	}
 	return s
 }
@@ -269,12 +296,13 @@ func (c *City) demoEvents() collectorconfig.Events {
 	return collectorconfig.Events{Rules: r}
 }
 
-// People returns who may work with the city's cases; none without a grid.
+// People returns who may work with the city's cases and, with a past, its books, by
+// their tokens; none without a grid.
 func (c *City) People() []Person {
 	if c.grid == nil {
 		return nil
 	}
-	return slices.Clone(c.grid.people)
+	return slices.DeleteFunc(slices.Clone(c.grid.people), func(p Person) bool { return !p.grid() && !p.ledger() })
 }
 
 // Truth returns the component of a meter as the district knows it: in which cell it

@@ -12,7 +12,7 @@ import (
 	"citygrid/simulators"
 )
 
-// TestPageInTheBrowser opens the page of a running city in headless Chromium
+// TestPageInTheBrowser walks the meters' pages of a running city in headless Chromium
 // at desktop and phone width. CITYGRID_SCREENSHOTS names a folder to keep the
 // pictures in.
 func TestPageInTheBrowser(t *testing.T) {
@@ -20,10 +20,11 @@ func TestPageInTheBrowser(t *testing.T) {
 	needProgram(t, "node", "install Node 20.19 or newer")
 	needProgram(t, "chromium", "install Debian's chromium, or run make test as root")
 	needFile(t, filepath.Join(web, "node_modules", "playwright-core"), "run make pages")
-	needFile(t, filepath.Join(web, "dist", "index.html"), "run make pages")
+	needFile(t, filepath.Join(web, "dist", "meters.html"), "run make pages")
 	c := startCity(t, func(o *Options) {
 		o.Interval = time.Second
 		o.Fleet.Faults = simulators.Faults{Dead: 0.05, ClockJump: 1} // something to show under health
+		o.Fleet.NoValue = 0.1                                        // and gaps in charts
 	})
 	awaitMore(t, c, 1000)
 	await(t, "the hub to know of a meter in poor health", func() bool { return unwell(t, c) > 0 })
@@ -31,7 +32,7 @@ func TestPageInTheBrowser(t *testing.T) {
 	if pictures == "" {
 		pictures = t.TempDir()
 	}
-	look := exec.CommandContext(t.Context(), "node", filepath.Join("e2e", "page.mjs"), c.HubURL(), pictures)
+	look := exec.CommandContext(t.Context(), "node", filepath.Join("e2e", "walk-meters.mjs"), c.HubURL(), pictures)
 	look.Dir = web
 	if out, err := look.CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, out)

@@ -24,6 +24,8 @@ const (
 	// workEvery is how often people look at their cases; a case lies for at least
 	// that long before the next of them takes it up.
 	workEvery = 3 * time.Second
+	// watchable is how long it lies in a city that people look at.
+	watchable = 15 * time.Second
 )
 
 // Play lets water meters leak, one after the other, and the people of the city deal
@@ -31,8 +33,19 @@ const (
 // department, which takes it, repairs the pipe and feeds back; the hub closes it when
 // the meter shows the repair. Other cases, and leaks of others, are left alone. It
 // needs a grid.
+//
+// In a city with a past an inspector checks the repair and a shift leader closes the
+// case. There one leak at a time is the user's (OwnLeak): nobody of the play dispatches
+// or checks it, however long that takes.
 func (c *City) Play(ctx context.Context) error {
-	p := &play{c: c, rng: rand.New(rand.NewPCG(c.o.Fleet.Seed, leakSalt))}
+	p := &play{c: c, rng: rand.New(rand.NewPCG(c.o.Fleet.Seed, leakSalt)), open: map[schemas.MeterID]bool{}, lies: c.grid.o.Pace}
+	switch {
+	case p.lies != 0:
+	case c.past != nil:
+		p.lies = watchable
+	default:
+		p.lies = workEvery
+	}
 	leak, work := time.NewTicker(c.grid.o.LeakEvery), time.NewTicker(workEvery)
 	defer leak.Stop()
 	defer work.Stop()
@@ -57,20 +70,31 @@ func (c *City) Play(ctx context.Context) error {
 
 const leakSalt = 0x1ea4
 
-// play is what the play knows: the meters that it has broken.
+// play is what the play knows: the meters that it has broken and not mended, and all
+// that it ever broke.
 type play struct {
-	c      *City
-	rng    *rand.Rand
-	broken []schemas.MeterID
+	c              *City
+	rng            *rand.Rand
+	broken, played []schemas.MeterID
+	// open are the played meters with open cases, as last seen.
+	open map[schemas.MeterID]bool
+	// own is the meter whose leak is left to the user, ownCase its case once there is
+	// one.
+	own     schemas.MeterID
+	ownCase string
+	lies    time.Duration
 }
 
 // leak breaks a meter that can leak, shows a flow, and does not yet.
 func (p *play) leak(ctx context.Context) error {
-	able := slices.DeleteFunc(p.c.Leaky(), func(m schemas.MeterID) bool { return slices.Contains(p.broken, m) })
+	able := slices.DeleteFunc(p.c.Leaky(), func(m schemas.MeterID) bool { return slices.Contains(p.broken, m) || p.open[m] })
 	if len(able) == 0 {
 		return nil
 	}
 	meter := able[p.rng.IntN(len(able))]
+	if p.c.past != nil && p.own == "" {
+		meter = p.c.ownOf(able)
+	}
 	if _, err := p.c.Break(ctx, meter, simulators.Leaks, playLeak); err != nil {
 		var refused *orderError
 		if errors.As(err, &refused) {
@@ -78,8 +102,33 @@ func (p *play) leak(ctx context.Context) error {
 		}
 		return err
 	}
-	p.broken = append(p.broken, meter)
+	p.broken, p.played = append(p.broken, meter), append(p.played, meter)
+	if p.c.past != nil && p.own == "" {
+		p.own, p.ownCase = meter, ""
+	}
 	return nil
+}
+
+// OwnLeak returns the meter that is the first to leak and that the play leaves to the
+// user, one in the cells of the sample inspector where there is one. Empty where none
+// can leak, or without a past.
+func (c *City) OwnLeak() schemas.MeterID {
+	if c.past == nil {
+		return ""
+	}
+	return c.ownOf(c.Leaky())
+}
+
+func (c *City) ownOf(able []schemas.MeterID) schemas.MeterID {
+	for _, m := range able {
+		if at := c.grid.truth[m]; c.past.district.DutyOf(&at) == sampleDuty {
+			return m
+		}
+	}
+	if len(able) == 0 {
+		return ""
+	}
+	return able[0]
 }
 
 // Leaky returns the meters that can leak and show a flow, by which a leak is seen
@@ -106,9 +155,10 @@ func (p *play) work(ctx context.Context) error {
 	if err := p.ask(ctx, p.person("dispatcher", ""), http.MethodGet, "/api/v1/cases?"+query.Encode(), nil, &page); err != nil {
 		return err
 	}
+	p.look(page.Rows)
 	for _, k := range page.Rows {
 		meter, ok := p.meterOf(k.Component)
-		if !ok || time.Since(k.Since) < workEvery {
+		if !ok || time.Since(k.Since) < p.lies || k.ID == p.ownCase && (k.State == "filed" || k.State == "checking") {
 			continue
 		}
 		if err := p.next(ctx, &k, meter); err != nil {
@@ -118,8 +168,26 @@ func (p *play) work(ctx context.Context) error {
 	return nil
 }
 
+// look notes which played meters have open cases, and when the user's case is done.
+func (p *play) look(rows []playCase) {
+	clear(p.open)
+	for _, k := range rows {
+		meter, ok := p.meterOf(k.Component)
+		if !ok {
+			continue
+		}
+		p.open[meter] = true
+		if meter == p.own && p.ownCase == "" {
+			p.ownCase = k.ID
+		}
+	}
+	if p.ownCase != "" && !slices.ContainsFunc(rows, func(k playCase) bool { return k.ID == p.ownCase }) {
+		p.own, p.ownCase = "", ""
+	}
+}
+
 func (p *play) meterOf(component string) (schemas.MeterID, bool) {
-	for _, m := range p.broken {
+	for _, m := range p.played {
 		if string(p.c.grid.truth[m].ID) == component {
 			return m, true
 		}
@@ -147,7 +215,36 @@ func (p *play) next(ctx context.Context, k *playCase, meter schemas.MeterID) err
 		}
 		return err
 	}
+	return p.finish(ctx, k)
+}
+
+// finish does what the hub does by itself in a city without a past.
+func (p *play) finish(ctx context.Context, k *playCase) error {
+	switch {
+	case p.c.past == nil:
+		return nil
+	case k.State == "fed_back":
+		inspector := string(otherInspector)
+		if k.ID == p.ownCase {
+			inspector = string(sampleInspector)
+		}
+		return p.act(ctx, p.person("acceptor", ""), k.ID, map[string]any{"act": "send_check", "inspector": inspector})
+	case k.State == "checking":
+		return p.act(ctx, p.named(string(otherInspector)), k.ID, map[string]any{"act": "answer_check", "outcome": "yes"})
+	case k.State == "checked":
+		return p.act(ctx, p.person("shift_leader", ""), k.ID, map[string]any{"act": "close"})
+	}
 	return nil
+}
+
+// named returns the person with an id.
+func (p *play) named(id string) Person {
+	for _, one := range p.c.grid.people {
+		if one.ID == id {
+			return one
+		}
+	}
+	return Person{}
 }
 
 // person returns the first who has a role, in a department.

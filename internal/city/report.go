@@ -2,6 +2,7 @@ package city
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -72,6 +73,9 @@ type Report struct {
 	CardsBooked uint64 `json:"card_entries_booked"`
 	// Grid is what became of component events; null without a grid.
 	Grid *GridReport `json:"grid,omitempty"`
+	// Past counts the points from before the city was started, which are in no other
+	// number but Lost, Duplicated and Wrong.
+	Past PastPoints `json:"past"`
 	// StoredPerS is over the time from the first read until the spool was
 	// empty, so a store that is too slow for its load shows here.
 	StoredPerS float64 `json:"points_stored_per_s"`
@@ -98,6 +102,12 @@ type Report struct {
 	// last ten minutes of the run; null when nothing was stored in them.
 	Latency *Latency `json:"latency_ms"`
 	Parts   []Cost   `json:"parts"`
+}
+
+// PastPoints are points that were in the store before the collector began.
+type PastPoints struct {
+	Written uint64 `json:"points_written"`
+	Stored  uint64 `json:"points_stored"`
 }
 
 // KindReport is what became of the lines of one kind.
@@ -164,9 +174,12 @@ func (c *City) Verify(ctx context.Context) (*Report, error) {
 	return r, nil
 }
 
-// readBooks counts what the hub has booked. The city has no register of meters,
-// so every entry waits for its place.
+// readBooks counts what the hub has booked. A city without a past has no register of
+// meters, so every entry waits for its place.
 func (c *City) readBooks(ctx context.Context, r *Report) error {
+	if c.past != nil {
+		return c.countBooked(ctx, r)
+	}
 	b, err := books.Open(ctx, c.ledger(), books.Options{Rules: reconcile.DefaultRules(ledger.Calendar{Zone: time.UTC})})
 	if err != nil {
 		return err
@@ -176,11 +189,28 @@ func (c *City) readBooks(ctx context.Context, r *Report) error {
 	return errors.Join(err, b.Close())
 }
 
+// countBooked counts the entries of the collector in the tables themselves: those of
+// the past are beside them.
+func (c *City) countBooked(ctx context.Context, r *Report) error {
+	db, err := sql.Open("sqlite", "file:"+c.path("ledger.db")+"?mode=ro")
+	if err != nil {
+		return err
+	}
+	err = db.QueryRowContext(ctx, "SELECT count(*) FROM card_entries WHERE collector = ?", string(collectorID)).Scan(&r.CardsBooked)
+	return errors.Join(err, db.Close())
+}
+
+// isPast reports a reading from before the city was started.
+func (c *City) isPast(r schemas.Reading) bool {
+	return c.past != nil && r.Origin == schemas.Live && r.TakenAt.Before(c.past.until())
+}
+
 // conclude works out what follows from the counts. It adds to Lost, which holds
 // the values already that a killed collector had on disk and the store has not.
 func (r *Report) conclude(length time.Duration) {
-	r.Lost += r.ValuesRead - min(r.ValuesRead, r.PointsStored)
-	r.Duplicated = r.PointsStored - min(r.PointsStored, r.ValuesRead) + r.PointsWritten - min(r.PointsWritten, r.PointsStored)
+	r.Lost += r.ValuesRead - min(r.ValuesRead, r.PointsStored) + r.Past.Written - min(r.Past.Written, r.Past.Stored)
+	r.Duplicated = r.PointsStored - min(r.PointsStored, r.ValuesRead) + r.PointsWritten - min(r.PointsWritten, r.PointsStored) +
+		r.Past.Stored - min(r.Past.Stored, r.Past.Written)
 	if length > 0 {
 		r.StoredPerS = float64(r.PointsStored) / length.Seconds()
 	}
@@ -318,11 +348,18 @@ func (c *City) readBack(ctx context.Context, r *Report) error {
 	defer series.Close()
 	plans := c.plans()
 	r.Lines = c.kinds()
+	if c.past != nil {
+		r.Past.Written = c.past.written
+	}
 	a := newAudit(r, func(reading schemas.Reading) error {
 		return c.fleet.Check(reading, plans[reading.Meter].window)
 	}, c.owed)
 	met := make(slotsMet, len(plans))
 	err = series.Each(ctx, time.Time{}, endOfTime(), func(reading schemas.Reading) error {
+		if c.isPast(reading) {
+			a.earlier(reading)
+			return nil
+		}
 		a.add(reading)
 		if p, known := plans[reading.Meter]; known { // else the audit has found it wrong
 			r.Lines[p.kind].add(reading)

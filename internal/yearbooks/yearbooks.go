@@ -241,7 +241,7 @@ func (p *player) importFile(ctx context.Context, name string, m *intake.Mapping)
 
 // runs reconciles every utility, a month at a time.
 func (p *player) runs(ctx context.Context) error {
-	spans := p.months()
+	spans := months(ledger.Day(p.world.FirstDay()), ledger.Day(p.world.LastDay()))
 	for n, span := range spans {
 		for _, u := range utilities {
 			if _, err := p.books.FillUse(ctx, u, span, p.read, nil); err != nil {
@@ -261,10 +261,9 @@ func (p *player) runs(ctx context.Context) error {
 	return nil
 }
 
-// months cuts the world's days at the ends of calendar months.
-func (p *player) months() (spans []reconcile.Span) {
-	last := ledger.Day(p.world.LastDay())
-	for from := ledger.Day(p.world.FirstDay()); from <= last; {
+// months cuts days at the ends of calendar months.
+func months(first, last ledger.Day) (spans []reconcile.Span) {
+	for from := first; from <= last; {
 		t := time.Unix(int64(from)*86400, 0).UTC()
 		end := ledger.Day(time.Date(t.Year(), t.Month()+1, 0, 0, 0, 0, 0, time.UTC).Unix() / 86400)
 		spans = append(spans, reconcile.Span{From: from, To: min(end, last)})

@@ -5,8 +5,9 @@ import (
 	"citygrid/simulators/district"
 )
 
-// entryOf turns an act of the simulator into the entry that a client would make.
-func entryOf(a *district.Act) *cases.Entry {
+// EntryOf turns an act of the simulator into the entry that a client would make, with
+// the numbers of cases and the digests of photos as the simulator has them.
+func EntryOf(a *district.Act) *cases.Entry {
 	e := &cases.Entry{
 		Case: cases.CaseID(a.Case), Act: cases.Act(a.Act),
 		Actor: cases.Actor{Person: cases.PersonID(a.Person), Role: cases.Role(a.Role), Department: cases.DepartmentID(a.Department)},

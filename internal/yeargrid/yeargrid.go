@@ -176,7 +176,7 @@ func (p *player) play(ctx context.Context) error {
 		}
 		p.truth.Tell(a)
 		p.limit(a)
-		answer := p.cases.Do(ctx, entryOf(a))
+		answer := p.cases.Do(ctx, EntryOf(a))
 		if !refusal(answer) {
 			return fmt.Errorf("case %s, %s: %w", a.Case, a.Act, answer)
 		}

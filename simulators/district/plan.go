@@ -255,4 +255,7 @@ func (d *District) dutyOf(cell int) int { return cell * d.o.Inspectors / d.o.Cel
 
 func (d *District) duty(cell int) codes.DutyCode { return dutyCode(d.dutyOf(cell)) }
 
+// DutyOf returns the duty grid in which a component is.
+func (d *District) DutyOf(c *Component) codes.DutyCode { return d.duty(c.cell) }
+
 func dutyCode(n int) codes.DutyCode { return codes.DutyCode(fmt.Sprintf("ZR-%03d", n+1)) }

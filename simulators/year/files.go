@@ -63,7 +63,9 @@ type files struct {
 }
 
 // inGB reports the channels whose files are in GB 18030, with Chinese words.
-func inGB(channel string) bool { return channel == "bank" || channel == "alipay" }
+func (w *World) inGB(channel string) bool {
+	return !w.opt.Plain && (channel == "bank" || channel == "alipay")
+}
 
 // begin makes the folders and the heads of all files: a channel sends one for a
 // day without business too.
@@ -100,18 +102,18 @@ func (fs *files) head(k fileKey) error {
 	fs.open[k] = f
 	err := fs.line(f, k.channel, "#citygrid", "1", k.content(), string(k.utility), k.channel, dayName(k.day), "1")
 	if err == nil {
-		err = fs.line(f, k.channel, columns(k)...)
+		err = fs.line(f, k.channel, fs.columns(k)...)
 	}
 	return err
 }
 
-func columns(k fileKey) []string {
+func (fs *files) columns(k fileKey) []string {
 	switch {
-	case k.payments && inGB(k.channel):
+	case k.payments && fs.w.inGB(k.channel):
 		return strings.Split("订单号,流水号,类型,金额(元),时间", ",")
 	case k.payments:
 		return strings.Split("order,reference,kind,amount,at", ",")
-	case inGB(k.channel):
+	case fs.w.inGB(k.channel):
 		return strings.Split("订单号,类型,表号,户号,卡号,购买次数,金额(元),量,原订单号,时间,操作员,终端", ",")
 	default:
 		return strings.Split("order,kind,meter_number,customer,card,purchase,amount,volume,undoes,at,operator,terminal", ",")
@@ -125,13 +127,13 @@ func (fs *files) line(f *file, channel string, cells ...string) error {
 		if i > 0 {
 			row = append(row, ',')
 		}
-		if !inGB(channel) {
+		if !fs.w.inGB(channel) {
 			row = append(row, c...)
 		} else if row, err = gb18030(row, c); err != nil {
 			return err
 		}
 	}
-	if inGB(channel) {
+	if fs.w.inGB(channel) {
 		row = append(row, '\r')
 	}
 	row = append(row, '\n')
@@ -194,7 +196,7 @@ func (fs *files) sale(s *Sale) error {
 	if s.Volume != 0 {
 		volume = strconv.FormatInt(s.Volume, 10)
 	}
-	return fs.line(f, s.Channel, s.Order, kindWord(s.Kind, s.Channel), s.MeterNumber, string(s.Customer), string(s.Card),
+	return fs.line(f, s.Channel, s.Order, fs.kindWord(s.Kind, s.Channel), s.MeterNumber, string(s.Customer), string(s.Card),
 		strconv.Itoa(int(s.Purchase)), s.Amount.String(), volume, s.Undoes, fs.timeWord(s.At, s.Channel), s.Operator, s.Terminal)
 }
 
@@ -208,7 +210,7 @@ func (fs *files) payment(p *Payment) error {
 		kind = Refund
 	}
 	f.book(p.Refund, p.Amount)
-	return fs.line(f, p.Channel, p.Order, p.Reference, kindWord(kind, p.Channel), p.Amount.String(), fs.timeWord(p.At, p.Channel))
+	return fs.line(f, p.Channel, p.Order, p.Reference, fs.kindWord(kind, p.Channel), p.Amount.String(), fs.timeWord(p.At, p.Channel))
 }
 
 // book counts a row for the trailer.
@@ -224,15 +226,15 @@ func (f *file) book(back bool, amount schemas.Fen) {
 // payment is the word of files for a payment that is no refund.
 const payment Kind = "payment"
 
-func kindWord(k Kind, channel string) string {
-	if !inGB(channel) {
+func (fs *files) kindWord(k Kind, channel string) string {
+	if !fs.w.inGB(channel) {
 		return string(k)
 	}
 	return map[Kind]string{Purchase: "购买", Refund: "退费", Reversal: "冲正", Transfer: "换表", Reissue: "补写", payment: "付款"}[k]
 }
 
 func (fs *files) timeWord(t time.Time, channel string) string {
-	if inGB(channel) {
+	if fs.w.inGB(channel) {
 		return t.In(fs.w.opt.Zone).Format(time.DateTime)
 	}
 	return t.In(fs.w.opt.Zone).Format(time.RFC3339)

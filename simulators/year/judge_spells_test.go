@@ -68,6 +68,9 @@ func floorDay(t time.Time, w *year.World) int64 {
 
 // swap compares what was carried over with the final credit.
 func (j *judge) swap(b *book, next year.Installation) {
+	if int64(j.last)-floorDay(b.in.To, j.w) < 3 {
+		return // not due yet
+	}
 	due, known, moved := int64(0), false, int64(0)
 	for _, e := range b.entries {
 		if (e.Event == schemas.CardState || e.Event == schemas.CardReturn) && b.in.To.Sub(e.Moment()).Abs() <= 24*time.Hour {

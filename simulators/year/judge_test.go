@@ -262,6 +262,7 @@ func (j *judge) numbers(b *book) {
 	for n := uint32(1); n <= top; n++ {
 		rows, e, live := b.rows[n], b.loaded[n], b.live[n]
 		switch {
+		case len(rows) == 0 && e != nil && j.last-e.day < 1: // not due yet
 		case len(rows) == 0 && e != nil:
 			d := year.Difference{Class: year.LoadedNotSold, Meter: j.p.Meter, From: b.in.From, Purchase: n, Moment: e.moment, Day: e.day}
 			j.say(j.inPurse(d, b.amountOf(n)))

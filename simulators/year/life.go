@@ -122,7 +122,10 @@ func (l *life) plansAhead(h home, wrongHere bool) {
 	if ordinary && l.newCardAt == 0 && l.dice.chance(15) {
 		l.newMeter = l.w.start + l.dice.span(40, int64(l.w.opt.Days)-45)*day
 	}
-	if l.cause != nil {
+	switch {
+	case l.cause != nil && l.w.opt.Recent > 0:
+		l.causeAt = l.recently()
+	case l.cause != nil:
 		first := l.cause.first
 		if first < 0 {
 			first += int64(l.w.opt.Days)
@@ -271,10 +274,16 @@ func (l *life) finish() {
 	l.Sales = slices.DeleteFunc(l.Sales, func(s Sale) bool { return s.Day > last })
 	l.Payments = slices.DeleteFunc(l.Payments, func(p Payment) bool { return p.Day > last })
 	l.Entries = slices.DeleteFunc(l.Entries, func(e Entry) bool { return e.Day > last })
+	if l.w.opt.Recent > 0 {
+		l.trim()
+	}
 	slices.SortStableFunc(l.Sales, func(a, b Sale) int { return a.At.Compare(b.At) })
 	slices.SortStableFunc(l.Payments, func(a, b Payment) int { return a.At.Compare(b.At) })
 	slices.SortStableFunc(l.Entries, func(a, b Entry) int { return a.TakenAt.Compare(b.TakenAt) })
 	slices.SortStableFunc(l.Injected, func(a, b Difference) int { return cmp.Compare(a.Purchase, b.Purchase) })
+	if l.w.opt.Recent > 0 {
+		l.Injected = slices.DeleteFunc(l.Injected, func(d Difference) bool { return l.Due(&d) > last })
+	}
 }
 
 // utc turns Unix seconds into what rows carry.

@@ -43,6 +43,14 @@ type Options struct {
 	Discrepancies int
 	// Only limits the causes to those named (Causes); nil is all.
 	Only []string
+	// Recent makes all of them happen lately, so that a young city has something to find
+	// each day: in the last Recent days of the world they fall due (Place.Due), as far as
+	// visits and holds let them; what falls due after the last day is not in the list.
+	// Days is then 75 to 90, in which no price changes. 0: they happen whenever they
+	// can stand at a month's end after their hold.
+	Recent int
+	// Plain makes every channel send the same layout: UTF-8, LF and English names.
+	Plain bool
 	// Quiet leaves out what looks unusual and is not wrong: refunds, replaced
 	// cards and meters, loads told twice.
 	Quiet bool
@@ -65,6 +73,7 @@ type World struct {
 type wrong struct {
 	place int32
 	cause int16
+	last  bool // of a recent world: it falls due on the last day
 }
 
 // New returns the world, or what is wrong with the options.
@@ -121,7 +130,9 @@ func (w *World) check() error {
 		return fmt.Errorf("cut-off %s: want 12 h to 24 h after midnight", o.CutOff)
 	case o.StateEvery < 2 || o.StateEvery > 28:
 		return fmt.Errorf("a state every %d days: want 2 to 28", o.StateEvery)
-	case o.Discrepancies > 0 && o.Days < 330:
+	case o.Recent < 0 || o.Recent > 0 && (o.Days < 75 || o.Days > 90 || o.Recent > o.Days-65):
+		return fmt.Errorf("recent %d of %d days: want 75 to 90 days, and at least 65 before the recent ones", o.Recent, o.Days)
+	case o.Discrepancies > 0 && o.Recent == 0 && o.Days < 330:
 		return fmt.Errorf("discrepancies in %d days: their holds and spells want at least 330", o.Days)
 	}
 	return nil
@@ -170,7 +181,7 @@ func homeOf(place int) home {
 
 // assign chooses the households in which something is wrong, and what.
 func (w *World) assign() error {
-	w.causes = causes(w.opt.Only)
+	w.causes = w.timely(causes(w.opt.Only))
 	w.wrong = make(map[int32]wrong, w.opt.Discrepancies)
 	if len(w.causes) == 0 {
 		return fmt.Errorf("no cause is named %q; Causes has the names", w.opt.Only)
@@ -200,7 +211,7 @@ func (w *World) assign() error {
 		}
 		for i, c := range waiting {
 			if w.causes[c].suits(h.utility) {
-				w.wrong[h.household] = wrong{p, c}
+				w.wrong[h.household] = wrong{p, c, len(w.wrong)%lastOf == 0}
 				waiting = append(waiting[:i], waiting[i+1:]...)
 				break
 			}

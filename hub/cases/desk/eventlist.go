@@ -43,12 +43,15 @@ func (d *Desk) Events(ctx context.Context, since time.Time, limit int) ([]EventR
 	}
 	out := make([]EventRecord, len(rows))
 	for n := range rows {
-		r := &rows[n]
-		out[n] = EventRecord{
-			ID: schemas.EventID(r.ID), Kind: r.kind(), Collector: schemas.CollectorID(r.Collector), Meter: schemas.MeterID(r.Meter),
-			Component: schemas.ComponentID(r.Component), Line: r.Line, Since: moment(r.SinceMs), Opened: moment(r.OpenedMs), Cleared: moment(r.ClearedMs),
-			Received: moment(r.ReceivedMs), Cell: codes.CellCode(r.Cell), Case: cases.CaseID(r.CaseID), Outcome: r.Outcome, Note: r.Note,
-		}
+		out[n] = rows[n].record()
 	}
 	return out, nil
+}
+
+func (r *eventRow) record() EventRecord {
+	return EventRecord{
+		ID: schemas.EventID(r.ID), Kind: r.kind(), Collector: schemas.CollectorID(r.Collector), Meter: schemas.MeterID(r.Meter),
+		Component: schemas.ComponentID(r.Component), Line: r.Line, Since: moment(r.SinceMs), Opened: moment(r.OpenedMs), Cleared: moment(r.ClearedMs),
+		Received: moment(r.ReceivedMs), Cell: codes.CellCode(r.Cell), Case: cases.CaseID(r.CaseID), Outcome: r.Outcome, Note: r.Note,
+	}
 }

@@ -148,6 +148,9 @@ func (b *Books) setAside(ctx context.Context, utility schemas.Medium, span recon
 		if _, err := take(ctx, tx, "run", 0); err != nil { // nobody else runs meanwhile
 			return err
 		}
+		if err := refuseClosed(ctx, tx, utility, span); err != nil {
+			return err
+		}
 		runs, err := chain(ctx, tx, utility)
 		if err != nil {
 			return err

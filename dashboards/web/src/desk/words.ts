@@ -1,0 +1,30 @@
+// The words of this page. {x} in a text is filled in by t().
+
+import { dictionary, lang } from '../shared/words.ts';
+import { classes } from './wordsclass.ts';
+import { faultText, toldText } from './wordshub.ts';
+import { en } from './wordsen.ts';
+import { enLists, zhLists } from './wordslists.ts';
+import { zh } from './wordszh.ts';
+
+const own = dictionary({ ...zh, ...zhLists }, { ...en, ...enLists });
+export const { t } = own;
+
+/** The texts of the page, and what the hub says in the language of the page. */
+export const words = {
+  ...own,
+  /** What the hub tells in a difference: sides and notes. */
+  tell: (text: string): string => toldText(text, lang.value),
+  /** What is wrong with a line of a file. */
+  fault: (text: string): string => faultText(text, lang.value),
+};
+
+/** The name of a class of differences. */
+export function className(code: string): string {
+  return classes.word('name', code);
+}
+
+/** What the rule of a class says. */
+export function classText(code: string): { when: string; amount: string; clears: string; look: string } {
+  return { when: classes.word('when', code), amount: classes.word('amount', code), clears: classes.word('clears', code), look: classes.word('look', code) };
+}

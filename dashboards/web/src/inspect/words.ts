@@ -1,0 +1,8 @@
+// The words of this page. {x} in a text is filled in by t().
+
+import { dictionary } from '../shared/words.ts';
+import { en } from './wordsen.ts';
+import { zh } from './wordszh.ts';
+
+export const words = dictionary(zh, en);
+export const { t } = words;
