@@ -26,7 +26,7 @@ PAGES   := $(WEB)/dist/index.html
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST)
 
-## demo: the whole river on this machine: meters, collector, broker, InfluxDB, hub, page (DEMO_ARGS="--meters 50")
+## demo: a whole living city on this machine, with its pages and sample users (DEMO_ARGS="--meters 50")
 .PHONY: demo
 demo: build
 	bin/citygrid demo $(DEMO_ARGS)
@@ -60,6 +60,16 @@ lint: bin/staticcheck
 .PHONY: bench
 bench: bin/influxd
 	$(GO) test -run '^$$' -bench . -benchmem ./schemas/... ./adapters/... ./collector/... ./hub/... ./simulators/...
+
+## screenshots: pictures of every page of the demo, light and dark, into screenshots/
+.PHONY: screenshots
+screenshots: build packages
+	bin/citygrid demo --then 'cd $(WEB) && node e2e/screenshots.mjs $$URL $(CURDIR)/screenshots'
+
+## bench-pages: first view, frames a second and bytes of the city page with 20,000 cells, in headless Chromium
+.PHONY: bench-pages
+bench-pages: build packages
+	bin/citygrid demo --cells 20000 --components 60000 --then 'cd $(WEB) && node e2e/speed-city.mjs $$URL'
 
 ## soak: ten million values through every kind of line and fault, each held against the oracle (SOAK_ARGS="--values 1000000")
 SOAK_FAULTS := late=0.1%,split=0.5%,torn=0.1%,duplicate=0.5%,wrong-unit=0.2%,wrong-slave=0.2%,wrong-checksum=0.2%,busy=0.2%,failure=0.2%,gateway-timeout=0.2%,exception=0.2%,slow=0.2%,reboot=0.02%,noise=0.5%,same-address=0.2%,echo=0.2%,dead=1%,reset=5%,swap=5%,clock-jump=5%,glitch=0.1%,late-by=700ms,slow-by=50ms,reboot-for=1s

@@ -166,8 +166,17 @@ func (c *cityProgram) keepFigures(ctx context.Context) {
 			c.log.Info("consumption by cell is up to date again")
 		}
 		failing = err != nil && !errors.Is(err, context.Canceled)
-		pause(ctx, min(max(figuresEvery, figuresShare*time.Since(start)), figuresMost))
+		pause(ctx, figuresPause(time.Since(start), c.figures.Behind()))
 	}
+}
+
+// figuresPause is how long to wait after a count: while hours of before the start are to
+// be counted, half of the time is theirs.
+func figuresPause(took time.Duration, behind bool) time.Duration {
+	if behind {
+		return min(max(time.Second, took), figuresMost)
+	}
+	return min(max(figuresEvery, figuresShare*took), figuresMost)
 }
 
 // The receiver tells an observer that keeps accounts with StoredFrom alone: one that is

@@ -76,3 +76,14 @@ func TestMapLayers(t *testing.T) {
 		t.Errorf("got %+v", got)
 	}
 }
+
+func TestFiguresPause(t *testing.T) {
+	for _, c := range []struct {
+		took, want time.Duration
+		behind     bool
+	}{{0, 10 * time.Second, false}, {time.Second, 20 * time.Second, false}, {time.Hour, 3 * time.Minute, false}, {0, time.Second, true}, {7 * time.Second, 7 * time.Second, true}} {
+		if got := figuresPause(c.took, c.behind); got != c.want {
+			t.Errorf("after %s, behind %v: %s, want %s", c.took, c.behind, got, c.want)
+		}
+	}
+}

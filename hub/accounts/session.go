@@ -45,6 +45,17 @@ func (r *sessionRow) over(now int64) bool { return now >= r.EndsMs || now >= r.S
 // ErrRefused. It ends between 15/16 and the whole of its time of rest after the last
 // use: not every use is written.
 func (a *Accounts) Session(ctx context.Context, session string, from netip.Addr) (Access, error) {
+	return a.lookUp(ctx, session, from, func(*sessionRow) bool { return true })
+}
+
+// Glance is Session for what a page asks by itself, without its person: it does not
+// count as use, or a page that is left open would never be signed out. It does for
+// people with the role viewer and nothing else: a wall has no keyboard.
+func (a *Accounts) Glance(ctx context.Context, session string, from netip.Addr) (Access, error) {
+	return a.lookUp(ctx, session, from, func(r *sessionRow) bool { return join(r.person().Roles) == string(Viewer) })
+}
+
+func (a *Accounts) lookUp(ctx context.Context, session string, from netip.Addr, uses func(*sessionRow) bool) (Access, error) {
 	digest, now := digestOf(session), millis(a.o.Now())
 	var r sessionRow
 	err := a.db.Read.NewRaw("SELECT "+sessionColumns+" FROM account_sessions s JOIN account_people p ON p.person = s.person WHERE s.digest = ?", digest).Scan(ctx, &r)
@@ -54,7 +65,7 @@ func (a *Accounts) Session(ctx context.Context, session string, from netip.Addr)
 	if r.over(now) || !r.usable() {
 		return Access{}, ErrRefused
 	}
-	if now-r.SeenMs >= r.IdleMs/16 {
+	if now-r.SeenMs >= r.IdleMs/16 && uses(&r) {
 		// Only forward, and only a row that is there: what was signed out meanwhile stays out.
 		_, err := a.db.Write.NewRaw("UPDATE account_sessions SET seen_ms = ? WHERE digest = ? AND seen_ms < ?", now, digest, now).Exec(ctx)
 		if err != nil {

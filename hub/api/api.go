@@ -103,7 +103,9 @@ func New(o Options) (http.Handler, error) {
 	register := &registryRoutes{o: o.Registry, log: o.Log}
 	register.register(face)
 	(&inspectRoutes{cases: inCases, registry: register, log: o.Log}).register(face)
-	(&cityRoutes{o: o.City, live: o.Live, log: o.Log, registry: register}).register(face)
+	city := &cityRoutes{o: o.City, live: o.Live, log: o.Log, registry: register}
+	city.register(face)
+	rt.detailed = city.detailed
 	signing := &accountRoutes{o: o.Accounts, log: o.Log}
 	signing.register(face)
 	signing.registerOIDC(face, mux)

@@ -117,7 +117,7 @@ func (c *cityRoutes) operation(api huma.API, id, path, summary, text string) hum
 
 func cityGet[I, O any](c *cityRoutes, api huma.API, id, path, summary, text string, handler func(context.Context, *I) (*O, error)) {
 	op := c.operation(api, id, path, summary, text)
-	if id == "city-cell" {
+	if id == "city-cell" || id == "city-summary" {
 		op.Middlewares = append(op.Middlewares, c.detailed)
 	}
 	huma.Register(api, op, handler)

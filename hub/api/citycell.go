@@ -21,7 +21,7 @@ type CityCellJSON struct {
 	Detailed   bool            `json:"detailed" doc:"False: the one who asks may not see the lists that follow, and they are empty"`
 	Components []CellClass     `json:"components" nullable:"false" doc:"By class, the most numerous first"`
 	Meters     []CellMeter     `json:"meters" nullable:"false"`
-	Cases      []CaseJSON      `json:"cases" nullable:"false" doc:"Open ones, the latest first, at most 50"`
+	Cases      []CaseJSON      `json:"cases" nullable:"false" doc:"Open ones, the latest first, at most 50; none for people who have no role in cases"`
 }
 
 // CellClass counts the components of a class.
@@ -46,14 +46,26 @@ type (
 	cityCellOutput struct{ Body CityCellJSON }
 )
 
-// detailedKey marks requests of people who may see what a cell holds.
-type detailedKey struct{}
+// detail is what of an area somebody may see besides sums.
+type detail struct {
+	things bool // components and meters
+	cases  bool
+}
 
-// detailed finds out whether the one who asks may see components, meters and cases. It
-// lets everybody through.
+// detailKey is where detailed leaves it.
+type detailKey struct{}
+
+func detailOf(ctx context.Context) detail {
+	d, _ := ctx.Value(detailKey{}).(detail)
+	return d
+}
+
+// detailed finds out what the one who asks may see: components and meters as in the
+// register, and cases as whoever acts in them. It lets everybody through.
 func (c *cityRoutes) detailed(ctx huma.Context, next func(huma.Context)) {
-	if _, bad := c.registry.part().admit(ctx, nil); bad == nil {
-		ctx = huma.WithValue(ctx, detailedKey{}, true)
+	if who, bad := c.registry.part().admit(ctx, nil); bad == nil {
+		v := visitOf(ctx.Context())
+		ctx = huma.WithValue(ctx, detailKey{}, detail{things: true, cases: v.accounts == nil || v.tour() || len(who.inCases.Roles) > 0})
 	}
 	next(ctx)
 }
@@ -80,7 +92,7 @@ func (c *cityRoutes) getCityCell(ctx context.Context, in *cityCellInput) (*cityC
 	}
 	b := CityCellJSON{Cell: cellJSON(&p.cells[n]), Within: p.within(in.Code), Summary: summary.Body,
 		Components: []CellClass{}, Meters: []CellMeter{}, Cases: []CaseJSON{}}
-	if b.Detailed, _ = ctx.Value(detailedKey{}).(bool); b.Detailed {
+	if b.Detailed = detailOf(ctx).things; b.Detailed {
 		if err := c.contents(ctx, p, n, &b); err != nil {
 			return nil, c.problemOf(ctx, "cell", err)
 		}
@@ -106,6 +118,10 @@ func (c *cityRoutes) contents(ctx context.Context, p *Plan, n int, b *CityCellJS
 		return err
 	}
 	b.Components = byClass(list)
+	b.Meters = c.live.atPlace(p.town, n)
+	if !detailOf(ctx).cases {
+		return nil
+	}
 	open, err := c.o.Cases.List(ctx, desk.Filter{Cell: string(cell), Open: true, Limit: casesShown})
 	if err != nil {
 		return err
@@ -113,7 +129,6 @@ func (c *cityRoutes) contents(ctx context.Context, p *Plan, n int, b *CityCellJS
 	for k := range open {
 		b.Cases = append(b.Cases, caseJSON(&open[k]))
 	}
-	b.Meters = c.live.atPlace(p.town, n)
 	return nil
 }
 

@@ -77,8 +77,11 @@ func (c *cityRoutes) getSeries(ctx context.Context, in *seriesInput) (*seriesOut
 	}
 	most := 0
 	for _, step := range c.steps(hours, in.Step) {
-		point, meters := cityPoint(step)
-		most = max(most, meters)
+		point, sum := cityPoint(step)
+		most = max(most, sum.Meters)
+		if viewsOnly(ctx) && in.Area != "" && few(&sum) {
+			point.Value, point.Flow = nil, ""
+		}
 		b.Points = append(b.Points, point)
 	}
 	if b.Hidden = viewsOnly(ctx) && in.Area != "" && most < hiddenBelow; b.Hidden {
@@ -106,7 +109,7 @@ func (c *cityRoutes) steps(hours []rollup.Hour, step string) (out [][]rollup.Hou
 	return out
 }
 
-func cityPoint(hours []rollup.Hour) (CityPoint, int) {
+func cityPoint(hours []rollup.Hour) (CityPoint, rollup.Figure) {
 	point := CityPoint{At: hours[0].Start, Final: true}
 	var sum rollup.Figure
 	for n := range hours {
@@ -121,7 +124,7 @@ func cityPoint(hours []rollup.Hour) (CityPoint, int) {
 		point.Flow = flowNumber(&sum)
 	}
 	point.Meters, point.Missing, point.Waiting, point.Partial, point.Carried = sum.Meters, sum.Missing(), sum.Waiting, sum.Partial, sum.Carried
-	return point, sum.Meters
+	return point, sum
 }
 
 // flowNumber writes a flow to six digits.

@@ -204,7 +204,7 @@ func (c *cityRoutes) todayOf(ctx context.Context, area string, now time.Time, by
 		if m == schemas.Device || by[sightOf(m)].total == 0 && all.Meters == 0 {
 			continue
 		}
-		hide := viewsOnly(ctx) && max(by[sightOf(m)].total, all.Meters) < hiddenBelow
+		hide := viewsOnly(ctx) && (max(by[sightOf(m)].total, all.Meters) < hiddenBelow || all.Meters > 0 && few(&all))
 		b.Consumption = append(b.Consumption, today(m, hours, &all, day, now, hide))
 		b.Night = append(b.Night, c.night(m, hours, now, hide))
 	}
@@ -275,8 +275,12 @@ func (c *cityRoutes) alarmsOf(ctx context.Context, area string) ([]AlarmJSON, er
 	for n := range list {
 		e := &list[n]
 		out[n] = AlarmJSON{ID: string(e.ID), Kind: string(e.Kind), Cell: string(e.Cell), Since: timeOrNil(e.Since), Opened: e.Opened}
-		if !viewsOnly(ctx) {
-			out[n].Component, out[n].Meter, out[n].Line, out[n].Case, out[n].Note = string(e.Component), string(e.Meter), e.Line, string(e.Case), e.Note
+		sees := detailOf(ctx)
+		if sees.things {
+			out[n].Component, out[n].Meter, out[n].Line = string(e.Component), string(e.Meter), e.Line
+		}
+		if sees.cases {
+			out[n].Case, out[n].Note = string(e.Case), e.Note
 		}
 	}
 	return out, nil

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"encoding/hex"
+	"net/http"
 	"slices"
 	"time"
 
@@ -125,7 +126,10 @@ type diagnosisOutput struct{ Body DiagnosisJSON }
 
 // registerDiagnosis adds the operation.
 func (rt *routes) registerDiagnosis(api huma.API) {
-	get(api, "get-diagnosis", "/api/v1/meters/{id}/diagnosis", "How a meter is: success, failures with frames, verdicts, installations", rt.getDiagnosis)
+	huma.Register(api, huma.Operation{
+		OperationID: "get-diagnosis", Method: http.MethodGet, Path: "/api/v1/meters/{id}/diagnosis", Summary: "How a meter is: success, failures with frames, verdicts, installations",
+		Responses: map[string]*huma.Response{"default": problemResponse(api)}, Middlewares: huma.Middlewares{rt.detailed},
+	}, rt.getDiagnosis)
 }
 
 // dayWindow is the time that rates and verdicts are of.

@@ -197,6 +197,12 @@ func TestFailureIsKept(t *testing.T) {
 	if f = get(); f == nil || f.Exchange != nil || f.Until != nil {
 		t.Errorf("the new failure: %+v", f)
 	}
+	// It answered and failed again between two messages.
+	failing(l, epoch.Add(5*time.Second), epoch.Add(4*time.Second), e)
+	failing(l, epoch.Add(6*time.Second), epoch.Add(6*time.Second), nil)
+	if f = get(); f == nil || f.Exchange != nil || !f.Since.Equal(epoch.Add(6*time.Second)) {
+		t.Errorf("the failure after that: %+v", f)
+	}
 }
 
 func TestDiagnosisRefusals(t *testing.T) {

@@ -182,10 +182,10 @@ func newestDoubtful(list []schemas.Reading) []DoubtfulJSON {
 	return out
 }
 
-// fromRegister adds where the meter is. A meter, or a component, that the register
+// fromRegister adds where the meter is, for whoever may ask the register. A meter, or a component, that the register
 // does not know is no error.
 func (rt *routes) fromRegister(ctx context.Context, d *DiagnosisJSON, id schemas.MeterID) error {
-	if rt.registry == nil {
+	if rt.registry == nil || !detailOf(ctx).things {
 		return nil
 	}
 	links, err := rt.registry.Register.Links(ctx, assets.LinkFilter{Meter: id}, assets.Page{Limit: 1})

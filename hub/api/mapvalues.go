@@ -79,12 +79,21 @@ func (Numbers) Schema(r huma.Registry) *huma.Schema {
 // count is a whole Number.
 func count(n int64) Number { return Number(strconv.FormatInt(n, 10)) }
 
-// ratio is got out of expected, at most 1, to four digits; null for nothing expected.
+// ratio is got out of expected, at most 1, cut to four digits: it is 1 only where all
+// came. It is null for nothing expected.
 func ratio(got, expected int64) Number {
 	if expected <= 0 {
 		return ""
 	}
-	return Number(strconv.FormatFloat(min(1, float64(got)/float64(expected)), 'f', 4, 64))
+	const scale = 10_000
+	n := min(got, expected) * scale / expected
+	return Number(fmt.Sprintf("%d.%04d", n/scale, n%scale))
+}
+
+// few reports whether the value of a figure is made of so few meters that a viewer is
+// not shown it: those that are there, or those of them that have told anything.
+func few(f *rollup.Figure) bool {
+	return f.Meters < hiddenBelow || f.Counted > 0 && f.Counted < hiddenBelow
 }
 
 // MapValuesJSON is one number for each cell.
@@ -262,7 +271,7 @@ func (c *cityRoutes) figureValues(ctx context.Context, p *Plan, in *valuesInput,
 		v.Of.Meters, v.Of.Missing = v.Of.Meters+f.Meters, v.Of.Missing+f.Missing()
 		v.Of.Waiting, v.Of.Carried = v.Of.Waiting+f.Waiting, v.Of.Carried+f.Carried
 		switch {
-		case hide && f.Meters > 0 && f.Meters < hiddenBelow:
+		case hide && f.Meters > 0 && few(f):
 			v.Hidden = append(v.Hidden, n)
 			continue
 		case in.Metric == "completeness":

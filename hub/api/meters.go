@@ -142,6 +142,9 @@ func (l *Live) Meters(q MeterQuery) (MeterPage, error) {
 			continue
 		}
 		page.Total++
+		if len(best) > limit && q.Sort == "meter" && m.id >= best[limit].ID {
+			continue // the usual order: nothing has to be made of a row that comes later
+		}
 		k := m.key(q.Sort)
 		if after != nil && order(&k, after) <= 0 {
 			continue

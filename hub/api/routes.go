@@ -27,6 +27,8 @@ type routes struct {
 	// diagnoses and registry tell what a diagnosis adds; nil: nobody does.
 	diagnoses Diagnoses
 	registry  *Registry
+	// detailed finds out whether the one who asks may see what the register knows.
+	detailed func(huma.Context, func(huma.Context))
 }
 
 // Version says what is running.

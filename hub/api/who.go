@@ -202,10 +202,24 @@ func unknownPerson() *Problem {
 	return problem(http.StatusUnauthorized, codeNobody, "This hub answers only people it knows. Sign in at /signin, or send the header Authorization: Bearer TOKEN.")
 }
 
+// pollHeader marks what a page asks now and then by itself, and streamPath what a
+// browser opens again by itself: neither shows that anybody sits before the page.
+const (
+	pollHeader = "X-Poll"
+	streamPath = "/api/v1/stream"
+)
+
+func byItself(r *http.Request) bool {
+	return r.Method == http.MethodGet && (r.Header.Get(pollHeader) != "" || r.URL.Path == streamPath)
+}
+
 // identify returns who sent a request: a token counts before a session, and one that is
 // wrong is not made up for by the other.
 func (a *Accounts) identify(r *http.Request, v *visit) (*somebody, error) {
 	ask, secret := a.Book.Session, v.cookie(sessionCookie)
+	if byItself(r) {
+		ask = a.Book.Glance
+	}
 	if token := bearerOf(r.Header.Get("Authorization")); token != "" {
 		ask, secret = a.Book.Token, token
 	}

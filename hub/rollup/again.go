@@ -118,13 +118,19 @@ func (r *Rollup) countAgain(ctx context.Context, b *belated, t *Town, now int64)
 		rows[hour.UnixMilli()] = n
 		return nil
 	})
+	fresh := map[int64]*hour{}
 	for from := b.from; err == nil && from < open; from += hourMs {
 		if err = ctx.Err(); err == nil {
-			err = r.correct(ctx, c, t, from, rows[from], now)
+			fresh[from], err = r.correct(ctx, c, t, from, rows[from], now)
 		}
 	}
 	if err != nil {
 		return err
+	}
+	for from, h := range fresh { // all or none: else what moved would be in two hours
+		if from >= now-keepMs {
+			r.stage(from, h, t)
+		}
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -136,15 +142,15 @@ func (r *Rollup) countAgain(ctx context.Context, b *belated, t *Town, now int64)
 	return nil
 }
 
-// correct counts one hour again for the places of a crowd.
-func (r *Rollup) correct(ctx context.Context, c *crowd, t *Town, from, rows, now int64) error {
+// correct counts one hour again for the places of a crowd, and writes it.
+func (r *Rollup) correct(ctx context.Context, c *crowd, t *Town, from, rows, now int64) (*hour, error) {
 	if _, err := r.read(ctx, c, from); err != nil {
-		return err
+		return nil, err
 	}
 	changed := r.hour(c, t, from)
 	all, err := r.known(ctx, t, from, now)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for g := range all {
 		for place := range c.places {
@@ -153,27 +159,17 @@ func (r *Rollup) correct(ctx context.Context, c *crowd, t *Town, from, rows, now
 	}
 	h := newHour(t, all)
 	h.final, h.asOf, h.rows = true, moment(now), rows
-	if from >= now-keepMs {
-		r.mu.Lock()
-		r.put(from, h, t)
-		r.mu.Unlock()
-	} else {
+	if from < now-keepMs {
 		r.ask.forget()
 	}
 	r.work.unwritten = append(r.work.unwritten, writing{start: from, h: h, town: t, places: maps.Clone(c.places)})
-	return r.write(ctx)
+	return h, r.write(ctx)
 }
 
 // known returns what an hour was counted at before: from memory, else from the store;
 // where nobody counted it, every meter of the register is missing.
 func (r *Rollup) known(ctx context.Context, t *Town, from, now int64) (*figures, error) {
-	r.mu.Lock()
-	h := r.hours[from]
-	if h != nil && r.town != t {
-		h = h.moved(r.town, t)
-	}
-	r.mu.Unlock()
-	if h != nil {
+	if h := r.latestOf(from, t); h != nil {
 		return h.full(t), nil
 	}
 	any := false

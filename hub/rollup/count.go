@@ -261,8 +261,8 @@ func (r *Rollup) closeHour(ctx context.Context, now int64) error {
 			one.begin(from+hourMs, m.before, m.raw)
 		}
 	}
-	r.put(from, h, t)
 	r.mu.Unlock()
+	r.stage(from, h, t)
 	r.work.unwritten = append(r.work.unwritten, writing{start: from, h: h, town: t})
 	return r.write(ctx)
 }
@@ -276,13 +276,52 @@ func lastBefore(list []point) int64 {
 	return 0
 }
 
-// put makes an hour known that is in the order of t. The caller holds the lock.
-func (r *Rollup) put(start int64, h *hour, t *Town) {
-	if r.town != t {
-		h = h.moved(t, r.town)
+// stage keeps an hour back that is in the order of t, until publish.
+func (r *Rollup) stage(start int64, h *hour, t *Town) {
+	if r.work.staged == nil {
+		r.work.staged = map[int64]staged{}
 	}
-	r.hours[start] = h
-	r.made++
+	r.work.staged[start] = staged{h, t}
+}
+
+// staged is an hour that has been counted and that nobody is shown yet.
+type staged struct {
+	h    *hour
+	town *Town
+}
+
+// latestOf returns the last count of an hour, staged or published, in the order of t;
+// nil for none.
+func (r *Rollup) latestOf(start int64, t *Town) *hour {
+	if s, ok := r.work.staged[start]; ok {
+		return s.in(t)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	h := r.hours[start]
+	if h == nil || r.town == t {
+		return h
+	}
+	return h.moved(r.town, t)
+}
+
+func (s staged) in(t *Town) *hour {
+	if s.town == t {
+		return s.h
+	}
+	return s.h.moved(s.town, t)
+}
+
+// publish shows all staged hours at once: what moves from one hour into another is at no
+// moment in both of them, or in none.
+func (r *Rollup) publish() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for start, s := range r.work.staged {
+		r.hours[start] = s.in(r.town)
+		r.made++
+	}
+	r.work.staged = nil
 }
 
 // writing is an hour that the store does not have yet.
@@ -309,19 +348,15 @@ func (r *Rollup) write(ctx context.Context) error {
 	return nil
 }
 
-// running brings the hours up to date that are not counted yet.
+// running brings the hours up to date that are not counted yet, and publishes.
 func (r *Rollup) running(now int64) {
 	r.mu.Lock()
 	open, t := r.state.open, r.town
 	r.mu.Unlock()
 	before := map[schemas.MeterID][]point{}
+	defer r.publish()
 	for from := open; from <= now; from += hourMs {
-		h := r.sketch(t, from, min(from+hourMs, now), now, before)
-		r.mu.Lock()
-		if r.state.open == open {
-			r.put(from, h, t)
-		}
-		r.mu.Unlock()
+		r.stage(from, r.sketch(t, from, min(from+hourMs, now), now, before), t)
 	}
 }
 

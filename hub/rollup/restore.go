@@ -18,6 +18,7 @@ type work struct {
 	// other readings than it has now; nil for none.
 	backlog   *backlog
 	unwritten []writing
+	staged    map[int64]staged // counted, and shown by publish
 }
 
 type backlog struct {
@@ -173,13 +174,11 @@ func (r *Rollup) loadHours(ctx context.Context, first, open int64) error {
 	if err != nil {
 		return err
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	for start, c := range all {
-		if c.done && r.hours[start] == nil {
+		if c.done && r.latestOf(start, t) == nil {
 			h := newHour(t, c.f)
 			h.final, h.rows, h.asOf = true, c.rows, moment(start+hourMs)
-			r.put(start, h, t)
+			r.stage(start, h, t)
 		}
 	}
 	return nil
@@ -196,9 +195,7 @@ func (r *Rollup) catchUp(ctx context.Context, b *backlog, now int64) error {
 	}
 	h := newHour(t, r.hour(b.crowd, t, b.next))
 	h.final, h.asOf, h.rows = true, moment(now), rows
-	r.mu.Lock()
-	r.put(b.next, h, t)
-	r.mu.Unlock()
+	r.stage(b.next, h, t)
 	r.work.unwritten = append(r.work.unwritten, writing{start: b.next, h: h, town: t})
 	b.next += hourMs
 	return r.write(ctx)

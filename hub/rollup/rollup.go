@@ -59,6 +59,7 @@ type Rollup struct {
 	// made counts the changes of hours; what was answered from another count is stale.
 	made   int64
 	latest int64 // the moment of the last Work
+	behind bool
 
 	work work
 	ask  answers
@@ -140,7 +141,18 @@ func (r *Rollup) Work(ctx context.Context, now time.Time) error {
 	}
 	r.running(ms)
 	r.forget(ms)
+	r.mu.Lock()
+	r.behind = r.work.backlog != nil
+	r.mu.Unlock()
 	return errors.Join(errs...)
+}
+
+// Behind reports whether hours of before the start are still to be counted: Work had
+// better be called again soon.
+func (r *Rollup) Behind() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.behind
 }
 
 func (r *Rollup) open() int64 {

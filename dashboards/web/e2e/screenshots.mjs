@@ -28,7 +28,7 @@ const PAGES = [
   { name: 'meters', at: '/meters', as: 'dispatcher', sizes: [DESK, PHONE] },
   { name: 'meter', at: async (p) => `/meters#meter=${(await first(p, '/api/v1/meters?limit=1', 'rows')).id}`, as: 'dispatcher', sizes: [DESK, PHONE] },
   { name: 'cases', at: '/cases', as: 'dispatcher', sizes: [DESK, PHONE] },
-  { name: 'case', at: async (p) => `/cases#case=${(await first(p, '/api/v1/cases?limit=1', 'items'))?.id ?? ''}`, as: 'dispatcher', sizes: [DESK, PHONE] },
+  { name: 'case', at: async (p) => `/cases#case=${(await first(p, '/api/v1/cases?limit=1', 'rows')).id}`, as: 'dispatcher', sizes: [DESK, PHONE] },
   { name: 'desk', at: '/desk', as: 'clerk', sizes: [DESK, PHONE] },
   { name: 'inspect', at: '/inspect', as: 'inspector', sizes: [PHONE] },
   { name: 'admin', at: '/admin', as: 'admin', sizes: [DESK, PHONE] },

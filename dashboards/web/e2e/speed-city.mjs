@@ -96,16 +96,16 @@ async function wheel(page) {
 }
 
 /** From the press of a metric to the frame in which the map has its colours; the answer of the hub is part of it. */
-async function recolour(page, metric) {
-  await page.evaluate(() => performance.clearMarks('city-coloured'));
-  const from = await page.evaluate((name) => {
-    const tile = document.querySelector(`[data-kpi=${name}]`);
+async function recolour(page, tile, metric) {
+  const mark = `city-coloured-${metric}`;
+  const from = await page.evaluate(([name, old]) => {
+    performance.clearMarks(old);
     const at = performance.now();
-    tile.click();
+    document.querySelector(`[data-kpi=${name}]`).click();
     return at;
-  }, metric);
-  await page.waitForFunction(() => performance.getEntriesByName('city-coloured').length > 0, undefined, { timeout: PATIENCE });
-  return Math.round((await page.evaluate(() => performance.getEntriesByName('city-coloured')[0].startTime)) - from);
+  }, [tile, mark]);
+  await page.waitForFunction((name) => performance.getEntriesByName(name).length > 0, mark, { timeout: PATIENCE });
+  return Math.round((await page.evaluate((name) => performance.getEntriesByName(name)[0].startTime, mark)) - from);
 }
 
 const browser = await launch();
@@ -122,7 +122,7 @@ try {
   await page.waitForTimeout(500);
   const zooming = await frames(page, () => wheel(page));
   await page.waitForTimeout(500);
-  const recolours = [await recolour(page, 'completeness'), await recolour(page, 'meters'), await recolour(page, 'water')];
+  const recolours = [await recolour(page, 'completeness', 'completeness'), await recolour(page, 'meters', 'offline'), await recolour(page, 'water', 'consumption')];
   const { page: own, geometry, values, other } = last.wire;
   console.log(JSON.stringify({
     cells: last.cells, first_view_ms: first, marks_ms: last.marks, panning, zooming, recolour_ms: recolours,

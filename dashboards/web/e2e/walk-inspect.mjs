@@ -86,6 +86,27 @@ class Phone {
   }
 }
 
+/** Completes what is written; the page goes on to what waits. */
+async function save(page) {
+  await page.click('#save');
+  await page.waitForSelector('#do-report');
+}
+
+/** All records of the phone, as they are kept. */
+function records(page) {
+  return page.evaluate(() => new Promise((done, failed) => {
+    const open = indexedDB.open('citygrid-inspect');
+    open.onerror = () => failed(open.error);
+    open.onsuccess = () => {
+      const all = open.result.transaction('records').objectStore('records').getAll();
+      all.onsuccess = () => {
+        done(all.result);
+        open.result.close();
+      };
+    };
+  }));
+}
+
 /** A report by camera, with two photos, while there is no network. */
 async function report(phone, component, words) {
   const { page } = phone;
@@ -100,8 +121,7 @@ async function report(phone, component, words) {
   }
   await page.fill('#description', words);
   await phone.look('report');
-  await page.click('#save');
-  await page.waitForSelector('#do-report');
+  await save(page);
   await until(page, 'the report to wait', () => document.querySelector('#unsent')?.getAttribute('data-count') === '1');
 }
 
@@ -147,17 +167,7 @@ async function offline(phone, component, words) {
 /** Network again, but the first answers are lost after the hub has stored the record. */
 async function arrive(phone, component, words) {
   const { page, context } = phone;
-  const id = await page.evaluate(() => new Promise((done, failed) => {
-    const open = indexedDB.open('citygrid-inspect');
-    open.onerror = () => failed(open.error);
-    open.onsuccess = () => {
-      const all = open.result.transaction('records').objectStore('records').getAll();
-      all.onsuccess = () => {
-        done(all.result.find((e) => e.state !== 'draft' && e.state !== 'sent').id);
-        open.result.close();
-      };
-    };
-  }));
+  const { id } = (await records(page)).find((e) => e.state !== 'draft' && e.state !== 'sent');
   let tries = 0;
   let uploads = 0;
   await context.route('**/api/v1/reports/**', async (route) => {
@@ -172,6 +182,8 @@ async function arrive(phone, component, words) {
     if (route.request().method() === 'PUT' && ++uploads === 1) return route.abort('connectionreset');
     return route.continue();
   });
+  // A browser keeps cookies for half a minute before it writes them: killed sooner, it has forgotten the session.
+  await signIn(context, url, 'inspector');
   await context.setOffline(false);
   await until(page, 'the report to arrive', () => document.querySelector('#unsent')?.getAttribute('data-count') === '0');
   await context.unroute('**/api/v1/reports/**');
@@ -219,7 +231,7 @@ async function answer(phone, kind, id, state) {
   await page.waitForSelector('.thumb img');
   must((await page.locator('#far').count()) === 0, `${kind}: a reason is asked of somebody who stands there`);
   await phone.look(kind);
-  await page.click('#save');
+  await save(page);
   await until(page, `the ${kind} to arrive`, () => document.querySelector('#unsent')?.getAttribute('data-count') === '0');
   const now = await as('acceptor', 'GET', `/api/v1/cases/${id}`);
   must(now.state === state, `case ${id} is ${now.state} after the ${kind}, want ${state}`);
@@ -249,14 +261,14 @@ async function away(phone, words) {
   await page.fill('#code', phone.component.id);
   await page.click('#take');
   await page.fill('#description', words);
-  await page.click('#save');
+  await save(page);
   await page.evaluate(() => (location.hash = '#records'));
   await page.waitForSelector('.record[data-state=held]');
   await page.waitForSelector('#away');
   await phone.look('signed-out');
   const [file] = await Promise.all([page.waitForEvent('download'), page.click('#export')]);
-  const { records } = JSON.parse(await readFile(await file.path(), 'utf8'));
-  must(records.some((e) => e.report?.description === words), 'the export lacks the unsent record');
+  const exported = JSON.parse(await readFile(await file.path(), 'utf8'));
+  must(exported.records.some((e) => e.report?.description === words), 'the export lacks the unsent record');
   await signIn(context, url, 'inspector');
   await page.evaluate(() => (location.hash = '#'));
   await page.reload();
@@ -313,6 +325,11 @@ async function visit(view, home) {
     await answer(phone, 'check', id, 'checked');
     await as('shift_leader', 'POST', `/api/v1/cases/${id}/acts`, { act: 'close' });
     await away(phone, `${words} away`);
+  } catch (err) {
+    const held = await records(phone.page).catch(() => []);
+    for (const e of held) problems.push(`${view.name}: record ${e.id}: ${e.state}, ${e.tries} tries, due in ${e.due - Date.now()} ms, ${JSON.stringify(e.trouble ?? e.done ?? '')}`);
+    await phone.page.screenshot({ path: path.join(folder, `inspect-failed-${view.name}.png`) }).catch(() => undefined);
+    throw err;
   } finally {
     await phone.context.close().catch(() => undefined);
   }

@@ -83,7 +83,7 @@ func (b *Books) PaymentRows(ctx context.Context, f ledger.RowFilter) ([]ledger.R
 }
 
 // EntryRows returns rows of L3 and L4 as SaleRows does those of L1. The channel is
-// where they were read.
+// where they were read; those of an order are the ones of the purchase that it sold.
 func (b *Books) EntryRows(ctx context.Context, f ledger.RowFilter) ([]ledger.Row, int64, error) {
 	var rows []struct {
 		entryRow
@@ -95,6 +95,9 @@ func (b *Books) EntryRows(ctx context.Context, f ledger.RowFilter) ([]ledger.Row
 	}
 	if f.Kind != "" {
 		q = q.Where("r.event = ?", f.Kind)
+	}
+	if f.Order != "" {
+		q = q.Where("r.place <> 0 AND (r.place, r.from_ms, r.purchase) IN (SELECT s.place, s.from_ms, s.purchase FROM sales AS s WHERE s.order_no = ? AND s.purchase <> 0)", f.Order)
 	}
 	total, err := q.OrderExpr("r.moment_ms DESC, r.id DESC").ScanAndCount(ctx, &rows)
 	out := make([]ledger.Row, len(rows))

@@ -38,8 +38,8 @@ export function address(path: string, params: Params = {}): string {
 }
 
 /** Asks the hub; every failure but an abort is an ApiError. */
-export async function ask<T>(path: string, params: Params = {}, signal?: AbortSignal): Promise<T> {
-  return request<T>(address(path, params), signal ? { signal } : {});
+export async function ask<T>(path: string, params: Params = {}, signal?: AbortSignal, headers: HeadersInit = {}): Promise<T> {
+  return request<T>(address(path, params), signal ? { signal, headers } : { headers });
 }
 
 /** Sends JSON, or a file as it is; every failure but an abort is an ApiError. */

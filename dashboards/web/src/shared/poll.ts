@@ -25,10 +25,11 @@ export function usePolled<T>(path: string, params: () => Params, period: number,
   useEffect(() => {
     const gone = new AbortController();
     let timer = 0;
+    let asked = 0;
     const poll = async (): Promise<void> => {
       let wait = period;
       try {
-        setData(await ask<T>(path, params(), gone.signal));
+        setData(await ask<T>(path, params(), gone.signal, asked++ > 0 ? { 'X-Poll': '1' } : {})); // by itself: no use of the session
         setError(null);
       } catch (err) {
         if (gone.signal.aborted) return;

@@ -74,7 +74,7 @@ export function Shell(p: { page: PageName; title: string; status?: ComponentChil
         {t('skip')}
       </a>
       <header class="top">
-        <a class="brand" href="/" aria-label="citygrid">
+        <a class="brand" href="/">
           <img src="/icon.svg" alt="" width="28" height="28" />
           <span>{t('brand')}</span>
         </a>
@@ -129,7 +129,7 @@ export function Tools(): JSX.Element {
           ))}
         </select>
       </label>
-      <button type="button" id="lang" aria-label={t('lang.label')} onClick={() => (lang.value = lang.value === 'en' ? 'zh-CN' : 'en')}>
+      <button type="button" id="lang" aria-label={`${t('lang.other')} · ${t('lang.label')}`} onClick={() => (lang.value = lang.value === 'en' ? 'zh-CN' : 'en')}>
         {t('lang.other')}
       </button>
       <Who />
