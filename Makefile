@@ -66,6 +66,11 @@ bench: bin/influxd
 screenshots: build packages
 	bin/citygrid demo --then 'cd $(WEB) && node e2e/screenshots.mjs $$URL $(CURDIR)/screenshots'
 
+## bench-api: the API that the pages ask, over 100,000 meters, 20,000 cells and 200,000 cases; the databases stay in .bench/
+.PHONY: bench-api
+bench-api:
+	CITY_BENCH=$(CURDIR)/.bench $(GO) test -run '^$$' -bench BenchmarkAPI -benchtime 1x -timeout 60m ./hub/api
+
 ## bench-pages: first view, frames a second and bytes of the city page with 20,000 cells, in headless Chromium
 .PHONY: bench-pages
 bench-pages: build packages

@@ -163,8 +163,8 @@ func (l *ledgerRoutes) searchPlaces(ctx context.Context, in *searchInput) (*sear
 const workPage = 1000
 
 // exportWork reads the first page before it answers, so that a fault is told as such.
-// Where the books fail later, the answer is cut off and no table ends as if it were
-// whole.
+// Where the books fail later, or what matches changes between two pages, the answer is
+// cut off and no table ends as if it were whole.
 func (l *ledgerRoutes) exportWork(ctx context.Context, in *exportWorkInput) (*huma.StreamResponse, error) {
 	f, bad := in.filter(l.o.Desk.Today())
 	if bad != nil {
@@ -182,7 +182,7 @@ func (l *ledgerRoutes) exportWork(ctx context.Context, in *exportWorkInput) (*hu
 	name := fmt.Sprintf("differences-%s.%s", f.AsOf, in.Format)
 	return &huma.StreamResponse{Body: func(request huma.Context) {
 		tableHead(request, name, in.Format)
-		if err := l.writeWork(ctx, request.BodyWriter(), in.Format, f, first.Items); err != nil {
+		if err := l.writeWork(ctx, request.BodyWriter(), in.Format, f, first); err != nil {
 			if ctx.Err() == nil {
 				l.log.Error("export of differences cut off", "error", err)
 			}
@@ -191,7 +191,7 @@ func (l *ledgerRoutes) exportWork(ctx context.Context, in *exportWorkInput) (*hu
 	}}, nil
 }
 
-func (l *ledgerRoutes) writeWork(ctx context.Context, out io.Writer, format string, f ledger.WorkFilter, page []ledger.WorkItem) (err error) {
+func (l *ledgerRoutes) writeWork(ctx context.Context, out io.Writer, format string, f ledger.WorkFilter, first ledger.WorkList) (err error) {
 	var w sheetWriter = &csvSheet{w: csv.NewWriter(out), out: out}
 	if format == "xlsx" {
 		sheet, err := newXLSXSheet(out)
@@ -206,7 +206,7 @@ func (l *ledgerRoutes) writeWork(ctx context.Context, out io.Writer, format stri
 	if err := w.row(workColumns()); err != nil {
 		return err
 	}
-	for {
+	for page := first.Items; ; {
 		for n := range page {
 			if err := w.row(workCells(&page[n], f.AsOf)); err != nil {
 				return err
@@ -217,6 +217,9 @@ func (l *ledgerRoutes) writeWork(ctx context.Context, out io.Writer, format stri
 		}
 		f.Offset += workPage
 		next, err := l.o.Desk.Work.Work(ctx, f)
+		if err == nil && next.Total != first.Total { // rows would be lacking, or there twice
+			err = fmt.Errorf("%d differences matched, and %d do now; ask again", first.Total, next.Total)
+		}
 		if err != nil {
 			return err
 		}

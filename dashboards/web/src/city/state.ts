@@ -132,12 +132,13 @@ async function loadPlan(): Promise<void> {
 function pollValues(w: Wanted): () => void {
   const gone = new AbortController();
   let timer = 0;
+  let asked = 0;
   const poll = async (): Promise<void> => {
     let wait = QUICK;
     try {
       const span = w.range ? spanOf(w.range, minute.peek() || Date.now(), w.from, w.to) : null;
       const period = span ? { from: new Date(span.from).toISOString(), to: span.open ? undefined : new Date(span.to).toISOString() } : {};
-      const data = await ask<Values>('/api/v1/map/values', { metric: w.metric, medium: w.medium, ...period }, gone.signal);
+      const data = await ask<Values>('/api/v1/map/values', { metric: w.metric, medium: w.medium, ...period }, gone.signal, asked++ > 0 ? { 'X-Poll': '1' } : {});
       take(w, data);
       if (span && !span.open) wait = SLOW;
     } catch (err) {
