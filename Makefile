@@ -38,14 +38,14 @@ demo: build
 .PHONY: test
 test: build packages open311
 	$(GO) test -timeout 15m $$($(GO) list ./... | grep -v /internal/city$$)
-	$(GO) test -timeout 15m -count=1 ./internal/city
+	$(GO) test -timeout 20m -count=1 ./internal/city
 	cd $(WEB) && $(NPM) test
 
 ## check: what must be clean before a change lands: lint, then all tests under the race detector
 .PHONY: check
 check: lint build packages open311
 	$(GO) test -race -timeout 30m $$($(GO) list ./... | grep -v /internal/city$$)
-	$(GO) test -race -timeout 20m -count=1 ./internal/city
+	$(GO) test -race -timeout 30m -count=1 ./internal/city
 	cd $(WEB) && $(NPM) run check && $(NPM) test
 
 ## lint: gofmt, vet, staticcheck, import policy

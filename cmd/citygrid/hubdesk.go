@@ -94,7 +94,7 @@ func (f deskFace) Source(ctx context.Context, content ledger.Content, id int64) 
 		return s, apiError(err)
 	}
 	name, _, _ := strings.Cut(s.Import.Mapping, " ")
-	m, err := ledgerFace{f.openLedger}.uploadMapping(name)
+	m, err := ledgerFace(f).uploadMapping(name)
 	if err != nil || m.Name+" "+m.Version != s.Import.Mapping {
 		return s, nil // its bytes are kept all the same: only nobody knows how to read them
 	}
@@ -130,7 +130,7 @@ func (f deskFace) Mappings(context.Context) ([]api.FileMapping, error) {
 	names = append([]string{ourMapping}, names...)
 	var out []api.FileMapping
 	for _, name := range names {
-		m, err := ledgerFace{f.openLedger}.uploadMapping(name)
+		m, err := ledgerFace(f).uploadMapping(name)
 		if errors.Is(err, os.ErrNotExist) {
 			continue // taken away meanwhile
 		}
@@ -174,7 +174,7 @@ func (f deskFace) Check(ctx context.Context, u api.Upload) (api.FileCheck, error
 // checkWith reads a file with one mapping.
 func (f deskFace) checkWith(ctx context.Context, u api.Upload, mapping string) (c api.FileCheck, err error) {
 	c.Mapping = mapping
-	m, err := ledgerFace{f.openLedger}.uploadMapping(mapping)
+	m, err := ledgerFace(f).uploadMapping(mapping)
 	if err != nil {
 		return c, fmt.Errorf("%w: %w", api.ErrRefused, err)
 	}

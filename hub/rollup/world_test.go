@@ -44,7 +44,6 @@ type trueMeter struct {
 	good     []int   // minutes of good live readings
 	own      []int   // minutes of records of its own memory
 	recorded []int   // minutes of values on installation records
-	removed  int     // minute from which there is no meter; 0 for never
 	late     map[int]int
 }
 

@@ -23,8 +23,6 @@ const first = async (page, address, list) => page.evaluate(async ([a, l]) => (aw
 
 const PAGES = [
   { name: 'signin', at: '/signin', as: '', sizes: [DESK, PHONE] },
-  { name: 'city', at: '/', as: 'dispatcher', sizes: [DESK, PHONE] },
-  { name: 'wall', at: '/#wall=1', as: 'dispatcher', sizes: [WALL] },
   { name: 'meters', at: '/meters', as: 'dispatcher', sizes: [DESK, PHONE] },
   { name: 'meter', at: async (p) => `/meters#meter=${(await first(p, '/api/v1/meters?limit=1', 'rows')).id}`, as: 'dispatcher', sizes: [DESK, PHONE] },
   { name: 'cases', at: '/cases', as: 'dispatcher', sizes: [DESK, PHONE] },
@@ -32,6 +30,8 @@ const PAGES = [
   { name: 'desk', at: '/desk', as: 'clerk', sizes: [DESK, PHONE] },
   { name: 'inspect', at: '/inspect', as: 'inspector', sizes: [PHONE] },
   { name: 'admin', at: '/admin', as: 'admin', sizes: [DESK, PHONE] },
+  { name: 'city', at: '/', as: 'dispatcher', sizes: [DESK, PHONE] },
+  { name: 'wall', at: '/#wall=1', as: 'dispatcher', sizes: [WALL] },
 ];
 
 /** Waits until nothing is being read any more. */

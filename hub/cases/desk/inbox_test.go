@@ -58,6 +58,9 @@ func (w *town) waits(in Inbox, task Task, limit int) (ids []cases.CaseID) {
 		if len(list) < limit {
 			break
 		}
+		if len(ids) > 1000 {
+			w.tb.Fatalf("%+v: the pages have no end", task)
+		}
 	}
 	n, err := w.Tally(context.Background(), in, []Task{task})
 	must(w.tb, err)

@@ -34,7 +34,7 @@ export function Flow({ s, area }: { s: Summary | null; area: string }): JSX.Elem
       <header>
         <h2 id="flow-title">{t('flow')}</h2>
         {s && <Lights s={s} />}
-        {sees() && <a class="push" href={link({})}>{t('flow.all')}</a>}
+        {sees() && <a class="push" href={link({ tab: 'open' })}>{t('flow.all')}</a>}
       </header>
       {!s && <Skeleton lines={4} />}
       {s && s.cases.open === 0 && <p class="body quiet">{t('flow.none')}</p>}
@@ -42,7 +42,7 @@ export function Flow({ s, area }: { s: Summary | null; area: string }): JSX.Elem
         <ol class="body">
           {STEPS.filter((state) => of.has(state) || !BRIEF.has(state)).map((state) => (
             <li key={state} data-state={state}>
-              {sees() ? <a href={link({ state })}>{t(`state.${state}`)}</a> : <span>{t(`state.${state}`)}</span>}
+              <span>{t(`state.${state}`)}</span>
               <meter min={0} max={most} value={of.get(state) ?? 0} aria-label={t(`state.${state}`)} />
               <b>{formatCount(of.get(state) ?? 0, lang.value)}</b>
             </li>
