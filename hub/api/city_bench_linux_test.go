@@ -155,7 +155,7 @@ func (c *benchCity) operations() []benchOperation {
 		{"meters", "/api/v1/meters"}, {"meters search", "/api/v1/meters?q=%04d"}, {"meters late by time", "/api/v1/meters?state=late&sort=-taken_at"}, {"meters of a street", "/api/v1/meters?area=" + c.street},
 		{"cases open", "/api/v1/cases?open=true"}, {"cases of department", "/api/v1/cases?open=true&department=D7"}, {"cases of inspector", "/api/v1/cases?inspector=ins7"},
 		{"cases filed", "/api/v1/cases?state=filed"}, {"cases overdue", "/api/v1/cases?open=true&light=red"}, {"cases of a class", "/api/v1/cases?open=true&class=" + url.QueryEscape(coverClass)},
-		{"cases of a street", "/api/v1/cases?open=true&cell=" + c.street}, {"cases of a cell", "/api/v1/cases?cell=" + c.cell}, {"cases counted", "/api/v1/cases?open=true&count=true"},
+		{"cases of a street", "/api/v1/cases?open=true&cell=" + c.street}, {"cases of a cell", "/api/v1/cases?cell=" + c.cell}, {"inbox of a shift leader", "/api/v1/inbox?role=shift_leader"}, {"inbox found by text", "/api/v1/inbox?role=shift_leader&tab=all&q=00001"}, {"cases counted", "/api/v1/cases?open=true&count=true"},
 		{"case", "/api/v1/cases/" + c.ids[len(c.ids)/2]}, {"journal", "/api/v1/cases/" + c.ids[len(c.ids)/2] + "/journal"},
 		{"components", "/api/v1/components?limit=50"}, {"components of a cell", "/api/v1/components?cell=" + c.cell}, {"flow", "/api/v1/flow"}, {"session", "/api/v1/session"},
 	}...)
