@@ -336,7 +336,7 @@ func copyCases(b *testing.B, path string, cells []string) {
 		do(`INSERT INTO cases SELECT id || 'K' || ?1, first_seq + ?2, last_seq + ?2, CASE WHEN o THEN CASE r / 10 % 6 WHEN 0 THEN 'reported' WHEN 1 THEN 'accepted' WHEN 2 THEN 'filed' WHEN 3 THEN 'dispatched' WHEN 4 THEN 'handling' ELSE 'checking' END ELSE 'closed' END,
 			o, since_ms + ?1 * 60000, reported_ms + ?1 * 60000, CASE WHEN o THEN 0 ELSE since_ms + ?1 * 70000 END, source, urgency, class, class_name, condition_key, component, event, description, location,
 			lon_e7 + r, lat_e7 + r, (SELECT code FROM bench_cells WHERE n = r * 7919 % ?3), 'D' || (r % 400), CASE WHEN o AND r / 10 % 6 = 4 THEN 'D' || (r / 60 % 20) ELSE '' END, CASE WHEN o AND r / 10 % 6 = 5 THEN 'ins' || (first_seq / 7 % 40) ELSE '' END, '', 0, '',
-			CASE WHEN o THEN CASE WHEN r / 10 % 6 < 3 THEN 'none' ELSE 'running' END ELSE 'met' END, ?4 + r % 977 * 60000, ?4 + r % 1733 * 60000, entries, head
+			CASE WHEN o THEN CASE WHEN r / 10 % 6 < 3 THEN 'none' ELSE 'running' END ELSE 'met' END, ?4 + r % 977 * 60000, ?4 + r % 1733 * 60000, entries, head, since_ms + ?1 * 60000, CASE WHEN o AND r / 10 % 6 = 0 THEN 'no' ELSE '' END
 			FROM (SELECT *, (first_seq * 31 + ?1 * 17) AS r, (first_seq * 31 + ?1 * 17) % 10 = 0 AS o FROM cases WHERE first_seq <= ?5)`, k, shift, len(cells), monday.Add(-8*time.Hour).UnixMilli(), entries)
 	}
 	do("INSERT INTO case_sent SELECT id, 'D' || (first_seq / 7 % 20), open, first_seq FROM cases WHERE first_seq > ? AND state IN ('dispatched', 'handling', 'checking', 'closed')", entries)

@@ -80,6 +80,19 @@ func (l *Live) CollectorOnline(id schemas.CollectorID, online bool, at time.Time
 	c.online, c.onlineSince = online, at
 }
 
+// willPatience is how long after a collector was said to be gone its statuses may still
+// be on their way: several times the seconds between two.
+const willPatience = 15 * time.Second
+
+// heard takes a status as a sign of life. A broker may deliver the last will of a
+// connection after the word of the next one that it stands; only what is published on a
+// connection that stands comes so long after.
+func (c *collector) heard(now time.Time) {
+	if !c.online && !c.onlineSince.IsZero() && now.Sub(c.onlineSince) > willPatience {
+		c.online, c.onlineSince = true, now
+	}
+}
+
 // CollectorStatus gives the table a collector's newest account of itself. One
 // that is older than the last is dropped: MQTT may deliver it late. Meters that
 // the status names as failing appear in the table even if they never answered.
@@ -91,6 +104,9 @@ func (l *Live) CollectorStatus(s schemas.Status) {
 		return
 	}
 	c.seen.add(c.news(&s, l.now().Sub(l.started)))
+	if c.hasStatus && s.At.After(c.status.At) { // not one that the broker keeps
+		c.heard(l.now())
+	}
 	s.Collector = c.id
 	s.Version = strings.Clone(s.Version)
 	s.Health = slices.Clone(s.Health[:min(len(s.Health), schemas.MaxHealth)])

@@ -122,11 +122,11 @@ func (d *Desk) shows(s limits.Stage, light limits.Light, now time.Time) (string,
 	case !ok || light == limits.None:
 		return "1 = 0", nil
 	case light == limits.Red:
-		return "(" + began + ") <= ?", []any{red}
+		return "c.began_ms <= ?", []any{red}
 	case light == limits.Yellow:
-		return "(" + began + ") <= ? AND (" + began + ") > ?", []any{yellow, red}
+		return "c.began_ms <= ? AND c.began_ms > ?", []any{yellow, red}
 	}
-	return "(" + began + ") > ?", []any{yellow}
+	return "c.began_ms > ?", []any{yellow}
 }
 
 // late says in SQL that a case of a task is past what it waits for.

@@ -102,14 +102,18 @@ func (w *work) store(ctx context.Context, e *cases.Entry, row *caseRow, serial s
 	}
 	row.FirstSeq, row.LastSeq = w.seq, w.seq
 	if e.Number > 1 {
-		_, err = w.tx.NewUpdate().Model(row).ExcludeColumn("id", "first_seq").WherePK().Exec(ctx)
-		return err
+		if _, err = w.tx.NewUpdate().Model(row).ExcludeColumn("id", "first_seq").WherePK().Exec(ctx); err != nil {
+			return err
+		}
+		return w.exec(ctx, waits, row.ID)
 	}
 	if err := w.exec(ctx, "INSERT INTO case_serials (name, last) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET last = EXCLUDED.last", serial.name, serial.last); err != nil {
 		return err
 	}
-	_, err = w.tx.NewInsert().Model(row).Exec(ctx)
-	return err
+	if _, err = w.tx.NewInsert().Model(row).Exec(ctx); err != nil {
+		return err
+	}
+	return w.exec(ctx, waits, row.ID)
 }
 
 // sent keeps the list of departments that a case has been sent to.
