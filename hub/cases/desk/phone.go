@@ -14,8 +14,8 @@ import (
 // of them.
 func (d *Desk) Mine(ctx context.Context, person cases.PersonID, limit int) ([]Summary, error) {
 	var rows []caseRow
-	err := d.db.Read.NewRaw("SELECT c.* FROM case_entries AS e JOIN cases AS c ON c.id = e.case_id WHERE e.number = 1 AND e.person = ? AND c.open = 1 ORDER BY e.seq DESC LIMIT ?",
-		string(person), limit).Scan(ctx, &rows)
+	err := d.db.Read.NewSelect().Model(&rows).Join("JOIN case_entries AS e ON e.case_id = case_row.id").
+		Where("e.number = 1 AND e.person = ? AND case_row.open = 1", string(person)).OrderExpr("e.seq DESC").Limit(int64(limit)).Scan(ctx)
 	if err != nil {
 		return nil, sqldb.Explain("list a person's reports", err)
 	}
