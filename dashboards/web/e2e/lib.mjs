@@ -43,6 +43,16 @@ export async function until(page, what, read, arg) {
   });
 }
 
+/** Waits until fonts are there, what changes colour or place over a moment is done, and two frames were drawn. */
+export async function settled(page) {
+  await page.evaluate(async () => {
+    await document.fonts.ready;
+    const endless = (a) => a.effect?.getTiming().iterations === Infinity;
+    await Promise.allSettled(document.getAnimations().filter((a) => !endless(a)).map((a) => a.finished));
+    await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+  });
+}
+
 /** Notes console errors, script errors and questions to other hosts in problems. expected(text) forgives some. */
 export function watch(page, url, name, problems, expected = () => false) {
   page.on('console', (m) => {

@@ -7,7 +7,7 @@
 // SETUP_CODE is the one-time code that a new hub prints; on a hub that has been set up a sample
 // administrator signs in (PEOPLE and PASSPHRASE, see lib.mjs).
 import { readFile } from 'node:fs/promises';
-import { axe, contextOf, noOverflow, people, until, VIEWS, walk, watch } from './lib.mjs';
+import { axe, contextOf, noOverflow, people, settled, until, VIEWS, walk, watch } from './lib.mjs';
 
 const ROOT = { id: 'walk.root', password: 'four green bicycles at night' };
 const refused = (text) => /status of (401|403|404|409|422|429)/.test(text);
@@ -23,7 +23,7 @@ async function open({ browser, view, url, problems }, name) {
 const shows = (page, selector) => page.locator(selector).first().waitFor({ state: 'visible' });
 
 async function check(page, at, problems) {
-  await page.waitForTimeout(80); // colours change over a moment
+  await settled(page);
   await noOverflow(page, at, problems);
   await axe(page, at, problems);
 }
@@ -224,9 +224,10 @@ async function visit(t) {
   await audit(t, root.page, name);
   await partWays(t, root.page, other.page, id);
   await leave(t, root.page);
-  await guesses(t, other.page);
+  if (!t.view.name.startsWith('wall')) await guesses(t, other.page);
   await root.context.close();
   await other.context.close();
 }
 
-await walk('accounts', visit, { views: VIEWS.slice(0, 2) });
+// The wall comes first and does not guess: the guesses of two views are what the hub allows one address.
+await walk('accounts', visit, { views: [VIEWS[2], VIEWS[0], VIEWS[1]] });

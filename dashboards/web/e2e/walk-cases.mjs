@@ -7,7 +7,7 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { crc32, deflateSync } from 'node:zlib';
-import { axe, contextOf, noOverflow, people, PATIENCE, until, VIEWS, walk, watch } from './lib.mjs';
+import { axe, contextOf, noOverflow, people, PATIENCE, settled, until, VIEWS, walk, watch } from './lib.mjs';
 
 const refused = (text) => /status of (401|403|404|409|412|422)/.test(text);
 
@@ -32,11 +32,11 @@ async function enter(t, role, department) {
     const body = await answer.json().catch(() => null);
     return { status: answer.status(), body };
   };
-  return { context, page, id, call, go: (hash) => page.goto(`${t.url}/cases${hash}`).then(() => page.waitForTimeout(50)) };
+  return { context, page, id, call, go: (hash) => page.goto(`${t.url}/cases${hash}`).then(() => settled(page)) };
 }
 
 async function check(t, who, what) {
-  await who.page.waitForTimeout(120); // colours change over a moment
+  await settled(who.page);
   await noOverflow(who.page, `${t.view.name} ${what}`, t.problems);
   await axe(who.page, `${t.view.name} ${what}`, t.problems);
   await t.shoot(who.page, what);

@@ -149,13 +149,12 @@ async function keyboard(page) {
   const scale = () => page.locator('.ol-scale-line-inner').textContent();
   await page.locator('.map .canvas').focus();
   const before = await scale();
-  for (let n = 0; n < 3; n++) {
-    await page.keyboard.press('+');
-    await page.waitForTimeout(400);
+  for (const key of ['+', '+', '+', 'ArrowLeft']) {
+    const moves = await page.locator('.map .canvas').evaluate((box) => box.dataset.moves ?? '0');
+    await page.keyboard.press(key);
+    await until(page, `the move of the map by ${key}`, (old) => document.querySelector('.map .canvas').dataset.moves !== old, moves);
   }
-  await page.keyboard.press('ArrowLeft');
   await until(page, 'the zoom by keys', (old) => document.querySelector('.ol-scale-line-inner')?.textContent !== old, before);
-  await page.waitForTimeout(500);
   await page.keyboard.press('Enter');
   await until(page, 'a place opened by Enter', () => location.hash.includes('area='));
   const deep = await page.evaluate(() => new URLSearchParams(location.hash.slice(1)).get('area').length);

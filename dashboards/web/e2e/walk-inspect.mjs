@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { chromium } from 'playwright-core';
 import { film, photo } from './camera.mjs';
-import { PATIENCE, VIEWS, axe, contextOf, noOverflow, people, signIn, until, watch } from './lib.mjs';
+import { PATIENCE, VIEWS, axe, contextOf, noOverflow, people, settled, signIn, until, watch } from './lib.mjs';
 
 const [url, folder] = process.argv.slice(2);
 if (!url || !folder) {
@@ -20,6 +20,7 @@ const problems = [];
 const views = [
   { ...VIEWS[0], name: 'phone-zh-light', width: 390, height: 844, phone: true },
   { ...VIEWS[1], name: 'desktop-en-dark', width: 1280, height: 800, phone: false },
+  { ...VIEWS[2], looks: true }, // on a wall it is only looked at
 ];
 
 /** Asks the hub as one of the sample people, by their token. */
@@ -79,7 +80,7 @@ class Phone {
 
   async look(what) {
     const name = `${this.view.name} ${what}`;
-    await this.page.waitForTimeout(150); // the last frame of a change of view
+    await settled(this.page);
     await this.page.screenshot({ path: path.join(folder, `inspect-${what}-${this.view.name}.png`) });
     await noOverflow(this.page, name, problems);
     await axe(this.page, name, problems);
@@ -316,6 +317,7 @@ async function visit(view, home) {
     await phone.page.evaluate(async () => void (await navigator.serviceWorker.ready));
     await until(phone.page, 'the service worker to take over', () => navigator.serviceWorker.controller !== null);
     await looks(phone);
+    if (view.looks) return;
     await offline(phone, component, words);
     await arrive(phone, component, words);
     const id = await toVerify(catalogue.person.id, component, `${words} verify`);

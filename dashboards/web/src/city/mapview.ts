@@ -118,7 +118,10 @@ export class MapView {
     };
     this.map.on('click', pick(false));
     this.map.on('dblclick', pick(true));
-    this.map.on('moveend', () => this.nameCells());
+    this.map.on('moveend', () => {
+      this.nameCells();
+      this.box.dataset.moves = String(Number(this.box.dataset.moves ?? 0) + 1);
+    });
   }
 
   /** The cell at a coordinate of the view, or -1. */
