@@ -36,16 +36,21 @@ demo: build
 
 ## test: every test, with the real servers; installs Debian's mosquitto and chromium if run as root
 .PHONY: test
-test: build packages open311
-	$(GO) test -timeout 15m $$($(GO) list ./... | grep -v /internal/city$$)
-	$(GO) test -timeout 20m -count=1 ./internal/city
+test: build packages open311 alarms
+	$(GO) test -timeout 15m $$($(GO) list ./... | grep -v -e /internal/city$$ -e /internal/chaos$$)
+	$(GO) test -timeout 20m -count=1 -p 1 ./internal/city ./internal/chaos
 	cd $(WEB) && $(NPM) test
+
+## alarms: the alarm rules for Prometheus, tried with its own query engine
+.PHONY: alarms
+alarms:
+	cd tools/promrules && $(GO) vet . && $(GO) test .
 
 ## check: what must be clean before a change lands: lint, then all tests under the race detector
 .PHONY: check
 check: lint build packages open311
-	$(GO) test -race -timeout 30m $$($(GO) list ./... | grep -v /internal/city$$)
-	$(GO) test -race -timeout 30m -count=1 ./internal/city
+	$(GO) test -race -timeout 30m $$($(GO) list ./... | grep -v -e /internal/city$$ -e /internal/chaos$$)
+	$(GO) test -race -timeout 30m -count=1 -p 1 ./internal/city ./internal/chaos
 	cd $(WEB) && $(NPM) run check && $(NPM) test
 
 ## lint: gofmt, vet, staticcheck, import policy
@@ -76,6 +81,24 @@ bench-api:
 bench-pages: build packages
 	bin/citygrid demo --cells 20000 --components 60000 --then 'cd $(WEB) && node e2e/speed-city.mjs $$URL'
 
+## chaos: 500 seeded trials of the whole river under faults, 0 lost, duplicated or wrong (CHAOS_ARGS="--trials 1 --seed 7" for one again)
+.PHONY: chaos
+chaos: build
+	bin/citygrid chaos --trials 500 --json chaos.json $(CHAOS_ARGS)
+
+## adversary: what attackers can do at hub, collector, broker and API: case, tries, accepted (0), counted
+.PHONY: adversary
+adversary:
+	$(GO) test -count=1 -v -timeout 15m -run TestAdversaries ./internal/adversary
+
+## vuln: known vulnerabilities in the code that the programs reach (govulncheck; says so and ends where its database cannot be reached)
+VULN_DB ?= https://vuln.go.dev
+.PHONY: vuln
+vuln:
+	@if ! curl -fsS -m 10 -o /dev/null $(VULN_DB)/index/db.json; then \
+	  echo "skipped: $(VULN_DB) cannot be reached; docs/dependencies-check.md says how versions were checked instead"; exit 0; fi; \
+	$(GO) run golang.org/x/vuln/cmd/govulncheck@v1.1.4 -db $(VULN_DB) ./...
+
 ## soak: ten million values through every kind of line and fault, each held against the oracle (SOAK_ARGS="--values 1000000")
 SOAK_FAULTS := late=0.1%,split=0.5%,torn=0.1%,duplicate=0.5%,wrong-unit=0.2%,wrong-slave=0.2%,wrong-checksum=0.2%,busy=0.2%,failure=0.2%,gateway-timeout=0.2%,exception=0.2%,slow=0.2%,reboot=0.02%,noise=0.5%,same-address=0.2%,echo=0.2%,dead=1%,reset=5%,swap=5%,clock-jump=5%,glitch=0.1%,late-by=700ms,slow-by=50ms,reboot-for=1s
 .PHONY: soak
@@ -99,16 +122,22 @@ LEDGER_ENTRIES ?= 100000,300000,1000000,3000000
 bench-ledger:
 	LEDGER_ENTRIES=$(LEDGER_ENTRIES) $(GO) test -run '^$$' -bench Month -benchtime 1x -timeout 90m ./hub/ledger/books
 
-## bench-peers: reading beside Telegraf v1.39.3 on the same simulated meters; builds it first (PEERS_ARGS="--each 15s")
+## bench-peers: reading and storing beside Telegraf v1.39.3, on the same meters, Mosquitto and InfluxDB; builds it first (PEERS_ARGS="--only storing")
 .PHONY: bench-peers
-bench-peers: bin/citygrid bin/collector bin/telegraf
+bench-peers: build packages bin/telegraf
 	bin/citygrid bench-peers --json bench-peers.json $(PEERS_ARGS)
 
 # The parts of Telegraf that the comparison uses; about two minutes, once.
 TELEGRAF := 1.39.3
-bin/telegraf:
-	GOBIN=$(CURDIR)/bin CGO_ENABLED=0 $(GO) install -tags "custom,inputs.modbus,outputs.file,outputs.discard,serializers.influx" \
+bin/telegraf: tools/telegraf/parts
+	GOBIN=$(CURDIR)/bin CGO_ENABLED=0 $(GO) install -tags "custom,$$(paste -sd, $<)" \
 	  -ldflags "-s -w -X github.com/influxdata/telegraf/internal.Version=$(TELEGRAF)" github.com/influxdata/telegraf/cmd/telegraf@v$(TELEGRAF)
+	@touch $@
+
+## bench-outage: the broker of a running city is away for ten minutes at 2,000 readings/s: how the backlog drains beside live readings (OUTAGE_ARGS="--outage 1m --part hub")
+.PHONY: bench-outage
+bench-outage: build
+	bin/citygrid bench-outage --json bench-outage.json $(OUTAGE_ARGS)
 
 ## fuzz: run every fuzz target for FUZZTIME (default 20s) each
 FUZZTIME ?= 20s

@@ -196,3 +196,37 @@ func TestNobodyTakesAnothersClientID(t *testing.T) {
 		victim.publish(t, topicOf("310104", "c-2", schemas.Readings), "still here")
 	})
 }
+
+// The broker's own topics are nobody's: no $SYS, no shared subscription around the access
+// list, and no word to JetStream, which keeps the messages of NATS.
+func TestTheBrokersOwnTopicsAreNobodys(t *testing.T) {
+	onBothBrokers(t, func(t *testing.T, kind, url string) {
+		auditor := mustDial(t, config(url, "auditor"))
+		victim := config(url, "c-2", topicOf("310104", "c-2", schemas.Receipts))
+		victim.CleanSession = false
+		mustDial(t, victim).stop()
+		auditor.publish(t, topicOf("310104", "c-2", schemas.Receipts), "kept for c-2")
+		for _, filter := range []string{"$SYS/#", "$SYS/broker/clients/connected", "$JS/#", "$MQTT/#", "$share/g/" + topicOf("310104", "c-2", schemas.Receipts), "$share/g/#", "+/+/+/+/+"} {
+			if kind == "nats" { // refuses, or ends the link
+				if _, err := dial(t, config(url, "c-1", filter)); err == nil {
+					t.Errorf("c-1 subscribes to %s: granted, want a refusal", filter)
+				}
+				continue
+			}
+			thief := dialRaw(t, url, "c-1")
+			thief.subscribe(filter)
+			auditor.publish(t, topicOf("310104", "c-2", schemas.Commands), "probe")
+			if m := thief.beforePong(); m != "" {
+				t.Errorf("c-1 subscribed to %s and got %q", filter, m)
+			}
+		}
+		for _, topic := range []string{"$JS/API/STREAM/PURGE/$MQTT_msgs", "$JS/API/STREAM/DELETE/$MQTT_msgs", "$MQTT/msgs/x", "$SYS/REQ/SERVER/PING"} {
+			thief := mustDial(t, config(url, "c-1"))
+			_ = thief.Publish(thief.ctx, topic, []byte("{}"), false).Wait(thief.ctx)
+			thief.stop()
+		}
+		if got := mustDial(t, victim).collect(t, "kept for c-2"); len(got) != 1 {
+			t.Errorf("c-2 got %q", got)
+		}
+	})
+}

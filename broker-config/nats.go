@@ -3,6 +3,7 @@ package brokerconfig
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -35,8 +36,13 @@ type Options struct {
 	// to drain it, so it must be ten times the worst outage, and Usage is for
 	// an alarm at 70 %.
 	MaxStore int64
-	// TLS makes the listener an encrypted one (LoadServerTLS); nil is plain.
+	// TLS makes the listener an encrypted one; nil is plain. Where it asks for
+	// client certificates, the common name is the user, and no password is asked
+	// for.
 	TLS *tls.Config
+	// Revoked says which client certificates are not good any more; nil: none. It
+	// is asked at every connection and by DropRevoked.
+	Revoked func(*x509.Certificate) bool
 	// Log takes the broker's warnings and refusals; nil is silent.
 	Log *slog.Logger
 }
@@ -92,7 +98,7 @@ func Start(ctx context.Context, o Options) (*Broker, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start broker: %w", err)
 	}
-	b := &Broker{auth: newAuthenticator(o.Access.clone(), o.Log), window: window, unlock: unlock}
+	b := &Broker{auth: newAuthenticator(o.Access.clone(), o.Revoked, o.Log), window: window, unlock: unlock}
 	if err := b.start(ctx, o); err != nil {
 		return nil, fmt.Errorf("start broker on %s: %w", net.JoinHostPort(o.host(), strconv.Itoa(o.Port)), errors.Join(err, b.Close()))
 	}
@@ -201,6 +207,10 @@ func (b *Broker) SetAccess(a *Access) error {
 	}
 	return b.disconnect(b.auth.replace(a.clone()))
 }
+
+// DropRevoked ends the connections of those whose certificate has been revoked since
+// they connected, by what Options.Revoked says now.
+func (b *Broker) DropRevoked() error { return b.disconnect(b.auth.revokedNow()) }
 
 // disconnect ends the connections of the named users. A client id is a user
 // name, see authenticator.

@@ -2,6 +2,7 @@ package brokerconfig
 
 import (
 	"crypto/tls"
+	"crypto/x509"
 	"log/slog"
 	"strings"
 	"sync"
@@ -12,16 +13,25 @@ import (
 // authenticator decides for the embedded server, by the access list of the
 // moment.
 type authenticator struct {
-	log *slog.Logger
+	log     *slog.Logger
+	revoked func(*x509.Certificate) bool
 
 	mu     sync.RWMutex // held for reading until a client is registered
 	access *Access
 	users  map[string]User
 	server *server.Server
+
+	// shown is the certificate that each user connected with last; a user has one
+	// connection, because its name is its client id.
+	shownMu sync.Mutex
+	shown   map[string]*x509.Certificate
 }
 
-func newAuthenticator(a *Access, log *slog.Logger) *authenticator {
-	return &authenticator{log: log, access: a, users: a.byName()}
+func newAuthenticator(a *Access, revoked func(*x509.Certificate) bool, log *slog.Logger) *authenticator {
+	if revoked == nil {
+		revoked = func(*x509.Certificate) bool { return false }
+	}
+	return &authenticator{log: log, revoked: revoked, access: a, users: a.byName(), shown: make(map[string]*x509.Certificate)}
 }
 
 // Check is called by the server for every CONNECT.
@@ -33,6 +43,11 @@ func (a *authenticator) Check(c server.ClientAuthentication) bool {
 		a.log.Warn("broker refused a client", "user", name, "remote", c.RemoteAddress(), "reason", refusal)
 		return false
 	}
+	if cert := certificateOf(c.GetTLSConnectionState()); cert != nil {
+		a.shownMu.Lock()
+		a.shown[name] = cert
+		a.shownMu.Unlock()
+	}
 	c.RegisterUser(&server.User{Username: name, Permissions: permissions(a.users[name])})
 	return true
 }
@@ -40,10 +55,13 @@ func (a *authenticator) Check(c server.ClientAuthentication) bool {
 // decide returns the user's name, and why it is refused, if it is.
 func (a *authenticator) decide(c server.ClientAuthentication) (name, refusal string) {
 	opts := c.GetOpts()
-	if cn, ok := certificateName(c.GetTLSConnectionState()); ok {
-		name = cn
+	if cert := certificateOf(c.GetTLSConnectionState()); cert != nil {
+		name = cert.Subject.CommonName
 		if _, known := a.users[name]; !known {
 			return name, "certificate of no enrolled user"
+		}
+		if a.revoked(cert) {
+			return name, "certificate is revoked"
 		}
 		if opts.Username != "" && opts.Username != name {
 			return name, "user name is not the certificate's"
@@ -68,12 +86,29 @@ func (a *authenticator) decide(c server.ClientAuthentication) (name, refusal str
 // hash of a password that nobody kept.
 const decoyHash = "$7$1000$xl5bRXIiN5cPZ2Ji$2ElE8BGciu/zNgm4wy0EH/if79tiLcV/vVovu/tzWshVHEjA44CD3WNL/AFToWL+OrjKpnWSrQyADcXn8k0pig=="
 
-// certificateName returns the common name of a verified client certificate.
-func certificateName(state *tls.ConnectionState) (string, bool) {
+// certificateOf returns a verified client certificate; nil for a client without one.
+func certificateOf(state *tls.ConnectionState) *x509.Certificate {
 	if state == nil || len(state.VerifiedChains) == 0 || len(state.PeerCertificates) == 0 {
-		return "", false
+		return nil
 	}
-	return state.PeerCertificates[0].Subject.CommonName, true
+	return state.PeerCertificates[0]
+}
+
+// revokedNow returns the users whose certificate is revoked, and forgets their
+// certificates.
+func (a *authenticator) revokedNow() map[string]bool {
+	a.mu.Lock() // nobody is between the judgement and the registration
+	defer a.mu.Unlock()
+	a.shownMu.Lock()
+	defer a.shownMu.Unlock()
+	names := map[string]bool{}
+	for name, cert := range a.shown {
+		if a.revoked(cert) {
+			names[name] = true
+			delete(a.shown, name)
+		}
+	}
+	return names
 }
 
 // clientID asks the server for the MQTT client id of a connection, which the

@@ -14,11 +14,17 @@ type natsLog struct {
 	fatal string
 }
 
-func (l *natsLog) Noticef(format string, v ...any) { l.log.Debug(fmt.Sprintf(format, v...)) }
-func (l *natsLog) Warnf(format string, v ...any)   { l.log.Warn(fmt.Sprintf(format, v...)) }
-func (l *natsLog) Errorf(format string, v ...any)  { l.log.Error(fmt.Sprintf(format, v...)) }
-func (l *natsLog) Debugf(string, ...any)           {}
-func (l *natsLog) Tracef(string, ...any)           {}
+func (l *natsLog) Noticef(format string, v ...any) {
+	l.log.Debug("broker", "text", fmt.Sprintf(format, v...))
+}
+func (l *natsLog) Warnf(format string, v ...any) {
+	l.log.Warn("broker", "text", fmt.Sprintf(format, v...))
+}
+func (l *natsLog) Errorf(format string, v ...any) {
+	l.log.Error("broker", "text", fmt.Sprintf(format, v...))
+}
+func (l *natsLog) Debugf(string, ...any) {}
+func (l *natsLog) Tracef(string, ...any) {}
 
 // Fatalf does not end the process: Start reports the failure.
 func (l *natsLog) Fatalf(format string, v ...any) {

@@ -107,7 +107,7 @@ func BenchmarkBatch(b *testing.B) {
 	b.ReportAllocs()
 	size := 0
 	for b.Loop() {
-		envelope, err := s.seal(b.Context())
+		envelope, err := s.seal(b.Context(), func(dst []byte, now time.Time) ([]byte, error) { return s.kind.encode(dst, now, s.batch) })
 		if err != nil {
 			b.Fatal(err)
 		}

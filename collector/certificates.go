@@ -27,24 +27,30 @@ func (c *certificates) watch(address string, cfg *tls.Config) *tls.Config {
 		cfg = &tls.Config{MinVersion: tls.VersionTLS13}
 	}
 	cfg = cfg.Clone()
-	own, judge := ownCertificates(cfg), cfg.VerifyConnection
+	judge := cfg.VerifyConnection
 	cfg.VerifyConnection = func(s tls.ConnectionState) error {
 		if judge != nil {
 			if err := judge(s); err != nil {
 				return err
 			}
 		}
-		c.note(slices.Concat(own, s.PeerCertificates))
+		c.note(slices.Concat(ownCertificates(cfg), s.PeerCertificates)) // a renewed one is used from now on
 		return nil
 	}
-	c.note(own)
+	c.note(ownCertificates(cfg))
 	return cfg
 }
 
 // ownCertificates are those that cfg shows a broker that asks.
 func ownCertificates(cfg *tls.Config) (own []*x509.Certificate) {
-	for i := range cfg.Certificates {
-		for _, der := range cfg.Certificates[i].Certificate {
+	shown := cfg.Certificates
+	if cfg.GetClientCertificate != nil {
+		if now, err := cfg.GetClientCertificate(&tls.CertificateRequestInfo{}); err == nil {
+			shown = []tls.Certificate{*now}
+		}
+	}
+	for i := range shown {
+		for _, der := range shown[i].Certificate {
 			if parsed, err := x509.ParseCertificate(der); err == nil { // the handshake says what is wrong with it
 				own = append(own, parsed)
 			}

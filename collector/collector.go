@@ -45,6 +45,9 @@ type Options struct {
 	Lines    []Line
 	Batch    BatchLimits
 	Spool    spool.Options
+	// DropAfter is the age at which readings that wait in the spool are dropped; 0:
+	// never. With it, or Spool.DropWhenFull, what is dropped is noted first.
+	DropAfter time.Duration
 	// CardSpool is the spool of the card entries. Theirs is a quota of its own:
 	// no reading takes a sale its room.
 	CardSpool spool.Options
@@ -73,6 +76,8 @@ type Collector struct {
 	spool   *spool.Spool             // of the readings
 	cards   *desk[schemas.CardEntry] // with their spool
 	events  *eventPipe               // with theirs
+	drops   *dropper
+	slots   *Accounts
 	unlock  func() error
 	metrics *metrics
 	board   *board
@@ -111,11 +116,19 @@ func Open(o Options) (*Collector, error) {
 
 // open opens the spools and closes them again on an error.
 func (c *Collector) open() (err error) {
+	if c.drops, err = newDropper(c.o.Bundle, c.o.Provider, c.metrics, c.o.Log); err != nil {
+		return err
+	}
+	c.slots = openAccounts(filepath.Join(c.o.DataDir, "accounts.state"), c.o.Lines, c.o.Log, time.Now())
+	c.drops.notes = c.slots
+	if err := errors.Join(mayNotDrop(c.o.CardSpool), mayNotDrop(c.o.EventSpool)); err != nil {
+		return err
+	}
 	var spools []*spool.Spool
 	for _, s := range []struct {
 		folder  string
 		options spool.Options
-	}{{"spool", c.o.Spool}, {"cards", c.o.CardSpool}, {"events", c.o.EventSpool}} {
+	}{{"spool", c.readingsSpool()}, {"cards", c.o.CardSpool}, {"events", c.o.EventSpool}} {
 		var opened *spool.Spool
 		if opened, err = c.openSpool(s.folder, s.options); err != nil {
 			break
@@ -137,7 +150,13 @@ func (c *Collector) open() (err error) {
 // openSpool opens the spool in a folder of the data folder.
 func (c *Collector) openSpool(folder string, o spool.Options) (*spool.Spool, error) {
 	log := c.o.Log
-	o.OnEvent = func(e spool.Event) { log.Error("spool", "folder", folder, "event", e.String()) }
+	o.OnEvent = func(e spool.Event) {
+		if e.Kind == spool.Dropped {
+			c.drops.done(e)
+			return
+		}
+		log.Error("spool", "folder", folder, "event", e.String())
+	}
 	s, err := spool.Open(filepath.Join(c.o.DataDir, folder), o)
 	if err != nil {
 		return nil, fmt.Errorf("open spool %s: %w", folder, err)
@@ -165,9 +184,11 @@ func (c *Collector) outfit(cards, events *spool.Spool) error {
 	c.memory = openMemory(filepath.Join(o.DataDir, "meters.state"), o.Log, time.Now())
 	c.pub = &publisher{
 		id: c.id, area: c.area, opener: opener, status: c.sealedStatus,
-		metrics: c.metrics, log: o.Log, statusEvery: defaultStatusEvery,
+		metrics: c.metrics, log: o.Log, statusEvery: defaultStatusEvery, refills: &refillDesk{},
 	}
 	c.pub.readings = c.newOutbox(schemas.Readings, c.spool, &c.metrics.flow)
+	c.pub.readings.lanes.on = true
+	c.drops.freed = c.pub.readings.prune
 	c.pub.cards = c.newOutbox(schemas.Cards, cards, &c.metrics.cards)
 	c.pub.events = c.newOutbox(schemas.Events, events, &c.metrics.events)
 	c.cards = newDesk(&sealStage[schemas.CardEntry]{
@@ -191,10 +212,12 @@ func (c *Collector) ownKey(generation uint16, collector string) (seal.CollectorK
 	switch {
 	case collector != string(c.id):
 		return seal.CollectorKey{}, &seal.Error{Code: seal.DeviceUnknown, Problem: fmt.Sprintf("sealed for collector %s, this is %s", collector, c.id)}
-	case generation != c.o.Bundle.Generation:
+	}
+	key, ok := c.o.Bundle.KeyOf(generation)
+	if !ok {
 		return seal.CollectorKey{}, &seal.Error{Code: seal.GenerationUnknown, Problem: fmt.Sprintf("key generation %#04x, this bundle has %#04x", generation, c.o.Bundle.Generation)}
 	}
-	return c.o.Bundle.Key, nil
+	return key, nil
 }
 
 // newSealer opens a session of its own for one stream: a new boot number and
@@ -237,8 +260,11 @@ func (c *Collector) Run(ctx context.Context) error {
 
 	readings := make(chan []schemas.Reading, len(c.o.Lines))
 	sealed := make(chan error, 1)
+	accounting, stopAccounting := context.WithCancel(sealing)
+	defer stopAccounting()
 	go func() {
 		err := c.sealStage(readings).run(sealing)
+		stopAccounting()
 		if err != nil {
 			stop()
 		}
@@ -246,11 +272,15 @@ func (c *Collector) Run(ctx context.Context) error {
 	}()
 	beside := c.runBeside(sealing, stop)
 	loops := c.lineLoops(readings)
+	c.pub.refills.lines(loops)
 	var lines, keeping sync.WaitGroup
 	for _, loop := range loops {
 		lines.Go(func() { loop.run(ctx) })
 	}
 	keeping.Go(func() { c.memory.keep(ctx, loops, c.durableValues) })
+	keeping.Go(func() { c.dropOld(ctx) })
+	told := make(chan struct{})
+	go func() { defer close(told); c.slots.run(ctx, loops, c.durableValues) }()
 
 	select {
 	case <-ctx.Done():
@@ -258,7 +288,14 @@ func (c *Collector) Run(ctx context.Context) error {
 		linked <- err
 	}
 	stop() // after a fault, too, the time to drain begins now
-	go func() { lines.Wait(); close(readings); c.cards.close(); c.events.close() }()
+	go func() {
+		lines.Wait()
+		<-told
+		c.slots.finish(accounting, loops, c.durableValues, time.Now())
+		close(readings)
+		c.cards.close()
+		c.events.close()
+	}()
 	err := errors.Join(<-sealed, unsealed(readings), beside())
 	keeping.Wait()
 	c.memory.save(sealing, loops, c.durableValues)
@@ -296,6 +333,9 @@ func (c *Collector) lineLoops(out chan<- []schemas.Reading) (loops []*lineLoop) 
 		loop.events = c.events
 		loop.cards, loop.terminal = c.cards, schemas.TerminalText(string(c.id)+"/"+l.Name)
 		c.memory.recall(loop)
+		for _, m := range loop.meters {
+			m.slots = c.slots.books[m.ID]
+		}
 		loops = append(loops, loop)
 	}
 	return loops
@@ -364,8 +404,10 @@ func (c *Collector) waitEmpty(ctx context.Context) {
 }
 
 func (c *Collector) sealStage(in <-chan []schemas.Reading) *sealStage[schemas.Reading] {
+	kind := readingsKind(c.id, c.area)
+	kind.accounts = c.slots.out
 	return &sealStage[schemas.Reading]{
-		kind: readingsKind(c.id, c.area), limits: c.o.Batch, in: in,
+		kind: kind, limits: c.o.Batch, in: in,
 		session: func() (sealer, error) { return c.newSealer(seal.Readings) },
 		spool:   c.spool, metrics: &c.metrics.flow, log: c.o.Log,
 	}
@@ -379,7 +421,7 @@ func (c *Collector) linkConfig() mqttlink.Config {
 	cfg.Password = c.o.Bundle.BrokerPassword
 	cfg.CleanSession = true
 	cfg.Will = &mqttlink.Will{Topic: c.pub.topic(schemas.Online), Payload: []byte("0"), Retained: true}
-	cfg.Subscriptions = []string{c.pub.topic(schemas.Receipts)}
+	cfg.Subscriptions = []string{c.pub.topic(schemas.Receipts), c.pub.topic(schemas.Commands)}
 	cfg.Log = c.o.Log
 	return cfg
 }

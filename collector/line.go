@@ -95,6 +95,10 @@ type lineLoop struct {
 	idle   instant       // when last no healthy meter was due
 	rested bool          // since the last turn
 	closed bool          // for the time in which nothing is due
+	// excuse is why slots went by at a time that is over (see excuses).
+	excuse excuse
+	// asked are the hub's requests for refills; mu holds them.
+	asked []schemas.Refill
 
 	// ready are judged readings that go to out together, since readySince; only
 	// while running.
@@ -143,6 +147,8 @@ type meterState struct {
 	// rebased: its registers count from another point, and the events do not know
 	// yet.
 	rebased bool
+	// slots is the account of the meter's schedule; nil: nobody keeps one.
+	slots *slotBook
 	extras
 }
 
@@ -180,6 +186,8 @@ func (l *lineLoop) run(ctx context.Context) {
 	defer timer.Stop()
 	for ctx.Err() == nil && len(l.meters) > 0 {
 		now := time.Now()
+		l.excuse.look(now, l.started)
+		l.takeAsked(now)
 		t, wake := l.turn(now)
 		l.flushBefore(t, now)
 		if t.m == nil {

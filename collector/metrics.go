@@ -24,6 +24,10 @@ type metrics struct {
 	// Of the meters' own records: values read, reads that failed, and records
 	// that no meter keeps any more.
 	records, recordsFailed, recordsLost prometheus.Counter
+	// Of what the spool has dropped: envelopes and their values by reason, and
+	// envelopes that did not open.
+	dropped, droppedValues *prometheus.CounterVec
+	droppedUnopened        prometheus.Counter
 }
 
 // flow counts what goes the way of one stream, from the seal to the receipt.
@@ -52,6 +56,11 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		sessions:        set.Counter("broker_sessions_total", "Connections to the broker."),
 		records:         set.Counter("record_values_read_total", "Values read from the meters' own memory."),
 		recordsFailed:   set.Counter("records_failed_total", "Reads of a meter's own memory that failed in whole or in part."),
+		dropped: set.CounterVec("spool_dropped_total", "Envelopes of readings without a receipt that the spool dropped, by spool.when_full (full) or spool.drop_after (age).",
+			"reason", string(spool.DropFull), string(spool.DropAge)),
+		droppedValues: set.CounterVec("spool_dropped_values_total", "Values in those envelopes.",
+			"reason", string(spool.DropFull), string(spool.DropAge)),
+		droppedUnopened: set.Counter("spool_dropped_unopened_total", "Of those envelopes, the ones sealed under a key that this collector no longer has, of which nobody knows the meters."),
 		recordsLost:     set.Counter("records_missing_total", "Daily, monthly and load records that the meter no longer keeps."),
 		flow: flow{
 			values:      set.Counter("values_read_total", "Values that are durable in the spool."),

@@ -46,12 +46,14 @@ type outbox struct {
 	progress time.Time
 	// room is signalled when a receipt has freed something.
 	room chan struct{}
+	// lanes are in use where the newest are to go out first.
+	lanes lanes
 }
 
 func newOutbox(topic string, s *spool.Spool, m *flow, log *slog.Logger) *outbox {
 	return &outbox{
 		topic: topic, spool: s, metrics: m, log: log, resendAfter: defaultResendAfter, window: maxOutstanding,
-		sent: make(map[envelopeKey]*unconfirmed), room: make(chan struct{}, 1),
+		sent: make(map[envelopeKey]*unconfirmed), room: make(chan struct{}, 1), lanes: newLanes(),
 	}
 }
 
@@ -67,8 +69,10 @@ type unconfirmed struct {
 	// records are its record in the spool, and the copies that a failed commit
 	// can leave there.
 	records []uint64
-	// sent counts how often it went out.
-	sent int
+	// sent counts how often it went out, round is the last in which it did.
+	sent  int
+	round uint64
+	live  bool // it is counted by lanes.live
 }
 
 // stuck reports whether the envelope went out so often without a receipt that
@@ -91,16 +95,17 @@ const (
 
 var errSilentHub = errors.New("no receipt for a while")
 
-// send publishes every record without a receipt, from the oldest on, and
-// starts over when the hub stays silent.
+// send publishes every record without a receipt, from the oldest on or on two
+// lanes, and starts over when the hub stays silent.
 func (o *outbox) send(ctx context.Context, conn *mqttlink.Conn) error {
 	patience := o.resendAfter
 	for {
 		before := o.freed()
+		o.prune()
 		round, cancel := context.WithCancelCause(ctx)
 		watched := make(chan struct{})
 		go func() { defer close(watched); o.watch(round, cancel, patience) }()
-		err := o.sendFrom(round, conn, o.spool.Reader(0))
+		err := o.sendRound(round, conn)
 		cancel(nil)
 		<-watched
 		if !errors.Is(context.Cause(round), errSilentHub) {
@@ -111,8 +116,26 @@ func (o *outbox) send(ctx context.Context, conn *mqttlink.Conn) error {
 		} else {
 			patience = o.resendAfter
 		}
+		o.noteSilence(o.freed() == before)
 		all, stuck := o.outstanding()
 		o.log.Warn("no receipt from the hub; publishing again what has none", "outstanding", all, "stuck", stuck)
+	}
+}
+
+func (o *outbox) sendRound(ctx context.Context, conn *mqttlink.Conn) error {
+	if o.lanes.on {
+		return o.sendLanes(ctx, conn)
+	}
+	return o.sendFrom(ctx, conn, o.spool.Reader(0))
+}
+
+// noteSilence counts the rounds that ended without a receipt.
+func (o *outbox) noteSilence(silent bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.lanes.silent++
+	if !silent {
+		o.lanes.silent = 0
 	}
 }
 
@@ -155,25 +178,18 @@ func (o *outbox) silentFor(now, start time.Time) time.Duration {
 func (o *outbox) outstanding() (all, stuck int) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return len(o.sent), len(o.sent) - o.waiting
+	return len(o.sent), len(o.sent) - o.waiting - o.lanes.live
 }
 
 // sendFrom publishes the reader's records as they become durable.
 func (o *outbox) sendFrom(ctx context.Context, conn *mqttlink.Conn, r *spool.Reader) error {
 	defer r.Close()
 	for {
-		rec, err := r.Next(ctx)
+		rec, key, err := o.next(ctx, r)
 		if err != nil {
 			return err
 		}
-		header, err := seal.ParseHeader(rec.Data)
-		if err != nil {
-			// The checksum held, so this was never an envelope of ours. It
-			// cannot be sent; keep it on disk as evidence and say so.
-			o.log.Error("a spool record is no envelope; it is left where it is", "record", rec.Seq, "error", err)
-			continue
-		}
-		if err := o.reserve(ctx, envelopeKey{header.Context, header.Seq}, rec.Seq); err != nil {
+		if err := o.reserve(ctx, key, rec.Seq); err != nil {
 			return err
 		}
 		// The token needs no watching: a publish that fails ends the
@@ -198,29 +214,63 @@ func (o *outbox) reserve(ctx context.Context, key envelopeKey, record uint64) er
 // note notes an envelope as sent; it returns false when there is no room for a
 // new one.
 func (o *outbox) note(key envelopeKey, record uint64) bool {
+	return o.admit(single, key, record) == goes
+}
+
+// admit notes an envelope as sent on its lane, if it is to go out now.
+func (o *outbox) admit(l lane, key envelopeKey, record uint64) admission {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	u, again := o.sent[key]
 	if !again {
-		if o.waiting >= o.window {
-			return false
+		on := &o.waiting
+		if l == live {
+			on = &o.lanes.live
+		}
+		if *on >= o.limit(l) {
+			return full
 		}
 		if len(o.sent) == 0 {
 			o.progress = time.Now()
 		}
-		o.sent[key] = &unconfirmed{records: []uint64{record}, sent: 1}
-		o.waiting++
-		return true
+		o.sent[key] = &unconfirmed{records: []uint64{record}, sent: 1, round: o.lanes.round, live: l == live}
+		*on++
+		return goes
 	}
+	known := slices.Contains(u.records, record)
+	if known && l != single && u.round == o.lanes.round {
+		return went
+	}
+	u.round = o.lanes.round
 	o.metrics.resent.Inc()
-	if !slices.Contains(u.records, record) {
+	if !known {
 		u.records = append(u.records, record)
-		return true
+		return goes
 	}
 	if u.sent++; u.sent == stuckAfter {
+		o.leave(u)
+	}
+	return goes
+}
+
+// leave gives up the place of an envelope among those that are waited for. The
+// caller holds mu.
+func (o *outbox) leave(u *unconfirmed) {
+	if u.live {
+		o.lanes.live--
+	} else {
 		o.waiting--
 	}
-	return true
+}
+
+// makeRoom lets the senders look again.
+func (o *outbox) makeRoom() {
+	for _, room := range []chan struct{}{o.room, o.lanes.room} {
+		select {
+		case room <- struct{}{}:
+		default:
+		}
+	}
 }
 
 // take releases the envelopes of this outbox that the receipt names, and returns
@@ -234,10 +284,7 @@ func (o *outbox) take(r *schemas.Receipt) (freed uint64) {
 	// room back yet, so the sender may go on in any case.
 	err := o.spool.Release(records...)
 	o.metrics.receipts.Add(float64(len(records)))
-	select {
-	case o.room <- struct{}{}:
-	default:
-	}
+	o.makeRoom()
 	if err != nil {
 		o.log.Error("the room of confirmed envelopes is not given back yet; look at the disk", "records", len(records), "error", err)
 	}
@@ -256,7 +303,7 @@ func (o *outbox) settle(r *schemas.Receipt) (records []uint64, freed uint64) {
 			return
 		}
 		if !u.stuck() {
-			o.waiting--
+			o.leave(u)
 		}
 		delete(o.sent, key)
 		records = append(records, u.records...)
@@ -277,8 +324,28 @@ func (o *outbox) settle(r *schemas.Receipt) (records []uint64, freed uint64) {
 	}
 	if len(records) > 0 {
 		o.progress = time.Now()
+		o.lanes.pace.confirmed(o.progress, int(freed))
 	}
 	return records, freed
+}
+
+// prune forgets the envelopes that are no longer in the spool because they were
+// dropped: nobody waits for their receipts, and they take no place among those
+// that are waited for.
+func (o *outbox) prune() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for key, u := range o.sent {
+		u.records = slices.DeleteFunc(u.records, func(seq uint64) bool { return !o.spool.Holds(seq) })
+		if len(u.records) > 0 {
+			continue
+		}
+		if !u.stuck() {
+			o.leave(u)
+		}
+		delete(o.sent, key)
+	}
+	o.makeRoom()
 }
 
 // named counts the numbers that a receipt names.

@@ -36,6 +36,9 @@ type publisher struct {
 	// statusEvery is the time between two status messages.
 	statusEvery time.Duration
 
+	// refills takes the hub's commands; nil: nobody does.
+	refills *refillDesk
+
 	readings, cards, events *outbox
 	connected               atomic.Bool
 }
@@ -88,7 +91,7 @@ func (p *publisher) receive(ctx context.Context, conn *mqttlink.Conn) error {
 			}
 			if err := p.take(m.Payload); err != nil {
 				p.metrics.refusedReceipts.Inc()
-				p.log.Error("a receipt is refused; the envelopes stay in the spool", "topic", m.Topic, "error", err)
+				p.log.Error("a receipt or a command is refused; the envelopes stay in the spool", "topic", m.Topic, "error", err)
 			}
 			m.Ack()
 		}
@@ -100,6 +103,9 @@ func (p *publisher) take(envelope []byte) error {
 	header, plain, err := p.opener.Open(nil, envelope)
 	if err != nil {
 		return err
+	}
+	if header.ContentType == seal.Command {
+		return p.takeCommand(header, plain, time.Now())
 	}
 	if header.ContentType != seal.Receipt {
 		return fmt.Errorf("%s on the receipt topic", header.ContentType)

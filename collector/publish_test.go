@@ -226,8 +226,8 @@ func TestForeignRecordIsLeftWhereItIs(t *testing.T) {
 	}
 }
 
-// No more than maxOutstanding envelopes are without a receipt; one receipt
-// lets the next ones go.
+// Of a backlog no more than backlogFloor envelopes are without a receipt; one
+// receipt lets the next ones go.
 func TestOutstandingEnvelopesAreBounded(t *testing.T) {
 	w := newTown(t)
 	c := mustOpen(t, w.options())
@@ -249,11 +249,11 @@ func TestOutstandingEnvelopesAreBounded(t *testing.T) {
 		}
 	}
 	start(t, c)
-	for range maxOutstanding {
+	for range backlogFloor {
 		w.hub.next(schemas.Readings)
 	}
-	if n, _ := c.pub.readings.outstanding(); n != maxOutstanding {
-		t.Errorf("%d envelopes are outstanding, want %d", n, maxOutstanding)
+	if n, _ := c.pub.readings.outstanding(); n != backlogFloor {
+		t.Errorf("%d envelopes are outstanding, want %d", n, backlogFloor)
 	}
 	select {
 	case <-w.hub.seen[schemas.Readings]:

@@ -41,6 +41,7 @@ func (l *lineLoop) read(ctx context.Context, m *meterState, start time.Time) {
 	l.learn(m, got)
 	l.account(m, now, readings, err)
 	if len(readings) == 0 {
+		m.slots.failed(slot, err)
 		l.show(m, now, nil, err)
 		return
 	}
@@ -57,7 +58,7 @@ func (l *lineLoop) read(ctx context.Context, m *meterState, start time.Time) {
 // same moment what that means for the state that is remembered.
 func (l *lineLoop) hand(m *meterState, readings []schemas.Reading, done func()) {
 	for _, n := range l.handJudged(m, readings, done) {
-		l.log.Warn("meter: "+n.Text, "meter", m.ID, "event", string(n.Event), "quantity", string(n.Quantity), "at", n.At)
+		l.log.Warn("what a meter shows has changed in a way that needs a look", "meter", m.ID, "text", n.Text, "event", string(n.Event), "quantity", string(n.Quantity), "at", n.At)
 		m.rebased = m.rebased || rebases(n.Event)
 	}
 }
@@ -66,6 +67,7 @@ func (l *lineLoop) handJudged(m *meterState, readings []schemas.Reading, done fu
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	m.valid.Judge(readings)
+	m.slots.answered(readings)
 	if done != nil {
 		done()
 	}
@@ -106,7 +108,9 @@ func (l *lineLoop) flush() {
 	}
 	// No select on a context: the sealer takes readings until every line has
 	// ended, so what was read is also sealed.
+	began := time.Now()
 	l.out <- l.ready
+	l.excuse.waited(began, time.Now())
 	l.ready = make([]schemas.Reading, 0, handReading+len(l.ready)/2)
 }
 

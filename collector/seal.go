@@ -70,6 +70,10 @@ type stageKind[T any] struct {
 	// stalled and resumed are for the log, when the disk takes no more and when
 	// it has room again.
 	stalled, resumed string
+	// accounts go out beside the items; nil: none do. enclose appends the wire form of a
+	// batch of them.
+	accounts *enclosures
+	enclose  func(dst []byte, now time.Time, accounts []schemas.SlotAccount) ([]byte, error)
 }
 
 func readingsKind(id schemas.CollectorID, area schemas.AreaCode) stageKind[schemas.Reading] {
@@ -77,6 +81,9 @@ func readingsKind(id schemas.CollectorID, area schemas.AreaCode) stageKind[schem
 		items: "readings",
 		encode: func(dst []byte, now time.Time, readings []schemas.Reading) ([]byte, error) {
 			return schemas.EncodeBatch(dst, &schemas.Batch{Collector: id, Area: area, SealedAt: now, Readings: readings})
+		},
+		enclose: func(dst []byte, now time.Time, accounts []schemas.SlotAccount) ([]byte, error) {
+			return schemas.EncodeBatch(dst, &schemas.Batch{Collector: id, Area: area, SealedAt: now, Accounts: accounts})
 		},
 		stalled: "reading stops: the disk takes no more; nothing that was read is lost. " +
 			"Mend the way to the hub, or give the spool more room (spool.quota, disk)",
@@ -157,6 +164,7 @@ type sealer interface {
 type pendingEnvelope struct {
 	envelope []byte
 	items    int
+	accounts int
 	pending  spool.Pending
 }
 
@@ -213,6 +221,10 @@ func (s *sealStage[T]) collect(ctx context.Context, settling chan<- pendingEnvel
 			if err := s.flush(ctx, settling); err != nil {
 				return err
 			}
+		case <-s.kind.accounts.signal():
+			if err := s.flush(ctx, settling); err != nil {
+				return err
+			}
 		case <-ctx.Done():
 			return fmt.Errorf("stopped before the last batch was sealed: %w", context.Cause(ctx))
 		}
@@ -234,18 +246,31 @@ func (s *sealStage[T]) add(ctx context.Context, items []T, settling chan<- pendi
 	return nil
 }
 
-// flush seals the batch and hands it to the spool.
+// flush seals the batch, and the accounts that wait, and hands them to the spool.
 func (s *sealStage[T]) flush(ctx context.Context, settling chan<- pendingEnvelope) error {
-	if len(s.batch) == 0 {
-		return nil
+	if len(s.batch) > 0 {
+		p := pendingEnvelope{items: len(s.batch)}
+		err := s.put(ctx, settling, p, func(dst []byte, now time.Time) ([]byte, error) { return s.kind.encode(dst, now, s.batch) })
+		if s.batch = s.batch[:0]; err != nil {
+			return err
+		}
 	}
-	envelope, err := s.seal(ctx)
-	if err != nil {
+	for list := s.kind.accounts.take(); len(list) > 0; list = s.kind.accounts.take() {
+		p := pendingEnvelope{accounts: len(list)}
+		err := s.put(ctx, settling, p, func(dst []byte, now time.Time) ([]byte, error) { return s.kind.enclose(dst, now, list) })
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// put seals what encode makes and hands it to the spool.
+func (s *sealStage[T]) put(ctx context.Context, settling chan<- pendingEnvelope, p pendingEnvelope, encode func([]byte, time.Time) ([]byte, error)) (err error) {
+	if p.envelope, err = s.seal(ctx, encode); err != nil {
 		return err
 	}
-	p := pendingEnvelope{envelope: envelope, items: len(s.batch)}
-	s.batch = s.batch[:0]
-	if p.pending, err = s.offer(ctx, envelope); err != nil {
+	if p.pending, err = s.offer(ctx, p.envelope); err != nil {
 		return err
 	}
 	select {
@@ -256,10 +281,10 @@ func (s *sealStage[T]) flush(ctx context.Context, settling chan<- pendingEnvelop
 	}
 }
 
-// seal returns the batch as an envelope. A session whose sequence numbers are
+// seal returns what encode makes as an envelope. A session whose sequence numbers are
 // used up is followed by a new one.
-func (s *sealStage[T]) seal(ctx context.Context) ([]byte, error) {
-	plain, err := s.kind.encode(s.plain[:0], time.Now().UTC().Truncate(time.Millisecond), s.batch)
+func (s *sealStage[T]) seal(ctx context.Context, encode func([]byte, time.Time) ([]byte, error)) ([]byte, error) {
+	plain, err := encode(s.plain[:0], time.Now().UTC().Truncate(time.Millisecond))
 	if err != nil {
 		return nil, fmt.Errorf("encode batch: %w", err)
 	}
@@ -393,6 +418,7 @@ func (s *sealStage[T]) settle(ctx context.Context, stop context.CancelCauseFunc,
 			continue
 		}
 		s.kept += p.items
+		s.kind.accounts.kept(p.accounts)
 		if failed == nil {
 			s.progress.note(func(all *progress) { all.durable += uint64(p.items) })
 		}

@@ -3,6 +3,9 @@ package collector
 import (
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
+	"citygrid/collector/spool"
 	"citygrid/internal/counters"
 	"citygrid/schemas"
 	"citygrid/schemas/seal"
@@ -65,6 +68,10 @@ type Summary struct {
 	Resent        uint64 `json:"resent"`
 	Receipts      uint64 `json:"receipts"`
 	SpoolRecords  uint64 `json:"spool_records"`
+	// SpoolDropped counts the envelopes that the spool has dropped by the
+	// operator's choice, SpoolDroppedValues their values.
+	SpoolDropped       uint64 `json:"spool_dropped"`
+	SpoolDroppedValues uint64 `json:"spool_dropped_values"`
 	// Of the card entries: those that are durable, their envelopes, those of
 	// them that receipts have freed, and those that wait.
 	CardEntries      uint64 `json:"card_entries"`
@@ -90,11 +97,17 @@ func (c *Collector) Summary() Summary {
 		ValuesRead: counters.Count(m.values), BatchesSealed: counters.Count(m.batches), SealedBytes: counters.Count(m.sealedBytes),
 		Published: counters.Count(m.published), Resent: counters.Count(m.resent), Receipts: counters.Count(m.receipts),
 		SpoolRecords: uint64(c.spool.Stats().Records),
-		CardEntries:  counters.Count(m.cards.values), CardBatches: counters.Count(m.cards.batches),
+		SpoolDropped: byReason(m.dropped), SpoolDroppedValues: byReason(m.droppedValues),
+		CardEntries: counters.Count(m.cards.values), CardBatches: counters.Count(m.cards.batches),
 		CardReceipts: counters.Count(m.cards.receipts), CardSpoolRecords: uint64(c.cards.stage.spool.Stats().Records),
 		Events: counters.Count(m.events.values), EventBatches: counters.Count(m.events.batches),
 		EventReceipts: counters.Count(m.events.receipts), EventSpoolRecords: uint64(c.events.desk.stage.spool.Stats().Records),
 	}
+}
+
+// byReason sums up a counter of what was dropped.
+func byReason(c *prometheus.CounterVec) uint64 {
+	return counters.Count(c.WithLabelValues(string(spool.DropFull))) + counters.Count(c.WithLabelValues(string(spool.DropAge)))
 }
 
 // Problems lists, for the operator, what keeps the collector from its whole
@@ -102,6 +115,9 @@ func (c *Collector) Summary() Summary {
 func (c *Collector) Problems() (problems []string) {
 	if counters.Level(c.metrics.full) > 0 {
 		problems = append(problems, "spool: full, reading has stopped; mend the way to the hub or make room")
+	}
+	if c.drops.lately(time.Now()) {
+		problems = append(problems, "spool: the oldest readings were dropped in the last hour, as the configuration says; mend the way to the hub or make room")
 	}
 	if counters.Level(c.metrics.cards.full) > 0 {
 		problems = append(problems, "card spool: full, no more card entries are taken; mend the way to the hub or make room")

@@ -154,6 +154,7 @@ func (l *lineLoop) pass(m *meterState, now, next time.Time) {
 		return
 	}
 	m.health.passed(now, m.counted.time(), n, m.Interval)
+	m.slots.passed(m.counted.time(), int64(n), l.excuse.of(m.counted))
 	m.counted = m.counted.add(n * m.Interval)
 	if m.fails == 0 {
 		l.metrics.missed.Add(float64(n))

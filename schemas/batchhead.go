@@ -25,8 +25,11 @@ func (h batchHead) validate() error {
 }
 
 // append appends everything before the items, of which there are so many.
-func (h batchHead) append(dst []byte, items int) []byte {
-	dst = cbor.AppendHead(dst, cbor.Map, batchItems+1)
+func (h batchHead) append(dst []byte, items int) []byte { return h.appendWith(dst, 0, items) }
+
+// appendWith is append for a message with more fields after the items.
+func (h batchHead) appendWith(dst []byte, more, items int) []byte {
+	dst = cbor.AppendHead(dst, cbor.Map, uint64(batchItems+1+more))
 	dst = appendUint(appendUint(dst, keyVersion), formatVersion)
 	dst = cbor.AppendText(appendUint(dst, batchCollector), h.collector)
 	dst = cbor.AppendText(appendUint(dst, batchArea), h.area)

@@ -36,7 +36,8 @@ const (
 	batchCollector = iota + 1
 	batchArea
 	batchSealedAt
-	batchItems // the groups of readings, the card entries, the events
+	batchItems    // the groups of readings, the card entries, the events
+	batchAccounts // of readings alone; left out where there are none
 )
 
 const (
@@ -56,7 +57,7 @@ const (
 
 var (
 	batchFields = fieldTable{keyVersion: "format", batchCollector: "collector", batchArea: "area",
-		batchSealedAt: "sealed_at", batchItems: "groups"}
+		batchSealedAt: "sealed_at", batchItems: "groups", batchAccounts: "accounts"}
 	groupFields = fieldTable{groupMeter: "meter", groupTakenAt: "taken_at", groupReadings: "readings",
 		groupOrigin: "origin"}
 	// A reading carries no meter and no moment: they are its group's.
@@ -79,11 +80,23 @@ func EncodeBatch(dst []byte, b *Batch) ([]byte, error) {
 	if err := b.Validate(); err != nil {
 		return dst, fmt.Errorf("encode batch: %w", err)
 	}
-	dst = batchHead{b.Collector, b.Area, b.SealedAt}.append(dst, countGroups(b.Readings))
+	head := batchHead{b.Collector, b.Area, b.SealedAt}
+	if len(b.Accounts) > 0 {
+		dst = head.appendWith(dst, 1, countGroups(b.Readings))
+	} else {
+		dst = head.append(dst, countGroups(b.Readings))
+	}
 	for rest := b.Readings; len(rest) > 0; {
 		n := groupLen(rest)
 		dst = appendGroup(dst, rest[:n])
 		rest = rest[n:]
+	}
+	if len(b.Accounts) == 0 {
+		return dst, nil
+	}
+	dst = cbor.AppendHead(appendUint(dst, batchAccounts), cbor.Array, uint64(len(b.Accounts)))
+	for i := range b.Accounts {
+		dst = appendAccount(dst, &b.Accounts[i])
 	}
 	return dst, nil
 }
@@ -172,10 +185,13 @@ func decodeBatch(d *decoder) (*Batch, error) {
 	b := &Batch{Collector: h.collector, Area: h.area, SealedAt: h.sealedAt}
 	groups := m.array(batchItems, MaxReadings)
 	// A reading mostly takes more than 32 bytes, so that one allocation serves.
-	b.Readings = make([]Reading, 0, min(MaxReadings, d.Rest()/32+1))
+	if groups > 0 {
+		b.Readings = make([]Reading, 0, min(MaxReadings, d.Rest()/32+1))
+	}
 	for i := 0; i < groups && m.err == nil; i++ {
 		m.err = b.decodeGroup(d, i)
 	}
+	b.Accounts = m.accounts()
 	return b, m.finish()
 }
 

@@ -55,6 +55,7 @@ func cddlMaps(t *testing.T, doc string) map[string]fieldTable {
 func TestCDDLKeys(t *testing.T) {
 	without := func(key int, t fieldTable) fieldTable { t = slices.Clone(t); t[key] = ""; return t }
 	want := map[string]fieldTable{
+		"account": accountFields, "command": commandFields, "refill": refillFields,
 		"batch": batchFields, "group": groupFields, "status": statusFields, "fault": faultFields,
 		"health": healthFields, "exchange": exchangeFields, "line": lineFields,
 		"receipt": receiptFields, "suspect-reading": readingFields,
@@ -141,6 +142,7 @@ func TestCDDLNamesAndLimits(t *testing.T) {
 	for rule, want := range map[string][]string{
 		"quantity": allQuantities(), "unit": allUnits(),
 		"origin":     recordedOrigins(),
+		"slot-loss":  texts(Losses()),
 		"card-event": texts(CardEvents()), "card-source": texts(CardSources()), "utility": texts(utilityTable),
 		"credit-unit": texts(creditUnitTable), "purchase-scheme": texts(schemeTable),
 		"event-kind": texts(EventKinds()), "event-phase": texts(EventPhases()),
@@ -158,7 +160,9 @@ func TestCDDLNamesAndLimits(t *testing.T) {
 		fmt.Sprintf("exponent = -%d..%d\n", maxExponent, maxExponent),
 		fmt.Sprintf("mantissa = %d..%d\n", int64(math.MinInt64), int64(math.MaxInt64)),
 		fmt.Sprintf("{1,%d}\"\n", maxID),
-		fmt.Sprintf("[1*%d group]", MaxReadings), fmt.Sprintf("[1*%d reading]", MaxReadings),
+		fmt.Sprintf("[1*%d account]", MaxAccounts), fmt.Sprintf("[1*%d slot-span]", MaxSpans), fmt.Sprintf("[1*%d refill]", MaxRefills),
+		fmt.Sprintf("interval = 1..%d\n", MaxInterval.Milliseconds()), fmt.Sprintf("slot-span = [0..%d, 1..%d, slot-loss]", MaxSlots-1, MaxSlots),
+		fmt.Sprintf("[0*%d group]", MaxReadings), fmt.Sprintf("[1*%d reading]", MaxReadings),
 		fmt.Sprintf("[0*%d fault]", MaxFailing), fmt.Sprintf("[1*%d health]", MaxHealth),
 		fmt.Sprintf("drift = -%d..%d\n", MaxDrift.Milliseconds(), MaxDrift.Milliseconds()), fmt.Sprintf("[1*%d seq-range]", MaxSeqRanges),
 		fmt.Sprintf("text .size (1..%d),  ; version", MaxVersion),

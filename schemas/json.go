@@ -139,6 +139,8 @@ type batchJSON struct {
 	Area      AreaCode    `json:"area"`
 	SealedAt  moment      `json:"sealed_at"`
 	Readings  []Reading   `json:"readings"`
+
+	Accounts []SlotAccount `json:"accounts,omitempty"`
 }
 
 // MarshalJSON writes the JSON form [batch.schema.json].
@@ -146,7 +148,11 @@ func (b Batch) MarshalJSON() ([]byte, error) {
 	if err := b.Validate(); err != nil {
 		return nil, err
 	}
-	return json.Marshal(batchJSON{b.Collector, b.Area, moment(b.SealedAt), b.Readings})
+	readings := b.Readings
+	if readings == nil {
+		readings = []Reading{} // an empty list, not null
+	}
+	return json.Marshal(batchJSON{b.Collector, b.Area, moment(b.SealedAt), readings, b.Accounts})
 }
 
 // UnmarshalJSON reads the JSON form, strictly. An error names the field.
@@ -157,6 +163,9 @@ func (b *Batch) UnmarshalJSON(data []byte) error {
 		Area:      member[AreaCode](o, "area"),
 		SealedAt:  time.Time(member[moment](o, "sealed_at")),
 		Readings:  members[Reading](o, "readings", MaxReadings),
+	}
+	if o.has("accounts") {
+		v.Accounts = memberList[SlotAccount](o, "accounts", MaxAccounts)
 	}
 	return o.finish(v.Validate, func() { *b = v })
 }

@@ -77,7 +77,8 @@ func typeNodes() map[reflect.Type]node {
 		reflect.TypeFor[cut]():            {"type": "integer", "minimum": 1, "maximum": MaxFrameCut},
 		reflect.TypeFor[*Quantity]():      {"enum": allQuantities()},
 		reflect.TypeFor[[]CardEntry]():    {"type": "array", "minItems": 1, "maxItems": MaxCardEntries, "items": node{"$ref": "card.schema.json"}},
-		reflect.TypeFor[[]Reading]():      {"type": "array", "minItems": 1, "maxItems": MaxReadings, "items": node{"$ref": "reading.schema.json"}},
+		reflect.TypeFor[Loss]():           listNode(lossTable),
+		reflect.TypeFor[[]Reading]():      {"type": "array", "maxItems": MaxReadings, "items": node{"$ref": "reading.schema.json"}},
 	}
 }
 
@@ -144,7 +145,7 @@ func schemaDocs(t *testing.T) map[string]node {
 	seqRange := objectNode(t, reflect.TypeFor[rangeJSON](), nil)
 	docs := map[string]node{
 		"reading": reading,
-		"batch":   objectNode(t, reflect.TypeFor[batchJSON](), nil),
+		"batch":   batchNode(t),
 		"card":    card,
 		"cards":   objectNode(t, reflect.TypeFor[cardsJSON](), nil),
 		"event":   event,
@@ -160,7 +161,7 @@ func schemaDocs(t *testing.T) map[string]node {
 	}
 	for name, comment := range map[string]string{
 		"reading": "One value of one quantity of one meter at one moment. Exact numbers are strings. A missing reading has no value, a live one no origin.",
-		"batch":   "What a collector seals at once, in the order in which it was read. The code also refuses what does not fit a 64-bit mantissa.",
+		"batch":   "What a collector seals at once, in the order in which it was read, and what it says of hours of its schedule. The code also refuses a value that does not fit a 64-bit mantissa, an hour of an account that is no whole one, an offset that is not below the interval, slots beyond the hour, and runs that do not ascend, overlap, or go on with the loss of the one before.",
 		"card":    "One thing that a prepaid card, its meter or its terminal recorded; cards.md explains the fields. Exact numbers are strings; what says nothing is left out. The code also refuses a value beyond 64 bits, a terminal that does not print, and one longer than the limit in bytes of UTF-8.",
 		"cards":   "What a collector seals at once on the cards stream, in the order in which it was taken.",
 		"event":   "One fact about a component from the field; events.md explains the fields. Exact numbers are strings; what says nothing is left out. The code also refuses since after taken_at, a number beyond 64 bits, texts that do not print, and texts longer than the limit in bytes of UTF-8.",
@@ -174,6 +175,23 @@ func schemaDocs(t *testing.T) map[string]node {
 		docs[name]["$comment"] = comment
 	}
 	return docs
+}
+
+// batchNode is the schema of a batch: readings, accounts, or both.
+func batchNode(t *testing.T) node {
+	span := objectNode(t, reflect.TypeFor[spanJSON](), node{"from": numberNode(0, MaxSlots-1), "slots": numberNode(1, MaxSlots)})
+	account := objectNode(t, reflect.TypeFor[accountJSON](), node{
+		"interval_ms": numberNode(uint32(MinInterval.Milliseconds()), uint32(MaxInterval.Milliseconds())),
+		"offset_ms":   numberNode(1, uint32(MaxInterval.Milliseconds())), "first": numberNode(1, MaxSlots-1), "planned": numberNode(1, MaxSlots),
+		"missing": node{"type": "array", "minItems": 1, "maxItems": MaxSpans, "items": span}})
+	batch := objectNode(t, reflect.TypeFor[batchJSON](), node{
+		"accounts": node{"type": "array", "minItems": 1, "maxItems": MaxAccounts, "items": account}})
+	batch["anyOf"] = []any{node{"required": []string{"accounts"}}, node{"properties": node{"readings": node{"minItems": 1}}}}
+	return batch
+}
+
+func numberNode(least, most uint32) node {
+	return node{"type": "integer", "minimum": least, "maximum": most}
 }
 
 func TestSchemaDocuments(t *testing.T) {

@@ -243,6 +243,9 @@ type Batch struct {
 	// milliseconds.
 	SealedAt time.Time
 	Readings []Reading
+	// Accounts are what the collector says of hours of its schedule that are over, at
+	// most MaxAccounts. A batch has readings or accounts, or both.
+	Accounts []SlotAccount
 }
 
 // MaxReadings bounds a Batch, so that an envelope stays far below the smallest
@@ -255,12 +258,20 @@ func (b Batch) Validate() error {
 	if err := (batchHead{b.Collector, b.Area, b.SealedAt}).validate(); err != nil {
 		return err
 	}
-	if n := len(b.Readings); n == 0 || n > MaxReadings {
-		return &FieldError{Field: "readings", Problem: fmt.Sprintf("%d readings, want 1 to %d", n, MaxReadings)}
+	if n := len(b.Readings); n == 0 && len(b.Accounts) == 0 || n > MaxReadings {
+		return &FieldError{Field: "readings", Problem: fmt.Sprintf("%d readings, want 1 to %d; none only beside accounts", n, MaxReadings)}
+	}
+	if n := len(b.Accounts); n > MaxAccounts {
+		return &FieldError{Field: "accounts", Problem: fmt.Sprintf("%d accounts, want at most %d", n, MaxAccounts)}
 	}
 	for i := range b.Readings {
 		if err := b.Readings[i].validate(); err != nil {
 			return at(fmt.Sprintf("readings[%d]", i), err)
+		}
+	}
+	for i := range b.Accounts {
+		if err := b.Accounts[i].Validate(); err != nil {
+			return at(fmt.Sprintf("accounts[%d]", i), err)
 		}
 	}
 	return nil

@@ -158,3 +158,28 @@ func sampleReceipt() *Receipt {
 	}
 }
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
+
+// sampleAccounts is a batch of accounts alone: one whole hour, one with every loss.
+func sampleAccounts() *Batch {
+	hour := time.Date(2026, 3, 1, 7, 0, 0, 0, time.UTC)
+	all := SlotAccount{Meter: "m2", Hour: hour, Interval: 10 * time.Second, Offset: 250 * time.Millisecond, First: 12, Planned: 348}
+	for i, loss := range lossTable {
+		all.Missing = append(all.Missing, SlotSpan{From: uint32(12 + 20*i), Slots: uint32(1 + i), Loss: loss})
+	}
+	return &Batch{Collector: "c-1", Area: "110101", SealedAt: at2026(2), Accounts: []SlotAccount{
+		{Meter: "m1", Hour: hour, Interval: time.Minute, Planned: 60}, all}}
+}
+
+// sampleBoth is one reading with the account of the hour before.
+func sampleBoth() *Batch {
+	b := sampleAccounts()
+	b.Readings = sampleBatch().Readings[:1]
+	b.Accounts = b.Accounts[:1]
+	b.Accounts[0].Missing = []SlotSpan{{0, 3, LossBusy}, {3, 57, LossSilent}}
+	return b
+}
+
+func sampleCommand() *Command {
+	from := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+	return &Command{Collector: "c-1", At: at2026(2), Refill: []Refill{{"m1", from, from.Add(time.Hour)}, {"m2", from.Add(-24 * time.Hour), from.Add(250 * time.Millisecond)}}}
+}

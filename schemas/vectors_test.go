@@ -64,7 +64,9 @@ func TestVectors(t *testing.T) {
 	single.Stored = []SeqRange{{5, 5}}
 	checkVectors(t, "batch", DecodeBatch, EncodeBatch, map[string]*Batch{
 		"one reading": one, "all qualities, groups and extremes": sampleBatch(), "a cabinet of 30": batchOf(30),
-		"live readings, freezes and load records": sampleOrigins()})
+		"live readings, freezes and load records": sampleOrigins(),
+		"accounts of two meters alone":            sampleAccounts(), "a reading and an account": sampleBoth()})
+	checkVectors(t, "command", DecodeCommand, EncodeCommand, map[string]*Command{"two times to refill": sampleCommand()})
 	checkVectors(t, "status", DecodeStatus, EncodeStatus, map[string]*Status{
 		"no meter fails": calm, "spool full, two of five failing": sampleStatus(),
 		"the health of three meters": sampleHealth(), "frames, lines, key and certificate": sampleFrames()})
@@ -151,6 +153,15 @@ func wireBatch(spoil func(batch, group, reading body)) body {
 	return batch
 }
 
+// account gives the batch an account, spoilt.
+func account(spoil func(a body)) func(b, g, r body) {
+	return func(b, _, _ body) {
+		a := body{1: "m1", 2: int64(1772348400000), 3: 60000, 6: 60}
+		spoil(a)
+		b[5] = []any{a}
+	}
+}
+
 type spoiltBatch struct {
 	name, field string
 	spoil       func(b, g, r body)
@@ -172,6 +183,25 @@ var spoiltBatches = []spoiltBatch{
 	{"no groups", "groups", func(b, g, r body) { delete(b, 4) }},
 	{"groups empty", "readings", func(b, g, r body) { b[4] = []any{} }},
 	{"unknown field", "key 9", func(b, g, r body) { b[9] = 1 }},
+	{"accounts empty", "accounts", func(b, g, r body) { b[5] = []any{} }},
+	{"account of a meter with a slash", "accounts[0].meter", account(func(a body) { a[1] = "m/1" })},
+	{"account of half an hour", "accounts[0].hour", account(func(a body) { a[2] = int64(1772350200000) })},
+	{"account without an interval", "accounts[0].interval_ms", account(func(a body) { delete(a, 3) })},
+	{"account of an interval of 99 ms", "accounts[0].interval_ms", account(func(a body) { a[3] = 99 })},
+	{"offset as long as the interval", "accounts[0].offset_ms", account(func(a body) { a[4] = 60000 })},
+	{"offset of 0", "accounts[0].offset_ms", account(func(a body) { a[4] = 0 })},
+	{"first of 0", "accounts[0].first", account(func(a body) { a[5] = 0 })},
+	{"first beyond the hour", "accounts[0].first", account(func(a body) { a[5] = 60 })},
+	{"nothing planned", "accounts[0].planned", account(func(a body) { a[6] = 0 })},
+	{"more planned than the hour has", "accounts[0].planned", account(func(a body) { a[5], a[6] = 1, 60 })},
+	{"missing empty", "accounts[0].missing", account(func(a body) { a[7] = []any{} })},
+	{"missing without a loss", "accounts[0].missing[0]", account(func(a body) { a[7] = []any{[]any{0, 1}} })},
+	{"missing with an unknown loss", "accounts[0].missing[0]", account(func(a body) { a[7] = []any{[]any{0, 1, "mood"}} })},
+	{"missing of no slots", "accounts[0].missing[0]", account(func(a body) { a[7] = []any{[]any{0, 0, "line_busy"}} })},
+	{"missing beyond what is planned", "accounts[0].missing[0]", account(func(a body) { a[7] = []any{[]any{59, 2, "line_busy"}} })},
+	{"missing that overlap", "accounts[0].missing[1]", account(func(a body) { a[7] = []any{[]any{0, 2, "line_busy"}, []any{1, 2, "line_down"}} })},
+	{"missing that should be one", "accounts[0].missing[1]", account(func(a body) { a[7] = []any{[]any{0, 2, "line_busy"}, []any{2, 2, "line_busy"}} })},
+	{"account with an unknown field", "accounts[0].key 8", account(func(a body) { a[8] = 1 })},
 	{"negative key", "key", func(b, g, r body) { b[-1] = 1 }},
 	{"no meter", "groups[1].meter", func(b, g, r body) { delete(g, 1) }},
 	{"meter as number", "groups[1].meter", func(b, g, r body) { g[1] = 7 }},

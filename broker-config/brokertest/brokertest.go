@@ -93,15 +93,21 @@ func address(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Ito
 // skipped, or fails where CI=true.
 func Mosquitto(t testing.TB, a *brokerconfig.Access) *Broker {
 	t.Helper()
+	return MosquittoTLS(t, a, brokerconfig.MosquittoOptions{})
+}
+
+// MosquittoTLS is Mosquitto with the certificates that o names; its other fields are set
+// here.
+func MosquittoTLS(t testing.TB, a *brokerconfig.Access, o brokerconfig.MosquittoOptions) *Broker {
+	t.Helper()
 	program := findMosquitto(t)
 	dir, port := t.TempDir(), freePort(t)
 	me, err := user.Current()
 	if err != nil {
 		t.Fatal(err)
 	}
-	files, err := brokerconfig.RenderMosquitto(a, brokerconfig.MosquittoOptions{
-		ConfigDir: dir, DataDir: dir, Host: "127.0.0.1", Port: port, RunAs: me.Username,
-	})
+	o.ConfigDir, o.DataDir, o.Host, o.Port, o.RunAs = dir, dir, "127.0.0.1", port, me.Username
+	files, err := brokerconfig.RenderMosquitto(a, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,12 +116,36 @@ func Mosquitto(t testing.TB, a *brokerconfig.Access) *Broker {
 			t.Fatal(err)
 		}
 	}
-	return launch(t, &process{
+	b := launch(t, &process{
 		ready: "running",
 		command: func() *exec.Cmd {
 			return exec.Command(program, "-v", "-c", filepath.Join(dir, brokerconfig.MosquittoConf))
 		},
 	}, port)
+	if o.CertFile != "" {
+		b.URL = "ssl://" + address(port)
+	}
+	return b
+}
+
+// Log returns what a broker in a process of its own has written since its last start.
+func (b *Broker) Log() string {
+	if p, ok := b.run.(*process); ok && p.out != nil {
+		return p.out.String()
+	}
+	return ""
+}
+
+// Reload sends SIGHUP to a broker in a process of its own.
+func (b *Broker) Reload() {
+	b.t.Helper()
+	p, ok := b.run.(*process)
+	if !ok || p.cmd == nil {
+		b.t.Fatalf("reload broker %s: it does not run in a process of its own", b.URL)
+	}
+	if err := p.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		b.t.Fatalf("reload broker %s: %v", b.URL, err)
+	}
 }
 
 func findMosquitto(t testing.TB) string {
@@ -141,6 +171,7 @@ type process struct {
 
 	cmd  *exec.Cmd
 	gone chan error
+	out  *watcher
 }
 
 const patience = 30 * time.Second
@@ -148,7 +179,7 @@ const patience = 30 * time.Second
 func (p *process) start() error {
 	p.cmd = p.command()
 	out := &watcher{word: []byte(p.ready), seen: make(chan struct{})}
-	p.cmd.Stderr = out
+	p.cmd.Stderr, p.out = out, out
 	if err := p.cmd.Start(); err != nil {
 		return err
 	}

@@ -15,7 +15,9 @@ import (
 	"github.com/spf13/cobra"
 
 	brokerconfig "citygrid/broker-config"
+	"citygrid/hub/config"
 	"citygrid/hub/enrolment"
+	"citygrid/internal/certs"
 	"citygrid/internal/city"
 	"citygrid/internal/cli"
 	"citygrid/schemas"
@@ -28,11 +30,15 @@ func newBroker() *cobra.Command {
 		Short: "The embedded MQTT broker alone, until told to stop",
 		Long: `The embedded MQTT broker alone, until told to stop.
 
-On SIGHUP it reads the enrolment again: who is gone or has a new password is
-disconnected at once. A certificate that was replaced needs a restart.`,
+On SIGHUP it reads the enrolment again, its certificate and the list of revoked
+ones: who is gone, has a new password or shows a revoked certificate is
+disconnected at once.
+
+In clear it listens on this machine alone: give it a certificate, or a proxy with
+one and --behind-proxy.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			p.log = newLog()
+			p.log = cli.NewLog()
 			return p.run(cmd.Context(), cmd.OutOrStdout())
 		},
 	}
@@ -41,6 +47,8 @@ disconnected at once. A certificate that was replaced needs a restart.`,
 	cmd.Flags().StringVar(&p.enrolled, "enrolment", "", "enrolment list that citygrid keys issue keeps")
 	cmd.Flags().StringVar(&p.cert, "cert", "", "certificate of the broker, PEM; without it the broker talks in clear")
 	cmd.Flags().StringVar(&p.key, "key", "", "its key")
+	cmd.Flags().StringVar(&p.crl, "crl", "", "list of revoked client certificates, which citygrid certs keeps")
+	cmd.Flags().BoolVar(&p.behindProxy, "behind-proxy", false, "a proxy in front encrypts: talk in clear on an address of the network")
 	cmd.Flags().StringVar(&p.clientCA, "client-ca", "", "authority of the clients' certificates, which replace passwords: the common name is the user")
 	cli.MustRequire(cmd, "dir", "enrolment")
 	cmd.AddCommand(newBrokerMosquitto())
@@ -50,7 +58,10 @@ disconnected at once. A certificate that was replaced needs a restart.`,
 // brokerProgram is the embedded broker without a hub.
 type brokerProgram struct {
 	listen, dir, enrolled string
-	cert, key, clientCA   string
+	cert, key             string
+	clientCA, crl         string
+	behindProxy           bool
+	tls                   *certs.Listener // nil: in clear
 	log                   *slog.Logger
 }
 
@@ -78,7 +89,7 @@ func (p *brokerProgram) run(ctx context.Context, out io.Writer) error {
 			return nil
 		case <-hup:
 			if err := p.reload(b); err != nil {
-				p.log.Error("the enrolment was not reloaded; the old one stays in force", "error", err)
+				p.log.Error("not all was reloaded; what the error names stays as it was", "error", err)
 			}
 		}
 	}
@@ -96,17 +107,38 @@ func (p *brokerProgram) options() (o brokerconfig.Options, err error) {
 	switch {
 	case (p.cert == "") != (p.key == ""):
 		return o, errors.New("TLS needs both --cert and --key")
-	case p.cert != "":
-		o.TLS, err = brokerconfig.LoadServerTLS(p.cert, p.key, p.clientCA)
-	case p.clientCA != "":
-		err = errors.New("--client-ca needs TLS: give the broker's --cert and --key too")
+	case p.cert == "" && (p.clientCA != "" || p.crl != ""):
+		return o, errors.New("--client-ca and --crl need TLS: give the broker's --cert and --key too")
+	case p.cert == "":
+		return o, config.CheckClear("--listen", p.listen, "--cert and --key", "--behind-proxy", p.behindProxy)
 	}
-	return o, err
+	p.tls, err = certs.Listen(certs.Files{Cert: p.cert, Key: p.key, ClientCA: p.clientCA, CRL: p.crl})
+	if err != nil {
+		return o, fmt.Errorf("TLS of the broker: %w", err)
+	}
+	o.TLS, o.Revoked = p.tls.Config(), p.tls.Revoked
+	return o, nil
 }
 
-// reload puts the enrolment of the moment in force. A list that is wrong
-// changes nothing.
+// reload puts the certificates and the enrolment of the moment in force. A file that is
+// wrong changes nothing.
 func (p *brokerProgram) reload(b *brokerconfig.Broker) error {
+	return errors.Join(reloadTLS(p.tls, b), p.reloadList(b))
+}
+
+// reloadTLS reads the certificates of a listener again, and ends the links of those whose
+// certificate is revoked now. b is nil for a listener that is no broker's.
+func reloadTLS(l *certs.Listener, b *brokerconfig.Broker) error {
+	if l == nil {
+		return nil
+	}
+	if err := l.Reload(); err != nil || b == nil {
+		return err
+	}
+	return b.DropRevoked()
+}
+
+func (p *brokerProgram) reloadList(b *brokerconfig.Broker) error {
 	list, err := enrolment.Load(p.enrolled)
 	if err != nil {
 		return err

@@ -44,6 +44,7 @@ func newBrokerMosquitto() *cobra.Command {
 	cmd.Flags().StringVar(&o.CertFile, "cert", "", "certificate of the listener, on the broker's machine")
 	cmd.Flags().StringVar(&o.KeyFile, "key", "", "its key")
 	cmd.Flags().StringVar(&o.ClientCA, "client-ca", "", "authority of the clients' certificates; passwords are then not asked for")
+	cmd.Flags().StringVar(&o.CRLFile, "crl", "", "list of revoked client certificates, on the broker's machine")
 	cli.MustRequire(cmd, "enrolment", "out")
 	return cmd
 }

@@ -47,7 +47,7 @@ func (f *gridFlags) with(ctx context.Context, do func(*gridProgram) error) error
 	if err != nil {
 		return err
 	}
-	g := &gridProgram{cfg: cfg, lists: lists, log: newLog()}
+	g := &gridProgram{cfg: cfg, lists: lists, log: cli.NewLog()}
 	if err := g.openDesk(ctx); err != nil {
 		return cli.Failed(errors.Join(fmt.Errorf("grid: %w", err), g.Close()))
 	}

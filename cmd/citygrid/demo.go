@@ -199,19 +199,7 @@ func writePeople(dir string, c *city.City) error {
 	if len(people) == 0 {
 		return nil
 	}
-	samples := map[string]bool{}
-	for _, p := range c.Samples() {
-		samples[p.ID] = true
-	}
-	type entry struct {
-		city.Person
-		SignsIn bool `json:"signs_in"` // with the passphrase
-	}
-	list := make([]entry, len(people))
-	for n, p := range people {
-		list[n] = entry{p, samples[p.ID]}
-	}
-	data, err := json.MarshalIndent(list, "", "  ")
+	data, err := json.MarshalIndent(people, "", "  ")
 	if err != nil {
 		return err
 	}

@@ -30,7 +30,11 @@ func (l *openLedger) openReadings() (*store.Store, error) {
 			return nil, fmt.Errorf("influx.token (leave it out for none): %w", err)
 		}
 	}
-	s, err := store.Open(store.Config{URL: in.URL, Org: in.Org, Bucket: in.Bucket, Token: token})
+	encrypted, err := storeTLS(l.folder)
+	if err != nil {
+		return nil, err
+	}
+	s, err := store.Open(store.Config{URL: in.URL, Org: in.Org, Bucket: in.Bucket, Token: token, TLS: encrypted})
 	if err != nil {
 		return nil, fmt.Errorf("influx: %w", err)
 	}

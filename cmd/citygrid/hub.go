@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"crypto/tls"
@@ -10,7 +9,6 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"net/http"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -34,6 +32,7 @@ import (
 	"citygrid/hub/enrolment"
 	"citygrid/hub/ingest"
 	"citygrid/hub/store"
+	"citygrid/internal/certs"
 	"citygrid/internal/city"
 	"citygrid/internal/cli"
 	"citygrid/internal/durable"
@@ -56,7 +55,7 @@ func newHub() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			h, err := newHubProgram(cfg, newLog())
+			h, err := newHubProgram(cfg, cli.NewLog())
 			if err != nil {
 				return fmt.Errorf("configuration %s: %w", path, err)
 			}
@@ -74,10 +73,13 @@ type hubProgram struct {
 	cfg       *config.Config
 	log       *slog.Logger
 	provider  seal.Provider
-	master    *seal.Master
+	masters   enrolment.Masters
+	ring      atomic.Pointer[seal.Ring]
 	password  secret.Secret
 	token     secret.Secret
-	tls       *tls.Config // of the link to the broker; nil without certificates
+	tls       *tls.Config     // of the link to the broker; nil without certificates
+	pages     *certs.Listener // certificate of the pages; nil: in clear
+	brokerTLS *certs.Listener // certificate of the embedded broker; nil: in clear, or another's
 	enrolled  atomic.Pointer[enrolment.List]
 	installed atomic.Pointer[installations]
 	registry  *prometheus.Registry
@@ -99,18 +101,17 @@ func newHubProgram(cfg *config.Config, log *slog.Logger) (*hubProgram, error) {
 	if h.provider, err = seal.ProviderByName(cfg.Provider); err != nil {
 		return nil, err
 	}
-	if err := errors.Join(h.loadEnrolment(), h.loadInstallations()); err != nil {
+	if err := h.loadInstallations(); err != nil {
 		return nil, err
 	}
 	if h.codes, err = loadCodes(cfg.Path(cfg.Codes)); err != nil {
 		return nil, fmt.Errorf("codes: %w", err)
 	}
-	passphrase, err := seal.ReadPassphrase(sourceIn(cfg, cfg.Passphrase))
-	if err != nil {
-		return nil, fmt.Errorf("passphrase: %w", err)
+	if h.masters, err = mastersOf(cfg); err != nil {
+		return nil, err
 	}
-	if h.master, err = readMaster(cfg.Path(cfg.Master), passphrase); err != nil {
-		return nil, fmt.Errorf("master: %w", err)
+	if err := h.loadKeys(context.Background()); err != nil { // a program of the master key has a time limit
+		return nil, err
 	}
 	if h.password, err = seal.ReadPassphrase(sourceIn(cfg, cfg.Broker.Password)); err != nil {
 		return nil, fmt.Errorf("broker.password: %w", err)
@@ -120,8 +121,7 @@ func newHubProgram(cfg *config.Config, log *slog.Logger) (*hubProgram, error) {
 			return nil, fmt.Errorf("influx.token (leave it out for none): %w", err)
 		}
 	}
-	h.tls, err = linkTLS(cfg)
-	return h, err
+	return h, h.loadCertificates()
 }
 
 // sourceIn makes the path of a file: source relative to the configuration.
@@ -130,19 +130,6 @@ func sourceIn(cfg *config.Config, source string) string {
 		return "file:" + cfg.Path(path)
 	}
 	return source
-}
-
-func (h *hubProgram) loadEnrolment() error {
-	path := h.cfg.Path(h.cfg.Enrolment)
-	if _, err := os.Stat(path); err != nil {
-		return fmt.Errorf("enrolment list (enrolment in the configuration; citygrid keys init makes it): %w", err)
-	}
-	list, err := enrolment.Load(path)
-	if err != nil {
-		return err
-	}
-	h.enrolled.Store(list)
-	return nil
 }
 
 // run starts every part in the order of the flow, backwards, so that nothing
@@ -175,7 +162,11 @@ func (h *hubProgram) run(ctx context.Context, out io.Writer) (err error) {
 		return cli.Failed(err)
 	}
 	defer bundled.stop()
-	series, err := store.Open(store.Config{URL: bundled.url, Org: h.cfg.Influx.Org, Bucket: h.cfg.Influx.Bucket, Token: h.token})
+	influxTLS, err := storeTLS(h.cfg)
+	if err != nil {
+		return err
+	}
+	series, err := store.Open(store.Config{URL: bundled.url, Org: h.cfg.Influx.Org, Bucket: h.cfg.Influx.Bucket, Token: h.token, TLS: influxTLS})
 	if err != nil {
 		return err
 	}
@@ -233,7 +224,7 @@ func (h *hubProgram) startInflux(ctx context.Context, dir string) (*seriesServer
 	if err != nil {
 		return nil, fmt.Errorf("log of the bundled InfluxDB: %w", err)
 	}
-	server, err := influxd.Start(ctx, influxd.Options{Dir: filepath.Join(dir, "influxdb"), Database: h.cfg.Influx.Bucket, Log: log})
+	server, err := influxd.Start(ctx, influxd.Options{Dir: filepath.Join(dir, "influxdb"), Database: h.cfg.Influx.Bucket, Backup: h.cfg.Influx.Backup, Log: log})
 	if err != nil {
 		return nil, errors.Join(err, log.Close())
 	}
@@ -254,10 +245,8 @@ func (h *hubProgram) startBroker(ctx context.Context, dir string) (*brokerconfig
 		return nil, "", err
 	}
 	options.Log = h.log
-	if h.cfg.Broker.Cert != "" {
-		if options.TLS, err = brokerconfig.LoadServerTLS(h.cfg.Path(h.cfg.Broker.Cert), h.cfg.Path(h.cfg.Broker.Key), ""); err != nil {
-			return nil, "", err
-		}
+	if h.brokerTLS != nil {
+		options.TLS, options.Revoked = h.brokerTLS.Config(), h.brokerTLS.Revoked
 	}
 	b, err := brokerconfig.Start(ctx, options)
 	if err != nil {
@@ -267,15 +256,21 @@ func (h *hubProgram) startBroker(ctx context.Context, dir string) (*brokerconfig
 }
 
 // serve wires the flow and runs it until ctx is done or a part fails for good.
-func (h *hubProgram) serve(ctx context.Context, out io.Writer, dir string, series *store.Store, writer *store.Writer, broker *brokerconfig.Broker, brokerURL string) error {
+func (h *hubProgram) serve(ctx context.Context, out io.Writer, dir string, series *store.Store, writer *store.Writer, broker *brokerconfig.Broker, brokerURL string) (err error) {
 	live := api.NewLive(time.Now)
 	town, err := h.newCity(live, series)
 	if err != nil {
 		return err
 	}
-	receiver, err := ingest.New(ingest.Options{
-		Tenant: h.master.Tenant, Provider: h.provider, Master: h.master, Enrolled: h.find,
-		Store: storeQueue{writer}, Observer: town.observer(live), Dir: dir, Registry: h.registry, Log: h.log,
+	var receiver *ingest.Receiver
+	slots, err := h.openSlots(ctx, series, func() *ingest.Receiver { return receiver })
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, cli.Failed(slots.Close())) }()
+	receiver, err = ingest.New(ingest.Options{
+		Tenant: h.ring.Load().Tenant(), Provider: h.provider, Master: ringNow{h}, Enrolled: h.find, Admit: h.admit,
+		Store: storeQueue{writer}, Observer: observeSlots(town.observer(live), slots), Slots: slots, Dir: dir, Registry: h.registry, Log: h.log,
 		Random: rand.Reader, CrossCheckEvery: h.cfg.CrossCheckEvery, Cards: h.cardStore(), Events: h.eventStore(series),
 	})
 	if err != nil {
@@ -287,6 +282,7 @@ func (h *hubProgram) serve(ctx context.Context, out io.Writer, dir string, serie
 		return err
 	}
 	town.options(&options, &h.cfg.Map)
+	slotOptions(&options, slots)
 	handler, err := api.New(options)
 	if err != nil {
 		return err
@@ -303,8 +299,10 @@ func (h *hubProgram) serve(ctx context.Context, out io.Writer, dir string, serie
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { writer.Run(ctx); return nil })
 	g.Go(func() error { return orderly(receiver.Run(ctx)) })
+	g.Go(func() error { return slots.Run(ctx) })
 	g.Go(func() error { return orderly(mqttlink.Run(ctx, h.linkConfig(brokerURL), receiver.Session)) })
 	g.Go(func() error { return h.servePages(ctx, listener, handler) })
+	g.Go(func() error { h.watchCertificates(ctx, live); return nil })
 	g.Go(func() error { h.reloadOnSignal(ctx, broker); return nil })
 	g.Go(func() error { return h.tidyAccounts(ctx) })
 	if h.runner != nil {
@@ -316,7 +314,7 @@ func (h *hubProgram) serve(ctx context.Context, out io.Writer, dir string, serie
 	}
 	g.Go(func() error { return h.charts(ctx, live, series) })
 	g.Go(func() error {
-		return announce(out, city.Ready{Part: city.Hub, URL: "http://" + listener.Addr().String()})
+		return announce(out, city.Ready{Part: city.Hub, URL: h.scheme() + listener.Addr().String()})
 	})
 	if err := g.Wait(); err != nil {
 		return cli.Failed(err)
@@ -343,45 +341,12 @@ func (h *hubProgram) linkConfig(url string) mqttlink.Config {
 	return mqttlink.Config{
 		URL: url, ClientID: h.cfg.Broker.User, User: h.cfg.Broker.User, Password: h.password, TLS: h.tls,
 		Subscriptions: ingest.Subscriptions(h.cfg.Areas), Log: h.log,
+		// There are few hubs, and all collectors wait for theirs.
+		Backoff: mqttlink.Backoff{Min: 300 * time.Millisecond, Max: 5 * time.Second},
 	}
 }
 
-// linkTLS reads the certificates of the hub's link; nil when there are none.
-func linkTLS(cfg *config.Config) (*tls.Config, error) {
-	b := cfg.Broker
-	switch {
-	case b.CA == "" && b.Cert == "":
-		return nil, nil
-	case b.Listen != "":
-		return pinned(cfg.Path(b.Cert), cfg.Path(b.Key))
-	}
-	loaded, err := mqttlink.LoadTLS(cfg.Path(b.CA), cfg.Path(b.Cert), cfg.Path(b.Key))
-	if err != nil {
-		return nil, fmt.Errorf("broker.ca, broker.cert, broker.key: %w", err)
-	}
-	return loaded, nil
-}
-
-// pinned trusts one certificate and no other: that of the hub's own broker,
-// whose names are those that collectors use, not the address of this machine.
-func pinned(certFile, keyFile string) (*tls.Config, error) {
-	own, err := tls.LoadX509KeyPair(certFile, keyFile)
-	if err != nil {
-		return nil, fmt.Errorf("broker.cert: %w", err)
-	}
-	return &tls.Config{
-		MinVersion:         tls.VersionTLS13,
-		InsecureSkipVerify: true, // VerifyConnection is stricter
-		VerifyConnection: func(s tls.ConnectionState) error {
-			if len(s.PeerCertificates) == 0 || !bytes.Equal(s.PeerCertificates[0].Raw, own.Certificate[0]) {
-				return errors.New("the embedded broker shows a certificate that is not broker.cert: another program listens on its port")
-			}
-			return nil
-		},
-	}, nil
-}
-
-// reloadOnSignal reads the enrolment and the installations again on SIGHUP, so
+// reloadOnSignal reads the enrolment, the installations and the certificates again on SIGHUP, so
 // that a new collector gets in without a restart. A file that is wrong changes
 // nothing.
 func (h *hubProgram) reloadOnSignal(ctx context.Context, broker *brokerconfig.Broker) {
@@ -397,7 +362,10 @@ func (h *hubProgram) reloadOnSignal(ctx context.Context, broker *brokerconfig.Br
 		if err := h.loadInstallations(); err != nil {
 			h.log.Error("the installations were not reloaded; the old ones stay in force", "error", err)
 		}
-		if err := h.reload(broker); err != nil {
+		if err := errors.Join(reloadTLS(h.pages, nil), reloadTLS(h.brokerTLS, broker)); err != nil {
+			h.log.Error("not all certificates were reloaded; the old ones stay in force", "error", err)
+		}
+		if err := h.reload(ctx, broker); err != nil {
 			h.log.Error("the enrolment was not reloaded; the old one stays in force", "error", err)
 			continue
 		}
@@ -405,8 +373,8 @@ func (h *hubProgram) reloadOnSignal(ctx context.Context, broker *brokerconfig.Br
 	}
 }
 
-func (h *hubProgram) reload(broker *brokerconfig.Broker) error {
-	if err := h.loadEnrolment(); err != nil || broker == nil {
+func (h *hubProgram) reload(ctx context.Context, broker *brokerconfig.Broker) error {
+	if err := h.loadKeys(ctx); err != nil || broker == nil {
 		return err
 	}
 	access, err := h.enrolled.Load().Access(h.cfg.Areas)
@@ -416,36 +384,17 @@ func (h *hubProgram) reload(broker *brokerconfig.Broker) error {
 	return broker.SetAccess(access)
 }
 
-// servePages serves HTTP until ctx is done.
-func (h *hubProgram) servePages(ctx context.Context, listener net.Listener, handler http.Handler) error {
-	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(h.log.Handler(), slog.LevelWarn)}
-	down := make(chan struct{})
-	stop := context.AfterFunc(ctx, func() {
-		defer close(down)
-		close(h.closing)
-		bound, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
-		defer cancel()
-		if server.Shutdown(bound) != nil {
-			_ = server.Close()
-		}
-	})
-	err := server.Serve(listener)
-	if !stop() {
-		<-down // the requests under way get their answers
-	}
-	if !errors.Is(err, http.ErrServerClosed) {
-		return fmt.Errorf("serve pages: %w", err)
-	}
-	return nil
-}
-
 func (h *hubProgram) apiOptions(live *api.Live, receiver *ingest.Receiver, series *store.Store, writer *store.Writer, brokerURL string) api.Options {
 	pages, err := dashboards.Pages()
 	if err != nil {
 		h.log.Error("pages", "error", err)
 	}
+	zone, err := h.cfg.Location()
+	if err != nil {
+		h.log.Error("days are those of UTC; mend zone in the section grid or ledger", "error", err)
+	}
 	return api.Options{
-		Live: live, Series: seriesOf{series}, Diagnoses: seriesOf{series}, Installations: h.installationsOf, Pages: pages, Now: time.Now, Log: h.log, Closing: h.closing,
+		Zone: zone, Live: live, Series: seriesOf{series}, Diagnoses: seriesOf{series}, Installations: h.installationsOf, Pages: pages, Now: time.Now, Log: h.log, Closing: h.closing,
 		Flow:    func() api.FlowCounters { return flowCounters(receiver, writer) },
 		Metrics: promhttp.HandlerFor(h.registry, promhttp.HandlerOpts{}),
 		Version: api.Version{Version: version, Go: runtime.Version()},

@@ -98,7 +98,7 @@ func (h *hubProgram) offerSetUp(ctx context.Context, out io.Writer, listen net.A
 	if err != nil {
 		return err
 	}
-	page, text, until := pageAddress(&h.cfg.Accounts, listen)+"/signin#set-up", code.Code.Reveal(), code.EndsAt.Local().Format("15:04")
+	page, text, until := pageAddress(h.scheme(), &h.cfg.Accounts, listen)+"/signin#set-up", code.Code.Reveal(), code.EndsAt.Local().Format("15:04")
 	_, err = fmt.Fprintf(out, `
   尚无管理员。请打开 %[1]s ，输入一次性设置码（有效至 %[3]s；重启中心可得到新码）：
   Nobody can administer this hub yet. Open %[1]s
@@ -112,19 +112,19 @@ func (h *hubProgram) offerSetUp(ctx context.Context, out io.Writer, listen net.A
 
 // pageAddress is how a browser reaches the pages: by the configuration, or on this
 // machine.
-func pageAddress(cfg *config.Accounts, listen net.Addr) string {
+func pageAddress(scheme string, cfg *config.Accounts, listen net.Addr) string {
 	if cfg.PublicURL != "" {
 		return strings.TrimSuffix(cfg.PublicURL, "/")
 	}
 	tcp, ok := listen.(*net.TCPAddr)
 	if !ok {
-		return "http://" + listen.String()
+		return scheme + listen.String()
 	}
 	host := tcp.IP.String()
 	if tcp.IP.IsUnspecified() {
 		host = "127.0.0.1"
 	}
-	return "http://" + net.JoinHostPort(host, fmt.Sprint(tcp.Port))
+	return scheme + net.JoinHostPort(host, fmt.Sprint(tcp.Port))
 }
 
 // tidyTime is how often what has ended is taken out of the accounts.

@@ -63,7 +63,7 @@ func TestSetUpCodeIsOffered(t *testing.T) {
 		t.Errorf("%+v %v", p, err)
 	}
 	for public, want := range map[string]string{"https://city.example/": "https://city.example", "": "http://192.0.2.1:80"} {
-		if got := pageAddress(&config.Accounts{PublicURL: public}, &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 80}); got != want {
+		if got := pageAddress("http://", &config.Accounts{PublicURL: public}, &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 80}); got != want {
 			t.Errorf("%s, want %s", got, want)
 		}
 	}

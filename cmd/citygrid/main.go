@@ -4,7 +4,9 @@
 //	citygrid hub        receive, open, store, answer, show
 //	citygrid broker     the embedded MQTT broker alone
 //	citygrid simulate   a fleet of simulated meters alone
-//	citygrid keys       make, issue and inspect keys
+//	citygrid keys       make, issue, rotate, revoke and inspect keys; the log of that
+//	citygrid certs      a small authority for TLS certificates
+//	citygrid backup     copy all that a hub keeps, and restore puts it back
 //	citygrid codes      code lists of components and events; what a code means
 //	citygrid registry   the asset register: census files in and out, what is where
 //	citygrid cases      list, show and check the cases of a hub
@@ -30,7 +32,6 @@ package main
 import (
 	"encoding/json"
 	"io"
-	"log/slog"
 	"os"
 	"time"
 
@@ -52,13 +53,11 @@ func newRoot() *cobra.Command {
 		Short:   "Water, power and gas meters of a city, from register to screen",
 		Version: version,
 	}
-	root.AddCommand(newDemo(), newHub(), newBroker(), newSimulate(), newSoak(), newBenchPeers(), newKeys(), probe.New("citygrid"),
+	root.AddCommand(newDemo(), newHub(), newBroker(), newSimulate(), newSoak(), newChaos(), newBenchPeers(), newBenchOutage(), newKeys(), probe.New("citygrid"),
 		newImport(), newReconcile(), newDifferences(), newDecide(), newStatement(), newBill(), newClearing(), newToken(), newYear(),
-		newCounter(time.Now), newSTS(), newCodes(), newRegistry(), newCases(), newIndicators())
+		newCounter(time.Now), newSTS(), newCodes(), newRegistry(), newCases(), newIndicators(), newGaps(time.Now), newCerts(time.Now), newBackup(time.Now), newRestore())
 	return root
 }
-
-func newLog() *slog.Logger { return slog.New(slog.NewTextHandler(os.Stderr, nil)) }
 
 // announce prints the first line of a part's output: JSON, for the program
 // that started it.

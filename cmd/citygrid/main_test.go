@@ -30,7 +30,7 @@ var testKeys = sync.OnceValues(func() (map[string][]byte, error) {
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
-	keys, passphrase := enrolment.Folder(dir), secret.New(testPassphrase)
+	keys, passphrase := enrolment.Office{Folder: enrolment.Folder(dir), By: "test"}, secret.New(testPassphrase)
 	if err := keys.Init("test", passphrase, seal.MinRounds); err != nil {
 		return nil, err
 	}
@@ -42,7 +42,7 @@ var testKeys = sync.OnceValues(func() (map[string][]byte, error) {
 		return nil, err
 	}
 	files := map[string][]byte{}
-	for _, path := range []string{keys.Master(), keys.List(), keys.HubPassword(), filepath.Join(dir, "c1.bundle")} {
+	for _, path := range []string{keys.Master(), keys.List(), keys.HubPassword(), keys.Audit(), filepath.Join(dir, "c1.bundle")} {
 		if files[filepath.Base(path)], err = os.ReadFile(path); err != nil {
 			return nil, err
 		}
@@ -82,7 +82,7 @@ func TestScripts(t *testing.T) {
 			return copyKeys(filepath.Join(env.WorkDir, "keys"))
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"code": exitCode, "private": private, "keyless": keyless,
+			"code": exitCode, "private": private, "keyless": keyless, "forge": forge,
 		},
 	})
 }
@@ -114,6 +114,21 @@ func private(ts *testscript.TestScript, neg bool, args []string) {
 			ts.Fatalf("%s has mode %v", name, info.Mode())
 		}
 	}
+}
+
+// forge replaces the first place of a text in a file: forge file old new.
+func forge(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: forge file old new")
+	}
+	path := ts.MkAbs(args[0])
+	data, err := os.ReadFile(path)
+	ts.Check(err)
+	changed := strings.Replace(string(data), args[1], args[2], 1)
+	if changed == string(data) {
+		ts.Fatalf("%s has no %s", args[0], args[1])
+	}
+	ts.Check(os.WriteFile(path, []byte(changed), 0o600))
 }
 
 // keyless checks that the last output holds no secret of a bundle or a master

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -27,6 +28,11 @@ neighbours, and what late answers on a serial line do to the values. "make
 bench-peers" builds both programs first.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			if o.Citygrid == "" {
+				if o.Citygrid, err = os.Executable(); err != nil {
+					return cli.Failed(err)
+				}
+			}
 			if err := o.Validate(); err != nil {
 				return err
 			}
@@ -45,13 +51,34 @@ bench-peers" builds both programs first.`,
 	cmd.Flags().StringVar(&o.Telegraf, "telegraf", "bin/telegraf", "the Telegraf program")
 	cmd.Flags().StringVar(&o.Collector, "collector", "bin/collector", "the edge program")
 	cmd.Flags().DurationVar(&o.Each, "each", 30*time.Second, "how long each of the six runs lasts")
+	cmd.Flags().IntVar(&o.Points, "points", 1_000_000, "how many points to bring from the broker into InfluxDB")
+	cmd.Flags().StringVar((*string)(&o.Only), "only", "", "reading or storing; empty for both")
+	cmd.Flags().StringVar(&o.Rows, "rows", "", "measure only the programs whose rows begin with `TEXT`")
 	cmd.Flags().StringVar(&report, "json", "", "write the figures to `FILE` as JSON")
 	return cmd
 }
 
 func printPeers(out io.Writer, r *peers.Report, path string) error {
-	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	if err := errors.Join(printPeersReading(out, r), printPeersStoring(out, r)); err != nil {
+		return err
+	}
+	if path == "" {
+		return nil
+	}
+	data, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return err
+	}
+	return durable.WriteFile(path, append(data, '\n'), 0o644)
+}
+
+// printPeersReading prints what the meters' side came to, if it was measured.
+func printPeersReading(out io.Writer, r *peers.Report) error {
 	c, t := r.Throughput.Citygrid, r.Throughput.Telegraf
+	if c.ValuesPerSecond == 0 {
+		return nil
+	}
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "\tcitygrid\tTelegraf")
 	fmt.Fprintf(table, "one TCP connection, values/s\t%.0f\t%.0f\n", c.ValuesPerSecond, t.ValuesPerSecond)
 	fmt.Fprintf(table, "CPU us per value\t%.2f\t%.2f\n", c.CPUMicros, t.CPUMicros)
@@ -68,12 +95,18 @@ func printPeers(out io.Writer, r *peers.Report, path string) error {
 			fmt.Fprintln(out, "for instance:", first)
 		}
 	}
-	if path == "" {
+	return nil
+}
+
+// printPeersStoring prints what the centre's side came to, if it was measured.
+func printPeersStoring(out io.Writer, r *peers.Report) error {
+	if len(r.Storing) == 0 {
 		return nil
 	}
-	data, err := json.MarshalIndent(r, "", "  ")
-	if err != nil {
-		return err
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(table, "points\tpoints/s\tCPU us\tpeak MiB\tbroker us\tInfluxDB us\t  from the broker into InfluxDB")
+	for _, s := range r.Storing {
+		fmt.Fprintf(table, "%d\t%.0f\t%.2f\t%.1f\t%.2f\t%.2f\t  %s\n", s.Points, s.PointsPerSecond, s.CPUMicros, s.PeakMiB, s.BrokerCPUMicros, s.InfluxCPUMicros, s.Name)
 	}
-	return durable.WriteFile(path, append(data, '\n'), 0o644)
+	return table.Flush()
 }

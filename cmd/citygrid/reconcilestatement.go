@@ -82,7 +82,11 @@ func (l *openLedger) openRegisters() (closeAll func(), err error) {
 			return nil, fmt.Errorf("influx.token (leave it out for none): %w", err)
 		}
 	}
-	series, err := store.Open(store.Config{URL: in.URL, Org: in.Org, Bucket: in.Bucket, Token: token})
+	encrypted, err := storeTLS(l.folder)
+	if err != nil {
+		return nil, err
+	}
+	series, err := store.Open(store.Config{URL: in.URL, Org: in.Org, Bucket: in.Bucket, Token: token, TLS: encrypted})
 	if err != nil {
 		return nil, err
 	}

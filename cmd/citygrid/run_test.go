@@ -30,6 +30,7 @@ import (
 
 	"citygrid/hub/api"
 	"citygrid/hub/config"
+	"citygrid/internal/certs"
 	"citygrid/internal/city"
 	"citygrid/internal/cli"
 	"citygrid/internal/influxd"
@@ -372,10 +373,15 @@ func TestEmbeddedBrokerWithTLS(t *testing.T) {
 		if name == "other" {
 			shown, _ = selfSigned(t, dir, name)
 		}
-		cfg, err := pinned(cert, key)
+		l, err := certs.Listen(certs.Files{Cert: cert, Key: key})
 		if err != nil {
 			t.Fatal(err)
 		}
+		own, err := ephemeral("hub")
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg := toOwnBroker(l, own)
 		data, err := os.ReadFile(shown)
 		if err != nil {
 			t.Fatal(err)
@@ -434,11 +440,17 @@ func queued(t *testing.T, url string) uint64 {
 // publishBatch speaks as collector c1 does, once.
 func publishBatch(t *testing.T, dir, url string, receipts chan<- []byte) {
 	t.Helper()
+	publishSealed(t, dir, url, sealedBatch(t, dir, 1, time.Now()), receipts)
+}
+
+// sealedBatch is one reading of 230.1 V that c1 sealed after so many boots.
+func sealedBatch(t *testing.T, dir string, boot uint32, at time.Time) []byte {
+	t.Helper()
 	bundle, err := seal.ReadBundle(filepath.Join(dir, "keys", "c1.bundle"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	session, err := seal.NewContext(1, rand.Reader)
+	session, err := seal.NewContext(boot, rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -449,7 +461,7 @@ func publishBatch(t *testing.T, dir, url string, receipts chan<- []byte) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	now := time.Now().UTC().Truncate(time.Millisecond)
+	now := at.UTC().Truncate(time.Millisecond)
 	plain, err := schemas.EncodeBatch(nil, &schemas.Batch{Collector: "c1", Area: "310115", SealedAt: now, Readings: []schemas.Reading{
 		{Meter: "P-1", Quantity: "power.voltage.l1", Unit: "V", Value: schemas.Decimal{Mantissa: 2301, Exponent: -1}, TakenAt: now},
 	}})
@@ -457,6 +469,16 @@ func publishBatch(t *testing.T, dir, url string, receipts chan<- []byte) {
 		t.Fatal(err)
 	}
 	envelope, _, err := sealer.Seal(nil, plain)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return envelope
+}
+
+// publishSealed publishes an envelope of c1 and passes on what comes down.
+func publishSealed(t *testing.T, dir, url string, envelope []byte, receipts chan<- []byte) {
+	t.Helper()
+	bundle, err := seal.ReadBundle(filepath.Join(dir, "keys", "c1.bundle"))
 	if err != nil {
 		t.Fatal(err)
 	}

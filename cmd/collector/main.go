@@ -7,6 +7,8 @@
 //	collector read  -c FILE --meter ID read one meter once and print a table
 //	collector try   -c FILE            read all meters for a while, seal nothing, and say how that went
 //	collector card                     look at prepaid cards in a card reader
+//	collector spool                    list, verify and export what waits on the disk
+//	collector enrol                    ask the key office for a bundle, and put it in place
 //	collector probe                    find meters on a line, look at registers, plan and watch a line
 //
 // Results go to standard output, everything else to standard error. Exit
@@ -14,7 +16,6 @@
 package main
 
 import (
-	"log/slog"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -34,7 +35,7 @@ func newRoot() *cobra.Command {
 		Short:   "Reads meters, seals the readings and publishes them",
 		Version: version,
 	}
-	root.AddCommand(newRun(), newCheck(), newRead(), newTry(), newCard(), probe.New("collector"))
+	root.AddCommand(newRun(), newCheck(), newRead(), newTry(), newCard(), newEnrol(), newSpool(), probe.New("collector"))
 	return root
 }
 
@@ -42,8 +43,4 @@ func newRoot() *cobra.Command {
 func configFlag(cmd *cobra.Command, path *string) {
 	cmd.Flags().StringVarP(path, "config", "c", "", "configuration file")
 	cli.MustRequire(cmd, "config")
-}
-
-func newLog() *slog.Logger {
-	return slog.New(slog.NewTextHandler(os.Stderr, nil))
 }

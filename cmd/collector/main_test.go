@@ -56,6 +56,7 @@ func TestScripts(t *testing.T) {
 			if err := seal.WriteBundle(filepath.Join(env.WorkDir, "box.bundle"), bundle); err != nil {
 				return err
 			}
+			env.Values["master"] = master
 			for _, name := range []string{"live", "watched"} {
 				meters := newSlave(t)
 				env.Defer(meters.close)
@@ -66,7 +67,7 @@ func TestScripts(t *testing.T) {
 			}
 			return nil
 		},
-		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){"code": exitCode, "await": await},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){"code": exitCode, "await": await, "answer": answer},
 	})
 }
 

@@ -43,6 +43,12 @@ func newRun() *cobra.Command {
 				return err
 			}
 			c.options.Drain = drain
+			for _, w := range c.config.Warnings() {
+				c.options.Log.Warn("configuration", "warning", w)
+			}
+			if ends := mqttlink.OwnEnds(c.options.Broker.TLS); !ends.IsZero() && time.Until(ends) < soonEnds {
+				c.options.Log.Warn("this collector's certificate ends soon: have it renewed at the centre (citygrid certs renew)", "ends", ends.UTC().Format(time.DateOnly))
+			}
 			return c.run(cmd.Context(), cmd.OutOrStdout(), summary)
 		},
 	}
@@ -51,6 +57,9 @@ func newRun() *cobra.Command {
 	cmd.Flags().DurationVar(&drain, "drain", 5*time.Second, "how long to go on publishing after being told to stop")
 	return cmd
 }
+
+// soonEnds is how long before its end a certificate is told about.
+const soonEnds = 30 * 24 * time.Hour
 
 // program is a configured collector that has not been started.
 type program struct {
@@ -98,11 +107,16 @@ func assemble(path string) (*program, error) {
 		if broker.TLS, err = mqttlink.LoadTLS(cfg.Path(cfg.Broker.CA), cfg.Path(cfg.Broker.Cert), cfg.Path(cfg.Broker.Key)); err != nil {
 			return nil, fmt.Errorf("configuration %s: broker.ca, broker.cert, broker.key: %w", path, err)
 		}
+		if err := mqttlink.CheckOwn(broker.TLS, string(cfg.Collector)); err != nil {
+			return nil, fmt.Errorf("configuration %s: broker.cert: %w", path, err)
+		}
 	}
 	events, err := cfg.EventSource()
 	if err != nil {
 		return nil, fmt.Errorf("configuration %s: events: %w", path, err)
 	}
+	readings := spoolOptions(cfg.Spool.Quota, cfg.Spool.CommitEvery)
+	readings.DropWhenFull = cfg.Spool.WhenFull == config.DropOldest
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return &program{
@@ -110,9 +124,9 @@ func assemble(path string) (*program, error) {
 		options: collector.Options{
 			Bundle: &bundle, Provider: provider, DataDir: cfg.Path(cfg.DataDir), Lines: lines, Broker: broker,
 			Batch: collector.BatchLimits{MaxReadings: cfg.Batch.MaxReadings, MaxAge: time.Duration(cfg.Batch.MaxAge)},
-			Spool: spoolOptions(cfg.Spool.Quota, cfg.Spool.CommitEvery), CardSpool: spoolOptions(cfg.Spool.CardsQuota, cardCommit),
+			Spool: readings, DropAfter: time.Duration(cfg.Spool.DropAfter), CardSpool: spoolOptions(cfg.Spool.CardsQuota, cardCommit),
 			EventSpool: spoolOptions(cfg.Spool.EventsQuota, cfg.Spool.CommitEvery), Events: events,
-			Registry: registry, Log: newLog(), Version: version, Random: rand.Reader,
+			Registry: registry, Log: cli.NewLog(), Version: version, Random: rand.Reader,
 		},
 	}, nil
 }
@@ -219,7 +233,8 @@ func (p *program) serveMetrics(c *collector.Collector) (address string, stop fun
 		w.Header().Set("Content-Type", "application/json")
 		_ = json.NewEncoder(w).Encode(c.Summary()) // the client is gone, or has it
 	})
-	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+	// A few programs ask here; whoever holds a connection open without asking loses it.
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: 90 * time.Second, MaxHeaderBytes: 8 << 10}
 	served := make(chan struct{})
 	go func() { defer close(served); _ = server.Serve(listener) }()
 	return listener.Addr().String(), func() { _ = server.Close(); <-served }, nil

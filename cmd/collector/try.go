@@ -72,7 +72,7 @@ type trySummary struct {
 func (t trial) run(ctx context.Context, out, progress io.Writer, lines []collector.Line) (err error) {
 	beFrugal()
 	defer func() { err = errors.Join(err, cli.Failed(closeLines(lines))) }()
-	o := collector.TrialOptions{Lines: lines, FlatOut: t.flatOut, Log: newLog()}
+	o := collector.TrialOptions{Lines: lines, FlatOut: t.flatOut, Log: cli.NewLog()}
 	var log *readingLog
 	if t.readings != "" {
 		if log, err = newReadingLog(t.readings); err != nil {

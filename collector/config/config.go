@@ -70,16 +70,6 @@ type Batch struct {
 	MaxAge      Duration `yaml:"max_age,omitempty"`
 }
 
-// Spool bounds the durable queues.
-type Spool struct {
-	Quota       Size     `yaml:"quota,omitempty"`
-	CommitEvery Duration `yaml:"commit_every,omitempty"`
-	// CardsQuota bounds the queue of the card entries, which is one of its own.
-	CardsQuota Size `yaml:"cards_quota,omitempty"`
-	// EventsQuota bounds that of the component events, the third one.
-	EventsQuota Size `yaml:"events_quota,omitempty"`
-}
-
 // The defaults, in one place.
 const (
 	defaultTimeout = Duration(time.Second)
@@ -128,6 +118,11 @@ func Parse(data []byte, folder string) (*Config, error) {
 	return c, nil
 }
 
+// errOpenMetrics is a warning and no error: the centre fetches the metrics of boxes on a
+// network of their own. They hold counters and the ids of meters, no values and no keys.
+var errOpenMetrics = errors.New("whoever reaches this address reads the counters and the ids of the meters, in clear: " +
+	"use 127.0.0.1, or let the firewall admit the centre alone")
+
 // Warnings says what works and yet should not stay so, one line for the
 // operator each.
 func (c *Config) Warnings() []string { return slices.Clone(c.warnings) }
@@ -140,6 +135,9 @@ func (c *Config) applyDefaults() {
 	orDefault(&c.Spool.CommitEvery, defaultCommit)
 	orDefault(&c.Spool.CardsQuota, defaultCardsQuota)
 	orDefault(&c.Spool.EventsQuota, defaultEventsQuota)
+	orDefault(&c.Spool.WhenFull, Stop)
+	orDefault(&c.Spool.CardsWhenFull, Stop)
+	orDefault(&c.Spool.EventsWhenFull, Stop)
 	orDefault(&c.Events.Zone, defaultZone)
 	for i := range c.Lines {
 		c.Lines[i].applyDefaults()
@@ -273,15 +271,16 @@ func (c *Config) check() error {
 	if c.Batch.MaxAge < 0 {
 		return c.at(errNegative, "batch", "max_age")
 	}
-	if c.Spool.CommitEvery < 0 {
-		return c.at(errNegative, "spool", "commit_every")
-	}
 	if err := c.Spool.check(c); err != nil {
 		return err
 	}
 	if c.Metrics != "" {
-		if _, _, err := net.SplitHostPort(c.Metrics); err != nil {
+		host, _, err := net.SplitHostPort(c.Metrics)
+		if err != nil {
 			return c.at(fmt.Errorf("want host:port: %w", err), "metrics")
+		}
+		if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+			c.warnings = append(c.warnings, c.at(errOpenMetrics, "metrics").Error())
 		}
 	}
 	if err := c.checkProfiles(); err != nil {
@@ -291,18 +290,6 @@ func (c *Config) check() error {
 		return err
 	}
 	return c.checkEvents()
-}
-
-func (s *Spool) check(c *Config) error {
-	for _, quota := range []struct {
-		key  string
-		size Size
-	}{{"quota", s.Quota}, {"cards_quota", s.CardsQuota}, {"events_quota", s.EventsQuota}} {
-		if quota.size < 1<<20 {
-			return c.at(errors.New("the quota must be at least 1MiB"), "spool", quota.key)
-		}
-	}
-	return nil
 }
 
 var errNegative = errors.New("must not be negative")

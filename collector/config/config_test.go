@@ -96,7 +96,7 @@ lines: [{name: a, address: "h:1", meters: [{id: m, unit: 1, profile: eastron-sdm
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.Provider != "emmansun" || c.Batch != (Batch{defaultMaxReadings, defaultMaxAge}) || c.Spool != (Spool{defaultQuota, defaultCommit, 64 << 20, 16 << 20}) {
+	if c.Provider != "emmansun" || c.Batch != (Batch{defaultMaxReadings, defaultMaxAge}) || c.Spool != (Spool{Quota: defaultQuota, CommitEvery: defaultCommit, WhenFull: Stop, CardsQuota: 64 << 20, CardsWhenFull: Stop, EventsQuota: 16 << 20, EventsWhenFull: Stop}) {
 		t.Errorf("%+v", c)
 	}
 }

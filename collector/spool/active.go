@@ -25,7 +25,7 @@ func (a *active) close() error {
 // write makes the numbered batch durable and returns its segment, whose size the
 // caller extends. The caller holds disk.
 func (s *Spool) write(b *batch, first uint64) (*segment, error) {
-	if s.active != nil && s.active.size+int64(len(b.buf)) > s.opts.SegmentBytes {
+	if a := s.active; a != nil && (a.size+int64(len(b.buf)) > s.opts.SegmentBytes || s.tooOld(a)) {
 		s.retire()
 	}
 	if s.active == nil {
@@ -41,6 +41,13 @@ func (s *Spool) write(b *batch, first uint64) (*segment, error) {
 		return nil, fmt.Errorf("segment %s: %w", a.name(), err)
 	}
 	return a.segment, nil
+}
+
+// tooOld reports whether a has been written to for as long as it may be. A clock
+// that was set back does not keep it open.
+func (s *Spool) tooOld(a *active) bool {
+	age := s.opts.Now().Sub(a.created)
+	return s.opts.SegmentAge > 0 && (age >= s.opts.SegmentAge || age < 0)
 }
 
 // retire ends the active segment, of which everything up to its size is durable.

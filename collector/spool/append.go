@@ -66,7 +66,8 @@ func (s *Spool) Append(ctx context.Context, data []byte) (seq uint64, err error)
 }
 
 // AppendAsync accepts a copy of data and returns without waiting for the disk,
-// except when the disk is slow and four times CommitBytes already wait. The
+// except when the disk is slow and four times CommitBytes already wait, and when the
+// oldest records are dropped to make room. The
 // record is safe only when Wait has said so. Records accepted one after the other
 // by one goroutine get ascending sequences.
 func (s *Spool) AppendAsync(ctx context.Context, data []byte) (Pending, error) {
@@ -75,6 +76,12 @@ func (s *Spool) AppendAsync(ctx context.Context, data []byte) (Pending, error) {
 	}
 	for {
 		p, wait, err := s.accept(data)
+		if errors.Is(err, ErrFull) && s.opts.DropWhenFull {
+			if err = s.makeRoom(); err == nil {
+				continue
+			}
+			err = fmt.Errorf("%w; its oldest records cannot be dropped: %w", ErrFull, err)
+		}
 		if err != nil {
 			return Pending{}, fmt.Errorf("append to spool: %w", err)
 		}
@@ -191,9 +198,11 @@ func (s *Spool) settleBatch(b *batch, first uint64, g *segment, err error) {
 		s.stats.Committed += uint64(b.n)
 		s.stats.Full = false
 		g.size += int64(len(b.buf))
+		g.last = s.opts.Now()
 		g.cover(s.next)
 		g.mark(span{first, s.next - 1}, true)
 		s.wakeReaders()
+		s.soil() // the state then knows how far the log went, should its end be cut off
 	}
 	s.spare = b.buf
 	b.buf = nil // a Pending keeps the batch alive, but needs no bytes

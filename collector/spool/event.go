@@ -20,6 +20,8 @@ const (
 	// StateDamage: the state file could not be read; everything still in the
 	// segments is delivered again.
 	StateDamage EventKind = "state_damage"
+	// Dropped: records were dropped as Options say, after Options.Drop took note.
+	Dropped EventKind = "dropped"
 	// Housekeeping: the state could not be saved or a file not be removed, cut or
 	// copied. Records are safe; it is tried again.
 	Housekeeping EventKind = "housekeeping"
@@ -35,8 +37,10 @@ type Event struct {
 	// unknown.
 	From, To uint64
 	// Lost is how many of them were still to be delivered, as far as is known; of
-	// Missing records, at most so many.
+	// Missing records, at most so many. Of Dropped ones it is how many.
 	Lost uint64
+	// Reason is why records were Dropped.
+	Reason Reason
 	// Saved is the base name of the copy; empty when the bytes stay where they are.
 	Saved string
 	// Err is the failure behind a Housekeeping event, or the reason why damage
@@ -46,6 +50,9 @@ type Event struct {
 
 // String is one line for a log.
 func (e Event) String() string {
+	if e.Kind == Dropped {
+		return fmt.Sprintf("spool dropped %s for %s: %d records, sequences %d to %d", e.File, e.Reason, e.Lost, e.From, e.To)
+	}
 	text, most := fmt.Sprintf("spool %s in %s", e.Kind, e.File), ""
 	if e.Kind == Missing {
 		text, most = "spool records missing, or released before a state that could not be saved", "at most "

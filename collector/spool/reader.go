@@ -20,6 +20,8 @@ type Record struct {
 type Reader struct {
 	s    *Spool
 	next uint64 // the sequence to hand out next, or the first behind it
+	// limit, when not 0, is the first sequence that is not handed out.
+	limit uint64
 
 	// The file position: sequence at stands at offset off of g.
 	g   *segment
@@ -108,7 +110,11 @@ func (r *Reader) find() (t target, wait <-chan struct{}, err error) {
 		return target{}, nil, ErrClosed
 	}
 	for _, g := range s.segments[s.indexOf(r.next):] {
-		if seq := g.next(r.next, true); seq < g.end() {
+		seq := g.next(r.next, true)
+		if r.limit > 0 && seq >= r.limit {
+			break
+		}
+		if seq < g.end() {
 			return target{g, seq, g.end() - 1, g.size, g.holes}, nil, nil
 		}
 	}

@@ -149,7 +149,8 @@ func (s *Spool) expel(files []found) ([]found, error) {
 // that the disk is known to give something. cut reports that the tail is to be
 // cut off.
 func (s *Spool) load(f found, last uint64, st state, answers bool) (g *segment, cut bool, err error) {
-	g = &segment{path: filepath.Join(s.dir, f.name), first: f.first, created: f.header.created}
+	// When its last record came is not known; a file's own times are not durable.
+	g = &segment{path: filepath.Join(s.dir, f.name), first: f.first, created: f.header.created, last: s.opts.Now()}
 	file, err := s.opts.disk.Open(g.path, os.O_RDONLY)
 	if err != nil {
 		return nil, false, err

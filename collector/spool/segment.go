@@ -116,10 +116,11 @@ type segment struct {
 	start int64 // of the first record: behind the header, or 0 when that is damaged
 
 	// Written with Spool.disk and Spool.mu held, so either is enough to read.
-	open  bool   // it is the active segment
-	size  int64  // durable bytes; readers go no further
-	stale int64  // bytes behind size that could not be cut off; they cost quota
-	count uint64 // sequences covered, damaged ones included
+	open  bool      // it is the active segment
+	last  time.Time // by when every record had been appended
+	size  int64     // durable bytes; readers go no further
+	stale int64     // bytes behind size that could not be cut off; they cost quota
+	count uint64    // sequences covered, damaged ones included
 
 	// Guarded by Spool.mu.
 	live  []uint64 // one bit a sequence: still to be delivered

@@ -30,7 +30,8 @@ import (
 // Errors that callers tell apart.
 var (
 	// ErrFull: the quota, or the disk under it, has no room. Nothing was kept
-	// and nothing older was dropped; room comes back as records are released.
+	// and, unless Options say so, nothing older was dropped; room comes back as
+	// records are released.
 	ErrFull = errors.New("spool is full: let the hub confirm what is waiting, or raise the quota")
 	// ErrClosed: the spool was closed.
 	ErrClosed = errors.New("spool is closed")
@@ -58,8 +59,20 @@ type Options struct {
 	// StateEvery bounds how often releases are written down; 5 s when 0. What a
 	// crash forgets is delivered again.
 	StateEvery time.Duration
+	// SegmentAge is how long a segment is written to at most; 0: until it is full.
+	// DropBefore is as exact as this.
+	SegmentAge time.Duration
+	// Drop takes note of records that are about to be dropped, durably: what it
+	// has returned nil for is freed. After an error nothing of it is, and it is
+	// asked again later, as it is after a crash. It must look at every record, and
+	// must not append to this spool. Nil: nothing is ever dropped.
+	Drop func(Drop) error
+	// DropWhenFull has an append that finds the quota reached drop the oldest
+	// segment, in place of ErrFull; it needs Drop. A disk without room is not the
+	// quota: nothing is dropped for it, since others may take the room.
+	DropWhenFull bool
 	// OnEvent is told of damage and of failed housekeeping. It must return soon
-	// and must not call the spool. Nil drops the events; Stats still counts them.
+	// and must not call the spool, but for Stats and Holds. Nil drops the events; Stats still counts them.
 	OnEvent func(Event)
 	// Now is the clock for the age of records; time.Now when nil.
 	Now func() time.Time
@@ -96,8 +109,10 @@ func (o Options) settle() (Options, error) {
 		return o, fmt.Errorf("segment size %d: must be 4 KiB to 1 GiB", o.SegmentBytes)
 	case o.Quota < 2*o.SegmentBytes:
 		return o, fmt.Errorf("quota %d: must be at least two segments of %d", o.Quota, o.SegmentBytes)
-	case o.CommitEvery < 0 || o.CommitRecords < 0 || o.CommitBytes < 0 || o.StateEvery < 0:
+	case o.CommitEvery < 0 || o.CommitRecords < 0 || o.CommitBytes < 0 || o.StateEvery < 0 || o.SegmentAge < 0:
 		return o, errors.New("a commit limit is negative")
+	case o.DropWhenFull && o.Drop == nil:
+		return o, errors.New("a spool that drops must tell somebody (Drop)")
 	}
 	return o, nil
 }
@@ -125,6 +140,10 @@ type Spool struct {
 	tidy    chan struct{} // the state has changed
 	closing chan struct{}
 	stopped chan struct{} // the committer has ended
+
+	// dropping is held while records are handed over and dropped; it is taken
+	// before disk and mu, never after.
+	dropping sync.Mutex
 
 	// disk is held to change files; it is taken before mu, never after.
 	disk   sync.Mutex
@@ -163,6 +182,7 @@ type Stats struct {
 	Damaged     uint64 // stretches of unreadable bytes
 	DamagedSize int64  // their bytes
 	Lost        uint64 // records that were to be delivered and cannot be read or are Missing
+	Dropped     uint64 // records dropped by the operator's choice
 	Full        bool   // the last append found no room and none has come back since
 }
 
@@ -245,6 +265,14 @@ func (s *Spool) Stats() Stats {
 	return st
 }
 
+// Holds reports whether record seq is in the spool and not yet released or dropped.
+func (s *Spool) Holds(seq uint64) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i := s.indexOf(seq)
+	return i < len(s.segments) && s.segments[i].next(seq, true) == seq
+}
+
 // used is the size of all segments. The caller holds mu.
 func (s *Spool) used() int64 {
 	var sum int64
@@ -261,7 +289,9 @@ func (s *Spool) report(e Event) {
 		s.stats.Damaged++
 		s.stats.DamagedSize += e.Size
 	}
-	s.stats.Lost += e.Lost
+	if e.Kind != Dropped { // which Stats.Dropped counts
+		s.stats.Lost += e.Lost
+	}
 	s.mu.Unlock()
 	s.opts.OnEvent(e)
 }

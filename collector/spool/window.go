@@ -117,6 +117,12 @@ type survey struct {
 // walk reads every record from off, where the sequence first is expected. No
 // sequence above last is believed.
 func (w *window) walk(off int64, first, last uint64) (survey, error) {
+	return w.visit(off, first, last, func(int64, uint64, []byte) error { return nil })
+}
+
+// visit is walk that shows each sound record, with its offset; data is valid during
+// the call only. It ends with the first error of each.
+func (w *window) visit(off int64, first, last uint64, each func(off int64, seq uint64, data []byte) error) (survey, error) {
 	found := survey{first: first, end: first}
 	for off < w.end {
 		seq, data, v, err := w.record(off)
@@ -124,6 +130,9 @@ func (w *window) walk(off int64, first, last uint64) (survey, error) {
 			return found, err
 		}
 		if v == sound && seq == found.end && seq <= last {
+			if err := each(off, seq, data); err != nil {
+				return found, err
+			}
 			off += int64(recordHeader + len(data))
 			found.end++
 			continue

@@ -36,6 +36,8 @@ const (
 	ActImport       Act = "import"
 	ActExport       Act = "export"
 	ActPersonal     Act = "read_personal_data"
+	ActCards        Act = "read_card_data"
+	ActCloseDay     Act = "close_day"
 )
 
 // Entry is one line of the audit log. It names people by number only, so that the log

@@ -115,8 +115,9 @@ func (a *Accounts) SignOutOthers(ctx context.Context, by Access) error {
 	})
 }
 
-// Told appends to the audit log that something left the hub: ActExport or ActPersonal.
-// What it was must name no person. The zero Access, who may do nothing, is nobody's.
+// Told appends to the audit log what happened outside the accounts: that something left
+// the hub (ActExport), that somebody looked at it (ActPersonal, ActCards), or what
+// cannot be undone (ActCloseDay). What it was must name no person. The zero Access, who may do nothing, is nobody's.
 func (a *Accounts) Told(ctx context.Context, by Access, act Act, what string) error {
 	return a.change(ctx, "write the audit log", func(w *work) error { return w.record(by, act, 0, what) })
 }

@@ -225,7 +225,7 @@ func TestDownloadsAreWrittenDown(t *testing.T) {
 	}
 	for path, want := range map[string]accounts.Act{
 		"/api/v1/ledger/runs/{id}/statement": accounts.ActExport, "/api/v1/ledger/differences.csv": accounts.ActExport, "/api/v1/exports/x": accounts.ActExport,
-		"/api/v1/ledger/differences": "", "/api/v1/cases": "", "/api/v1/cases/{id}/petitioner": accounts.ActPersonal,
+		"/api/v1/ledger/differences": accounts.ActCards, "/api/v1/cases": "", "/api/v1/cases/{id}/petitioner": accounts.ActPersonal,
 	} {
 		if got := toldOf("GET", path, ""); got != want {
 			t.Errorf("%s: %q", path, got)

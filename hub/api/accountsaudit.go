@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -81,8 +82,10 @@ func (a *accountRoutes) checkAudit(ctx context.Context, _ *visit, in *auditCheck
 }
 
 // tell writes into the audit log that what an operation answers leaves the hub: tables
-// and files of the books and the cases, and who of the public has reported something.
-// It does so before the answer, and there is none where it cannot be written.
+// and files of the books and the cases, who of the public has reported something, and
+// data of cards. It does so before the answer, and there is none where it cannot be
+// written. Looks at cards are written down once in viewTime, as pages ask again by
+// themselves.
 func tell(ctx huma.Context, path string, who *somebody) *Problem {
 	act := toldOf(ctx.Method(), path, ctx.Query("format"))
 	v := visitOf(ctx.Context())
@@ -91,10 +94,17 @@ func tell(ctx huma.Context, path string, who *somebody) *Problem {
 	}
 	u := ctx.URL()
 	what := strings.TrimPrefix(u.Path, "/api/v1/")
-	if f := ctx.Query("format"); f != "" {
-		what += " as " + f
+	var err error
+	if act == accounts.ActCards {
+		one := view{who.access.Person.Key, who.access.From, shortened(what + subjectOf(ctx))}
+		err = v.views.once(ctx.Context(), one, func() error { return v.accounts.Book.Told(ctx.Context(), who.access, act, one.what) })
+	} else {
+		if f := ctx.Query("format"); f != "" {
+			what += " as " + f
+		}
+		err = v.accounts.Book.Told(ctx.Context(), who.access, act, shortened(what))
 	}
-	if err := v.accounts.Book.Told(ctx.Context(), who.access, act, shortened(what)); err != nil {
+	if err != nil {
 		return problem(http.StatusServiceUnavailable, codeAccounts, "The audit log cannot be written, and without it this is not handed out. Try again, and look at the hub's log.")
 	}
 	return nil
@@ -109,10 +119,29 @@ func toldOf(method, path, format string) accounts.Act {
 	case strings.HasSuffix(path, "/petitioner"):
 		return accounts.ActPersonal
 	case strings.HasPrefix(path, "/api/v1/exports/"), strings.HasSuffix(path, ".csv"), strings.HasSuffix(path, ".xlsx"),
-		inLedger && strings.HasSuffix(path, "/statement"), inLedger && format != "" && format != "json":
+		inLedger && strings.HasSuffix(path, "/statement"), path == "/api/v1/ledger/clearing/files/{name}", inLedger && format != "" && format != "json":
 		return accounts.ActExport
+	case slices.Contains(cardPaths(), path):
+		return accounts.ActCards
 	}
 	return ""
+}
+
+// cardPaths are the questions whose answers have cards and what was done with them.
+func cardPaths() []string {
+	return []string{"/api/v1/ledger/work", "/api/v1/ledger/dossier", "/api/v1/ledger/differences", "/api/v1/ledger/difference",
+		"/api/v1/ledger/rows", "/api/v1/ledger/source", "/api/v1/ledger/search"}
+}
+
+// subjectOf says which part of a list was looked at, as far as the question names it by
+// something that names no person: what was typed into a search stays out.
+func subjectOf(ctx huma.Context) (subject string) {
+	for _, name := range []string{"ledger", "key", "meter", "order", "row"} {
+		if value := ctx.Query(name); value != "" {
+			subject += " " + name + " " + value
+		}
+	}
+	return subject
 }
 
 // shortened keeps an entry of the log short whatever the address was.

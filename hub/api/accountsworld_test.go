@@ -48,7 +48,7 @@ func (h *guardedHub) pass(d time.Duration) {
 
 // openHub returns a hub whose administrator root has been set up; change may alter what
 // the face is made of.
-func openHub(t *testing.T, change func(*Options)) *guardedHub {
+func openHub(t testing.TB, change func(*Options)) *guardedHub {
 	t.Helper()
 	h := newHub(t, change)
 	code, err := h.book.SetUpCode(t.Context())
@@ -62,7 +62,7 @@ func openHub(t *testing.T, change func(*Options)) *guardedHub {
 }
 
 // newHub returns a hub that has not been set up.
-func newHub(t *testing.T, change func(*Options)) *guardedHub {
+func newHub(t testing.TB, change func(*Options)) *guardedHub {
 	t.Helper()
 	h := &guardedHub{at: monday}
 	var err error
@@ -74,7 +74,7 @@ func newHub(t *testing.T, change func(*Options)) *guardedHub {
 	m := &memoryLedger{doc: emptyStatement(t)}
 	o.Ledger = &Ledger{Auth: people(t), Files: m, Runner: m, Runs: m, Differences: m, Register: m}
 	o.Registry = &Registry{Auth: o.Cases.Auth}
-	o.Accounts = &Accounts{Book: h.book}
+	o.Accounts, o.Now = &Accounts{Book: h.book}, h.now
 	if change != nil {
 		change(&o)
 	}
@@ -93,7 +93,7 @@ func noError(t testing.TB, err error) {
 }
 
 // person enters somebody with a password.
-func (h *guardedHub) person(t *testing.T, id string, roles ...accounts.Role) accounts.Person {
+func (h *guardedHub) person(t testing.TB, id string, roles ...accounts.Role) accounts.Person {
 	t.Helper()
 	n := accounts.NewPerson{ID: id, Roles: roles}
 	if slices.Contains(roles, accounts.Department) {
@@ -154,7 +154,7 @@ func (b *browser) do(method, path, body string) *httptest.ResponseRecorder {
 }
 
 // want asks and holds the answer to a status and, where it is not empty, a code.
-func (b *browser) want(t *testing.T, method, path, body string, status int, code string) *httptest.ResponseRecorder {
+func (b *browser) want(t testing.TB, method, path, body string, status int, code string) *httptest.ResponseRecorder {
 	t.Helper()
 	w := b.do(method, path, body)
 	if w.Code != status || code != "" && codeOf(t, w) != code {
@@ -163,7 +163,7 @@ func (b *browser) want(t *testing.T, method, path, body string, status int, code
 	return w
 }
 
-func (b *browser) signIn(t *testing.T, name, password string) *browser {
+func (b *browser) signIn(t testing.TB, name, password string) *browser {
 	t.Helper()
 	b.want(t, "POST", "/api/v1/session", jsonOf(t, map[string]string{"name": name, "password": password}), 200, "")
 	return b
@@ -176,7 +176,7 @@ func (b *browser) session(t *testing.T) (s SessionJSON) {
 	return s
 }
 
-func jsonOf(t *testing.T, v any) string {
+func jsonOf(t testing.TB, v any) string {
 	t.Helper()
 	data, err := json.Marshal(v)
 	noError(t, err)

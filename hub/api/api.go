@@ -26,9 +26,13 @@ type Options struct {
 	// Diagnoses answers what a meter's diagnosis needs of the series store; nil: it
 	// tells nothing of stored readings.
 	Diagnoses Diagnoses
+	// Zone is the city's, in which a day begins at midnight; nil: UTC.
+	Zone *time.Location
 	// Installations returns the installation records of one meter, in the order
 	// of time; nil: there are none of any.
 	Installations func(schemas.MeterID) []schemas.Installation
+	// Completeness answers about what should have come; nil: this hub keeps no such ledger.
+	Completeness Completeness
 	// Ledger answers about the books of prepaid utilities; nil: this hub keeps
 	// none.
 	Ledger *Ledger
@@ -92,10 +96,13 @@ func New(o Options) (http.Handler, error) {
 	}
 	mux := http.NewServeMux()
 	flow := newFlowMeter(o.Live, o.Flow, o.Now)
+	if o.Zone == nil {
+		o.Zone = time.UTC
+	}
 	if o.Installations == nil {
 		o.Installations = func(schemas.MeterID) []schemas.Installation { return nil }
 	}
-	rt := &routes{live: o.Live, flow: flow, series: o.Series, version: o.Version, log: o.Log, installations: o.Installations, diagnoses: o.Diagnoses, registry: o.Registry}
+	rt := &routes{live: o.Live, flow: flow, series: o.Series, version: o.Version, log: o.Log, installations: o.Installations, diagnoses: o.Diagnoses, registry: o.Registry, zone: o.Zone}
 	face := newHuma(mux)
 	(&ledgerRoutes{o: o.Ledger, log: o.Log}).register(face)
 	inCases := &caseRoutes{o: o.Cases, log: o.Log}
@@ -109,8 +116,9 @@ func New(o Options) (http.Handler, error) {
 	signing := &accountRoutes{o: o.Accounts, log: o.Log}
 	signing.register(face)
 	signing.registerOIDC(face, mux)
+	(&gapRoutes{ledger: o.Completeness, now: o.Now, log: o.Log}).register(face)
 	rt.register(face)
-	mux.Handle("GET /api/v1/stream", &stream{live: o.Live, flow: flow, max: int64(o.MaxStreams), closing: o.Closing})
+	mux.Handle("GET /api/v1/stream", &stream{live: o.Live, flow: flow, max: o.MaxStreams, closing: o.Closing})
 	mux.HandleFunc("/api/", unknownRoute)
 	if o.Cases != nil && o.Cases.Open311 != nil {
 		open311, err := newOpen311(o.Cases, o.Log)
@@ -131,7 +139,7 @@ func New(o Options) (http.Handler, error) {
 			return nil, fmt.Errorf("make the hub's pages: accounts.public_url: %w", err)
 		}
 	}
-	return guard(&gate{mux: mux, accounts: o.Accounts, log: o.Log}, origin), nil
+	return guard(&gate{mux: mux, accounts: o.Accounts, views: newViews(o.Now), log: o.Log}, origin), nil
 }
 
 // guard puts the protections of every answer around h.

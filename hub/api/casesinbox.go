@@ -19,8 +19,9 @@ import (
 
 // CaseInbox tells what waits for whom, as desk.Desk.
 type CaseInbox interface {
-	Waiting(ctx context.Context, in desk.Inbox, t desk.Task, page desk.Page) ([]desk.Waiting, error)
-	Latest(ctx context.Context, in desk.Inbox, open bool, page desk.Page) ([]desk.Waiting, error)
+	Waiting(ctx context.Context, in desk.Inbox, t desk.Task, page desk.Page) ([]desk.Standing, error)
+	Latest(ctx context.Context, in desk.Inbox, open bool, page desk.Page) ([]desk.Standing, error)
+	Look(ctx context.Context, ids []cases.CaseID) ([]desk.Waiting, error)
 	Tally(ctx context.Context, in desk.Inbox, tasks []desk.Task) ([]desk.TaskTally, error)
 	EventsOf(ctx context.Context, id cases.CaseID) ([]desk.EventRecord, error)
 }
@@ -60,6 +61,7 @@ type (
 		Department string `query:"department" pattern:"^[0-9A-Za-z_-]{0,32}$" doc:"Only what was sent to this department"`
 		Source     string `query:"source" enum:"inspector,public,hotline,video,leader,media,web,assessment,inspection,sensor," doc:"Only from this source"`
 		Light      string `query:"light" enum:"none,green,yellow,red," doc:"Only with this traffic light now: of the step that waits, else of handling"`
+		State      string `query:"state" pattern:"^[a-z_]{0,32}$" doc:"Of the tabs open and all: only cases in this state"`
 		Search     string `query:"q" maxLength:"64" doc:"Only where the number, class, place, description or component has this"`
 		Cursor     string `query:"cursor" pattern:"^[0-9._~]{0,600}$" doc:"The next of the page before"`
 		Limit      int    `query:"limit" minimum:"1" maximum:"200" default:"50" doc:"Rows a page"`
@@ -107,6 +109,9 @@ func (in *inboxInput) inbox() (desk.Inbox, *Problem) {
 		}
 	}
 	f := desk.Filter{Class: in.Class, Cell: in.Cell, Department: cases.DepartmentID(in.Department), Source: cases.Source(in.Source)}
+	if in.State != "" {
+		f.States = []cases.State{cases.State(in.State)}
+	}
 	return desk.Inbox{Filter: f, Text: in.Search, Light: limits.Light(in.Light)}, nil
 }
 
@@ -170,63 +175,42 @@ func (c *caseRoutes) inboxRows(ctx context.Context, in *inboxInput, ask desk.Inb
 	if bad != nil {
 		return nil, "", bad
 	}
-	lists := make([][]desk.Waiting, len(tasks))
+	lanes := make([]lane, len(tasks))
 	for n, t := range tasks {
-		var err error
-		page := desk.Page{After: spots[n], Limit: in.Limit}
-		if latest {
-			lists[n], err = c.o.Desk.Latest(ctx, ask, in.Tab == tabOpen, page)
-		} else {
-			lists[n], err = c.o.Desk.Waiting(ctx, own(ask, casePersonOf(ctx), role, t), t, page)
-		}
-		if err != nil {
-			return nil, "", c.filterProblem(ctx, "list an inbox", err)
-		}
+		lanes[n] = lane{task: t, light: ask.Light, before: spots[n], spot: spots[n], read: func(after desk.Spot) ([]desk.Standing, error) {
+			page := desk.Page{After: after, Limit: in.Limit}
+			if latest {
+				return c.o.Desk.Latest(ctx, ask, in.Tab == tabOpen, page)
+			}
+			return c.o.Desk.Waiting(ctx, own(ask, casePersonOf(ctx), role, t), t, page)
+		}}
 	}
-	rows, more := c.merged(lists, spots, in.Limit)
+	ids, more, err := c.merged(lanes, in.Limit)
+	if err != nil {
+		return nil, "", c.filterProblem(ctx, "list an inbox", err)
+	}
+	rows, err := c.o.Desk.Look(ctx, ids)
+	if err != nil {
+		return nil, "", c.problemOf(ctx, "list an inbox", err)
+	}
 	if !more {
 		return rows, "", nil
+	}
+	for n := range lanes {
+		spots[n] = lanes[n].spot
 	}
 	return rows, formatSpots(spots), nil
 }
 
-// merged takes up to limit rows from lists, the earliest due first, and moves spots on.
-// A case of two lists, in a state and with a request, comes once on a page.
-func (c *caseRoutes) merged(lists [][]desk.Waiting, spots []desk.Spot, limit int) (rows []desk.Waiting, more bool) {
-	now, seen, heads := c.now(), map[cases.CaseID]bool{}, make([]int, len(lists))
-	for {
-		best, least := -1, time.Time{}
-		for n, list := range lists {
-			if heads[n] == len(list) {
-				continue
-			}
-			if due := c.dueAt(&list[heads[n]], now); best < 0 || due.Before(least) {
-				best, least = n, due
-			}
-		}
-		if best < 0 {
-			break
-		}
-		w := lists[best][heads[best]]
-		if len(rows) == limit && !seen[w.ID] {
-			return rows, true
-		}
-		heads[best]++
-		spots[best] = w.Spot
-		if !seen[w.ID] {
-			seen[w.ID], rows = true, append(rows, w)
-		}
-	}
-	return rows, slices.ContainsFunc(lists, func(l []desk.Waiting) bool { return len(l) == limit })
-}
-
 // dueAt is when something that waits is due; what has no limit comes after all others.
-func (c *caseRoutes) dueAt(w *desk.Waiting, now time.Time) time.Time {
-	if d := c.stepDue(w.State, w.Source, w.Began, now); d != nil && d.Deadline != nil {
-		return *d.Deadline
+func (c *caseRoutes) dueAt(p *desk.Standing, now time.Time) time.Time {
+	if stage, ok := desk.Stage(p.State, p.Source); ok && c.o.Limits != nil {
+		if light, deadline := desk.StageLight(c.o.Limits, stage, p.Began, now); light != limits.None && !deadline.IsZero() {
+			return deadline
+		}
 	}
-	if !w.Handling.Deadline.IsZero() {
-		return w.Handling.Deadline
+	if !p.Deadline.IsZero() {
+		return p.Deadline
 	}
 	return time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
 }

@@ -44,7 +44,7 @@ type DiagnosisJSON struct {
 	Line      string     `json:"line" doc:"By the register; empty when not known"`
 	Place     *PlaceMark `json:"place" doc:"By the register; null when it does not know the meter"`
 
-	Today       SuccessJSON     `json:"today" doc:"Since midnight UTC"`
+	Today       SuccessJSON     `json:"today" doc:"Since midnight in the city's time zone"`
 	Day         SuccessJSON     `json:"day" doc:"Of the last 24 hours"`
 	Failure     *FailureJSON    `json:"failure" doc:"The last failure, which may last; null when none was told since the hub's start"`
 	DriftMS     *int64          `json:"drift_ms" doc:"How far the meter's clock is ahead of the collector's; null when the collector tells nothing: not known, or less than a minute"`
@@ -137,7 +137,7 @@ const dayWindow = 24 * time.Hour
 
 func (rt *routes) getDiagnosis(ctx context.Context, in *MeterPath) (*diagnosisOutput, error) {
 	id := schemas.MeterID(in.ID)
-	d, main, ok := rt.live.diagnosis(id)
+	d, main, ok := rt.live.diagnosis(id, rt.zone)
 	if !ok {
 		return nil, meterUnknown(in.ID)
 	}
@@ -154,8 +154,8 @@ func (rt *routes) getDiagnosis(ctx context.Context, in *MeterPath) (*diagnosisOu
 }
 
 // diagnosis returns what the live table knows, and the meter's main quantity, which
-// is empty when it never answered.
-func (l *Live) diagnosis(id schemas.MeterID) (d DiagnosisJSON, main schemas.Quantity, ok bool) {
+// is empty when it never answered. The day begins in zone.
+func (l *Live) diagnosis(id schemas.MeterID, zone *time.Location) (d DiagnosisJSON, main schemas.Quantity, ok bool) {
 	now := l.now().UTC()
 	l.mu.RLock()
 	defer l.mu.RUnlock()
@@ -168,7 +168,7 @@ func (l *Live) diagnosis(id schemas.MeterID) (d DiagnosisJSON, main schemas.Quan
 	}
 	d = DiagnosisJSON{
 		At: now, ID: string(m.id), Medium: string(m.medium), State: m.state(now.UnixMilli()), Collector: string(m.collector),
-		Today: SuccessJSON{From: now.Truncate(dayWindow), Source: "none"}, Day: SuccessJSON{From: now.Add(-dayWindow), Source: "none"},
+		Today: SuccessJSON{From: zoneDay(now, zone).UTC(), Source: "none"}, Day: SuccessJSON{From: now.Add(-dayWindow), Source: "none"},
 		Verdicts: []VerdictJSON{}, Doubtful: []DoubtfulJSON{}, DoubtfulAll: true,
 	}
 	d.Failure = m.failureJSON()
@@ -186,11 +186,13 @@ func (l *Live) fromHealth(d *DiagnosisJSON, m *meter) {
 		}
 		h := healthJSON(&c.status.Health[i])
 		d.Collector, d.DriftMS = string(c.id), h.DriftMS
-		if c.status.At.Truncate(dayWindow).Equal(d.Today.From) { // else it is of another day
+		// A collector counts from midnight UTC: its count is of the city's day only where
+		// that begins then, too. Elsewhere the stored readings say more.
+		if c.status.At.Truncate(dayWindow).Equal(d.Today.From) {
 			d.Today.Planned, d.Today.Read, d.Today.Rate, d.Today.Source = &h.Planned, h.Read, h.Success, "collector"
-			if d.Failure == nil && h.Error != "" {
-				d.Failure = &FailureJSON{Collector: string(c.id), Error: h.Error, Until: timeOrNil(c.status.At)}
-			}
+		}
+		if d.Failure == nil && h.Error != "" && !c.status.At.Before(d.Today.From) { // else it is of another day
+			d.Failure = &FailureJSON{Collector: string(c.id), Error: h.Error, Until: timeOrNil(c.status.At)}
 		}
 		return
 	}

@@ -147,6 +147,57 @@ func TestSuccessFromCollector(t *testing.T) {
 	}
 }
 
+// TestTodayIsTheCitys: at 02:00 UTC it is 10:00 in Shanghai, and today has begun eight
+// hours before midnight UTC. A collector's count since midnight UTC is not of that day.
+func TestTodayIsTheCitys(t *testing.T) {
+	zone := func(name string) *time.Location {
+		z, err := time.LoadLocation(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return z
+	}
+	times := moments(time.Minute, 1560, epoch.Add(-30*time.Second))
+	for _, c := range []struct {
+		zone *time.Location
+		now  time.Time
+		from string
+		read uint64
+	}{
+		{nil, epoch, "2026-03-01T00:00:00Z", 120},
+		{zone("Asia/Shanghai"), epoch, "2026-02-28T16:00:00Z", 600},
+		{zone("Asia/Shanghai"), epoch.Add(13*time.Hour + 59*time.Minute), "2026-02-28T16:00:00Z", 600},
+		{zone("Asia/Shanghai"), epoch.Add(14 * time.Hour), "2026-03-01T16:00:00Z", 0},
+		{zone("America/New_York"), epoch, "2026-02-28T05:00:00Z", 1260},
+	} {
+		d := mustDiagnose(t, "W-1", func(o *Options) {
+			o.Zone, o.Diagnoses = c.zone, &fakeDiagnoses{times: times}
+			o.Live.now = func() time.Time { return c.now }
+		})
+		if got := d.Today.From.Format(time.RFC3339); got != c.from || d.Today.Read != c.read || d.Today.Source != "readings" {
+			t.Errorf("in %v at %s: since %s %+v, want %s and %d", c.zone, c.now, got, d.Today, c.from, c.read)
+		}
+	}
+	long := zone("America/New_York") // 25 hours on 2026-11-01
+	now := time.Date(2026, 11, 2, 4, 59, 30, 0, time.UTC)
+	d := mustDiagnose(t, "W-1", func(o *Options) {
+		o.Zone, o.Diagnoses = long, &fakeDiagnoses{times: moments(time.Minute, 3000, now)[:2999]}
+		o.Live.now = func() time.Time { return now }
+	})
+	if d.Today.Read != 1499 || d.Day.Read != 1440 {
+		t.Errorf("of a day of 25 hours %d readings, of 24 hours %d", d.Today.Read, d.Day.Read)
+	}
+	counted := city()
+	counted.CollectorStatus(schemas.Status{Collector: "c1", Area: "330106", At: epoch, StartedAt: epoch.Add(-time.Hour),
+		Health: []schemas.MeterHealth{{Meter: "W-1", Planned: 96, Read: 90, Error: "no answer"}}})
+	d = mustDiagnose(t, "W-1", func(o *Options) {
+		o.Live, o.Zone, o.Diagnoses = counted, zone("Asia/Shanghai"), &fakeDiagnoses{times: times}
+	})
+	if d.Today.Source != "readings" || d.Today.Read != 600 || d.Failure == nil || d.Failure.Error != "no answer" {
+		t.Errorf("%+v, failure %+v", d.Today, d.Failure)
+	}
+}
+
 // TestVerdicts counts by quantity and reason, the most first, and lists the newest.
 func TestVerdicts(t *testing.T) {
 	var list []schemas.Reading

@@ -23,11 +23,12 @@ const (
 // the verdicts of the last day.
 func (rt *routes) fromStore(ctx context.Context, d *DiagnosisJSON, id schemas.MeterID, main schemas.Quantity) error {
 	if main != "" {
-		a, err := rt.diagnoses.Attendance(ctx, id, main, d.Day.From, d.At, maxAttendance)
+		// A day on which clocks go back is longer than dayWindow.
+		a, err := rt.diagnoses.Attendance(ctx, id, main, earliest(d.Day.From, d.Today.From), d.At, maxAttendance)
 		if err != nil {
 			return err
 		}
-		d.Day.fill(a, d.At, 0)
+		d.Day.fill(a.since(d.Day.From), d.At, 0)
 		if d.Today.Source == "none" {
 			d.Today.fill(a.since(d.Today.From), d.At, a.interval())
 		}

@@ -126,7 +126,7 @@ func (m *memoryLedger) Tariffs(context.Context) ([]TariffFile, error) {
 }
 
 // people have the tokens token-NAME.
-func people(t *testing.T) Authenticator {
+func people(t testing.TB) Authenticator {
 	t.Helper()
 	var list []TokenPerson
 	for name, roles := range map[string][]Role{"zhang": {Clerk}, "li": {Reviewer}, "wang": {Approver}, "chen": {Clerk, Reviewer, Approver}} {
@@ -139,7 +139,7 @@ func people(t *testing.T) Authenticator {
 	return auth
 }
 
-func emptyStatement(t *testing.T) *statement.Document {
+func emptyStatement(t testing.TB) *statement.Document {
 	t.Helper()
 	s, err := statement.New(statement.Input{City: "city", Utility: schemas.Water, Span: reconcile.Span{From: 20_000, To: 20_000},
 		Calendar: ledger.Calendar{Zone: time.UTC}, Run: statement.RunRef{ID: 1, Version: 1}, Rules: "2026-1", Figures: &reconcile.Figures{}, By: "zhang", At: epoch})
@@ -178,7 +178,7 @@ func as(h http.Handler, person, method, target, body string) *httptest.ResponseR
 	return w
 }
 
-func codeOf(t *testing.T, w *httptest.ResponseRecorder) string {
+func codeOf(t testing.TB, w *httptest.ResponseRecorder) string {
 	t.Helper()
 	var p Problem
 	if err := json.Unmarshal(w.Body.Bytes(), &p); err != nil || w.Header().Get("Content-Type") != problemMediaType {

@@ -3,11 +3,13 @@ package api
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"citygrid/hub/accounts"
 	"citygrid/hub/ledger"
 	"citygrid/schemas"
 )
@@ -327,5 +329,19 @@ func (l *ledgerRoutes) postClosing(ctx context.Context, in *closeDayInput) (*clo
 		return nil, l.problemOf(ctx, "close a day", err)
 	}
 	l.log.Info("accounting day closed", "utility", done.Utility, "day", done.Day, "by", done.By)
+	l.tellClosing(ctx, &done)
 	return &closeDayOutput{Body: closingJSON(&done)}, nil
+}
+
+// tellClosing writes into the audit log that a day was closed. It is closed whether that
+// can be written or not, and the books have by whom.
+func (l *ledgerRoutes) tellClosing(ctx context.Context, done *ledger.DayClosing) {
+	v := visitOf(ctx)
+	if v.accounts == nil {
+		return
+	}
+	what := fmt.Sprintf("ledger/day-closings %s %s, run %d", done.Utility, done.Day, done.Run)
+	if err := v.accounts.Book.Told(context.WithoutCancel(ctx), somebodyOf(ctx).access, accounts.ActCloseDay, what); err != nil {
+		l.log.Error("the closing of a day is missing in the audit log; the books have it", "what", what, "error", err)
+	}
 }

@@ -27,6 +27,7 @@ type routes struct {
 	// diagnoses and registry tell what a diagnosis adds; nil: nobody does.
 	diagnoses Diagnoses
 	registry  *Registry
+	zone      *time.Location // of the city's day
 	// detailed finds out whether the one who asks may see what the register knows.
 	detailed func(huma.Context, func(huma.Context))
 }

@@ -13,7 +13,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"citygrid/schemas"
@@ -50,8 +49,8 @@ type stream struct {
 	live    *Live
 	flow    *flowMeter
 	cache   pageCache
-	clients atomic.Int64
-	max     int64
+	places  streamPlaces
+	max     int
 	closing <-chan struct{}
 }
 
@@ -116,14 +115,14 @@ func (s *stream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		problem(http.StatusBadRequest, codeCursor, err.Error()).write(w)
 		return
 	}
-	if s.clients.Add(1) > s.max {
-		s.clients.Add(-1)
+	holder, most := holderOf(visitOf(r.Context()))
+	give, full := s.places.take(holder, most, s.max)
+	if full != nil {
 		w.Header().Set("Retry-After", "10")
-		problem(http.StatusServiceUnavailable, codeStreams,
-			fmt.Sprintf("%d pages are open on this hub already. Close one, or read /api/v1/flow instead.", s.max)).write(w)
+		full.write(w)
 		return
 	}
-	defer s.clients.Add(-1)
+	defer give()
 	s.serve(w, r, q)
 }
 

@@ -42,6 +42,7 @@ type visit struct {
 	accounts *Accounts // nil: this hub has none
 	site     site
 	who      *somebody // nil: nobody that the accounts know
+	views    *views
 	cookie   func(cookieKind) string
 }
 
@@ -138,6 +139,7 @@ func isPrivate(pattern string) bool {
 type gate struct {
 	mux      *http.ServeMux
 	accounts *Accounts // nil: this hub has none, and the parts of the face ask by themselves
+	views    *views
 	log      *slog.Logger
 }
 
@@ -150,7 +152,7 @@ func (g *gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		g.mux.ServeHTTP(w, r)
 		return
 	}
-	v := &visit{accounts: g.accounts, site: g.accounts.siteOf(r)}
+	v := &visit{accounts: g.accounts, views: g.views, site: g.accounts.siteOf(r)}
 	v.cookie = func(k cookieKind) string { return v.site.cookie(r, k) }
 	var err error
 	v.who, err = g.accounts.identify(r, v)

@@ -42,7 +42,7 @@ func audiences() map[string]string {
 		"GET /api/v1/map": known, "GET /api/v1/map/*": known, "GET /api/v1/city/*": known, "GET /api/v1/indicators": known, "GET /api/v1/exports/indicators": known,
 
 		"GET /api/v1/meters": staffOnly, "GET /api/v1/meters/*": staffOnly, "GET /api/v1/collectors": staffOnly, "GET /api/v1/collectors/*": staffOnly,
-		"GET /api/v1/flow": staffOnly, "GET /api/v1/stream": staffOnly,
+		"GET /api/v1/flow": staffOnly, "GET /api/v1/stream": staffOnly, "GET /api/v1/gaps": staffOnly, "GET /api/v1/completeness": staffOnly,
 		"GET /api/v1/areas": staffOnly, "GET /api/v1/areas/*": staffOnly, "GET /api/v1/cells": staffOnly, "GET /api/v1/cells/*": staffOnly, "GET /api/v1/cells.geojson": staffOnly,
 		"GET /api/v1/components": staffOnly, "GET /api/v1/components/*": staffOnly, "GET /api/v1/departments": staffOnly, "GET /api/v1/duties": staffOnly,
 		"GET /api/v1/meter-links": staffOnly, "GET /api/v1/people": staffOnly, "GET /api/v1/where": staffOnly, "GET /api/v1/registry/*": staffOnly,
@@ -139,7 +139,7 @@ func answerClass(b *browser, method, path string) (class string) {
 	return "in"
 }
 
-func operations(t *testing.T, b *browser) (ops []string) {
+func operations(t testing.TB, b *browser) (ops []string) {
 	t.Helper()
 	var doc struct{ Paths map[string]map[string]any }
 	noError(t, yaml.Unmarshal(b.want(t, "GET", "/api/v1/openapi.yaml", "", 200, "").Body.Bytes(), &doc))

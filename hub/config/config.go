@@ -26,10 +26,17 @@ type Config struct {
 	DataDir string `yaml:"data_dir"`
 	// Listen is the address of the pages and the API.
 	Listen string `yaml:"listen"`
-	// Master is the sealed file of `citygrid keys init`, and Passphrase says
-	// where its passphrase is: fd:N, file:PATH or env:NAME.
-	Master     string `yaml:"master"`
-	Passphrase string `yaml:"passphrase"`
+	// TLS is its certificate. Without it Listen is an address of this machine, or
+	// BehindProxy says that a proxy in front encrypts.
+	TLS         TLS  `yaml:"tls,omitempty"`
+	BehindProxy bool `yaml:"behind_proxy,omitempty"`
+	// Limits is optional.
+	Limits Limits `yaml:"limits,omitempty"`
+	// Master is where the master keys come from. For the sealed file of
+	// `citygrid keys init` Passphrase says where its passphrase is: fd:N,
+	// file:PATH or env:NAME.
+	Master     Master `yaml:"master"`
+	Passphrase string `yaml:"passphrase,omitempty"`
 	// Enrolment is the list of collectors that `citygrid keys issue` keeps.
 	Enrolment string `yaml:"enrolment"`
 	// Installations is the file of the meters' installation records, from which
@@ -74,6 +81,12 @@ type Broker struct {
 	CA   string `yaml:"ca,omitempty"`
 	Cert string `yaml:"cert,omitempty"`
 	Key  string `yaml:"key,omitempty"`
+	// ClientCA holds the authorities of the clients' certificates, which the embedded
+	// broker then asks for in place of passwords; CRL is the list of revoked ones.
+	ClientCA string `yaml:"client_ca,omitempty"`
+	CRL      string `yaml:"crl,omitempty"`
+	// BehindProxy says that a proxy in front of the embedded broker encrypts.
+	BehindProxy bool `yaml:"behind_proxy,omitempty"`
 }
 
 // Influx is the series store: an InfluxDB 1.x or 2.x by URL, or the bundled
@@ -85,6 +98,12 @@ type Influx struct {
 	Bucket  string `yaml:"bucket,omitempty"`
 	// Token says where the token is: file:PATH or env:NAME; empty for none.
 	Token string `yaml:"token,omitempty"`
+	// CA holds the authorities that may sign the certificate of an https URL; empty:
+	// the system's.
+	CA string `yaml:"ca,omitempty"`
+	// Backup is host:port of the RPC service of an InfluxDB 1.8, through which citygrid
+	// backup copies it. Whoever reaches it can do that too: keep it on the loopback.
+	Backup string `yaml:"backup,omitempty"`
 }
 
 // DefaultBucket is the database or bucket when the file names none.
@@ -143,8 +162,6 @@ func (c *Config) check() error {
 		}
 	}
 	need(c.DataDir != "", "data_dir: missing: the folder for the hub's state")
-	need(c.Master != "", "master: missing: make the key file with citygrid keys init")
-	need(c.Passphrase != "", "passphrase: missing: say where it is: fd:N, file:PATH or env:NAME")
 	need(c.Enrolment != "", "enrolment: missing: the list that citygrid keys issue keeps")
 	need(validAddress(c.Listen), "listen: %q: want host:port, such as 127.0.0.1:8080", c.Listen)
 	_, err := seal.ProviderByName(c.Provider)
@@ -157,11 +174,14 @@ func (c *Config) check() error {
 		need(err == nil, "broker.url: %w", err)
 	}
 	need((c.Broker.Cert == "") == (c.Broker.Key == ""), "broker: give both cert and key, or none")
-	need(c.Broker.Listen == "" || c.Broker.CA == "", "broker.ca: the embedded broker knows its clients by their passwords; leave ca out")
+	need(c.Broker.Listen == "" || c.Broker.CA == "", "broker.ca: that is for an outside broker; the authority of the clients of the embedded one is client_ca")
+	need(c.Broker.ClientCA == "" || c.Broker.Listen != "" && c.Broker.Cert != "", "broker.client_ca: that is for the embedded broker with its cert and key")
+	need(c.Broker.CRL == "" || c.Broker.ClientCA != "", "broker.crl: the list of revoked certificates needs client_ca")
+	need(c.Influx.CA == "" || strings.HasPrefix(c.Influx.URL, "https://"), "influx.ca: the url is not https://")
 	need(c.Broker.User != "" && c.Broker.Password != "", "broker: user and password are missing: citygrid keys init makes them for the hub")
 	need(c.Influx.Bundled == (c.Influx.URL == ""), "influx: give either url, or bundled: true")
 	need(c.Influx.URL == "" || validURL(c.Influx.URL), "influx.url: want http://host:port or https://host:port and nothing else; credentials belong where influx.token says")
-	errs = append(errs, c.Ledger.check(), c.Grid.check(), c.Accounts.check(), c.Map.check())
+	errs = append(errs, c.Master.check(c.Passphrase), c.checkListen(), c.Ledger.check(), c.Grid.check(), c.Accounts.check(), c.Map.check())
 	return errors.Join(errs...)
 }
 

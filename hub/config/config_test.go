@@ -64,7 +64,7 @@ func TestErrors(t *testing.T) {
 		{"no user", "  user: hub\n", "", "user and password"},
 		{"no password", "  password: file:keys/hub-broker.password\n", "", "user and password"},
 		{"cert without key", "  user: hub", "  user: hub\n  cert: a", "both cert and key"},
-		{"ca of the embedded broker", "url: tcp://127.0.0.1:1883", "listen: 127.0.0.1:1\n  ca: a", "broker.ca"},
+		{"ca of the embedded broker", "url: tcp://127.0.0.1:1883", "listen: 127.0.0.1:1\n  ca: a", "client_ca"},
 		{"no store", "  url: http://127.0.0.1:8086\n", "  bucket: x\n", "influx: "},
 		{"two stores", "  url: http://127.0.0.1:8086\n", "  url: http://127.0.0.1:8086\n  bundled: true\n", "influx: "},
 		{"store that is no URL", "http://127.0.0.1:8086", "127.0.0.1:8086", "influx.url"},

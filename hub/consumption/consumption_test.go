@@ -71,6 +71,12 @@ type example struct {
 func examples(t *testing.T) []example {
 	one := []schemas.Installation{stood(t, 0, 0, "0", "", "", "1")}
 	wide := []schemas.Installation{stood(t, 0, 0, "", "", "10000", "1")}
+	fitted := func(first string) []schemas.Installation {
+		return []schemas.Installation{stood(t, 0, 0, first, "", "10000", "1")}
+	}
+	removed := func(last string) []schemas.Installation {
+		return []schemas.Installation{stood(t, 0, 90, "", last, "10000", "1")}
+	}
 	swap := []schemas.Installation{
 		stood(t, 0, 15, "", "9100.5", "", "1"),
 		stood(t, 15, 0, "3.2", "", "", "1"),
@@ -87,6 +93,17 @@ func examples(t *testing.T) []example {
 		{"rollover outside the bounds", []schemas.Reading{at(t, 9, "9990"), at(t, 11, "2"), at(t, 19, "9"), at(t, 21, "30")}, wide, "19", "7", "40", nil},
 		{"a fall without a width", []schemas.Reading{at(t, 10, "9990"), at(t, 20, "12")}, one, "0", "0", "", []Code{Fall}},
 		{"a fall by less than half the width", []schemas.Reading{at(t, 10, "4000"), at(t, 15, "3990"), at(t, 20, "4100")}, wide, "0", "0", "", []Code{Fall}},
+		{"round since it was fitted", []schemas.Reading{at(t, 9, "9000"), at(t, 11, "9003"), at(t, 19, "9030"), at(t, 21, "9037")}, fitted("100"), "30", "27", "37", nil},
+		{"far round since it was fitted", []schemas.Reading{at(t, 9, "50"), at(t, 11, "53"), at(t, 19, "80"), at(t, 21, "87")}, fitted("100"), "30", "27", "37", nil},
+		{"far round before it is removed", []schemas.Reading{at(t, 9, "5000"), at(t, 19, "5030")}, removed("4000"), "30", "0", "", nil},
+		{"removed after a while", []schemas.Reading{at(t, 9, "5000"), at(t, 19, "5030")}, removed("5100"), "30", "0", "100", nil},
+		{"removed after it went round", []schemas.Reading{at(t, 9, "9900"), at(t, 19, "9990")}, removed("20"), "90", "0", "120", nil},
+		{"a fall from the record is one", []schemas.Reading{at(t, 11, "50"), at(t, 19, "80")}, fitted("100"), "0", "0", "", []Code{Fall}},
+		{"freezes far off contradict nothing", []schemas.Reading{of(schemas.MonthlyFreeze, at(t, 5, "9000")), at(t, 9, "100"), at(t, 20, "130"), of(schemas.MonthlyFreeze, at(t, 30, "90"))}, wide,
+			"30", "0", "30", nil},
+		{"a wrong freeze at the moment of the record", []schemas.Reading{of(schemas.DailyFreeze, at(t, 10, "500")), at(t, 11, "103"), at(t, 20, "130")},
+			[]schemas.Installation{stood(t, 10, 0, "100", "", "", "1")}, "30", "30", "30", []Code{NotUsed}},
+		{"a freeze since the record", []schemas.Reading{of(schemas.DailyFreeze, at(t, 9, "50")), at(t, 20, "80")}, fitted("100"), "30", "0", "30", nil},
 		{"swap", []schemas.Reading{at(t, 10, "9000"), at(t, 14, "9100"), at(t, 16, "4"), at(t, 20, "10")}, swap, "107.3", "107.3", "107.3", nil},
 		{"swap with a gap of time between", []schemas.Reading{at(t, 10, "9000"), at(t, 20, "10")},
 			[]schemas.Installation{stood(t, 0, 12, "", "9050", "", "1"), stood(t, 15, 0, "9", "", "", "1")}, "51", "51", "51", nil},

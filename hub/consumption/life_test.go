@@ -1,8 +1,11 @@
 package consumption
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -96,8 +99,44 @@ func (l *life) look(n int, register, width int64) {
 	}
 }
 
+// nearest are the readings that a store is asked for: those between two steps and, of
+// each origin, the last before and the first after.
+func (l *life) nearest(from, to int) (list []schemas.Reading) {
+	before, after := map[schemas.Origin]schemas.Reading{}, map[schemas.Origin]schemas.Reading{}
+	for _, r := range l.readings {
+		switch {
+		case r.Quality != schemas.Good:
+		case r.TakenAt.Before(step(from)):
+			before[r.Origin] = r
+		case !r.TakenAt.After(step(to)):
+			list = append(list, r)
+		default:
+			if _, ok := after[r.Origin]; !ok {
+				after[r.Origin] = r
+			}
+		}
+	}
+	list = slices.Concat(slices.Collect(maps.Values(before)), list, slices.Collect(maps.Values(after)))
+	slices.SortStableFunc(list, func(a, b schemas.Reading) int {
+		return cmp.Or(a.TakenAt.Compare(b.TakenAt), slices.Index(schemas.Origins(), a.Origin)-slices.Index(schemas.Origins(), b.Origin))
+	})
+	return list
+}
+
+// check holds what is made of all readings, and of those that a store is asked for,
+// against the truth.
 func (l *life) check(from, to int) error {
-	got, err := Of(meter, energy, l.readings, l.installations, step(from), step(to))
+	if err := l.checkOf(l.readings, from, to); err != nil {
+		return err
+	}
+	if err := l.checkOf(l.nearest(from, to), from, to); err != nil {
+		return fmt.Errorf("of the nearest readings alone: %w", err)
+	}
+	return nil
+}
+
+func (l *life) checkOf(readings []schemas.Reading, from, to int) error {
+	got, err := Of(meter, energy, readings, l.installations, step(from), step(to))
 	if err != nil {
 		return err
 	}

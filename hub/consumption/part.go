@@ -14,7 +14,7 @@ func (r *Result) addPart(i schemas.Installation, readings []schemas.Reading) err
 	if !i.To.IsZero() && i.To.Before(r.To) {
 		p.To = i.To
 	}
-	c := r.chain(i, readings)
+	c := r.chain(&p, readings)
 	if c.fall == nil {
 		if err := c.addUp(); err != nil {
 			return err
@@ -76,21 +76,47 @@ type chain struct {
 	fall   *[2]*Point // a fall that nothing explains; the points prove nothing
 }
 
-// chain makes the chain of installation i: the live readings and the values of
-// the record first; the meter's own records, which its own clock has dated, only
-// where they fit between.
-func (r *Result) chain(i schemas.Installation, readings []schemas.Reading) chain {
-	c := chain{}
+// chain makes the chain of the part: the live readings and the values of the record
+// first; the meter's own records, which its own clock has dated, only where they fit
+// between.
+//
+// A value of the record counts where the part begins or ends with it, or where nothing
+// else is known before or after. Elsewhere it is left out: between the day on which a
+// meter was fitted and the first of the readings that were asked for, a register may
+// have gone round any number of times, and would seem to fall.
+func (r *Result) chain(p *Part, readings []schemas.Reading) chain {
+	i, c := &p.Installation, chain{}
 	if width, ok := i.WrapsAt[r.Quantity]; ok {
 		c.width = &width
 	}
-	var own []*Point
-	if v, ok := i.First[r.Quantity]; ok {
-		c.points = append(c.points, &Point{At: i.From, Value: v, Recorded: true})
+	own := c.read(p, readings)
+	if v, ok := i.First[r.Quantity]; ok && (p.From.Equal(i.From) || !knownBy(c.points, p.From) && !knownBy(own, p.From)) {
+		c.points = slices.Insert(c.points, 0, &Point{At: i.From, Value: v, Recorded: true})
 	}
+	last, recorded := i.Last[r.Quantity]
+	if recorded && p.To.Equal(i.To) {
+		c.points = append(c.points, &Point{At: i.To, Value: last, Recorded: true})
+	}
+	for n := 1; n < len(c.points); n++ {
+		if _, _, ok := c.step(c.points[n-1], c.points[n]); !ok {
+			c.fall = &[2]*Point{c.points[n-1], c.points[n]}
+			return c
+		}
+	}
+	r.insert(&c, own)
+	if recorded && p.To.Before(i.To) {
+		c.bound(p.To, &Point{At: i.To, Value: last, Recorded: true})
+	}
+	return c
+}
+
+// read fills the chain with the good live readings of the part and the nearest on either
+// side of it, and returns the points of the meter's own memory between those. What lies
+// farther off could only take away from the part.
+func (c *chain) read(part *Part, readings []schemas.Reading) (own []*Point) {
 	for n := range readings {
 		reading := &readings[n]
-		if reading.Quality != schemas.Good || !i.StandsAt(reading.TakenAt) {
+		if reading.Quality != schemas.Good || !part.Installation.StandsAt(reading.TakenAt) {
 			continue
 		}
 		p := &Point{At: reading.TakenAt, Value: reading.Value, Origin: reading.Origin}
@@ -100,17 +126,46 @@ func (r *Result) chain(i schemas.Installation, readings []schemas.Reading) chain
 			own = append(own, p)
 		}
 	}
-	if v, ok := i.Last[r.Quantity]; ok {
-		c.points = append(c.points, &Point{At: i.To, Value: v, Recorded: true})
+	if n := countBy(c.points, part.From); n > 0 {
+		c.points = c.points[n-1:]
+		own = slices.DeleteFunc(own, func(p *Point) bool { return p.At.Before(c.points[0].At) })
 	}
-	for n := 1; n < len(c.points); n++ {
-		if _, _, ok := c.step(c.points[n-1], c.points[n]); !ok {
-			c.fall = &[2]*Point{c.points[n-1], c.points[n]}
-			return c
+	n := countBy(c.points, part.To)
+	if n < len(c.points) && !(n > 0 && c.points[n-1].At.Equal(part.To)) {
+		n++
+	}
+	if c.points = c.points[:n]; n > 0 && !c.points[n-1].At.Before(part.To) {
+		own = slices.DeleteFunc(own, func(p *Point) bool { return p.At.After(c.points[n-1].At) })
+	}
+	return own
+}
+
+// countBy returns how many points, ascending, lie at or before t.
+func countBy(points []*Point, t time.Time) int {
+	n, _ := slices.BinarySearchFunc(points, t, func(p *Point, t time.Time) int {
+		if p.At.After(t) {
+			return 1
+		}
+		return -1
+	})
+	return n
+}
+
+func knownBy(points []*Point, t time.Time) bool { return countBy(points, t) > 0 }
+
+// bound ends the chain with a value on record from after the part's end, where nothing
+// nearer bounds what went through until then and the register can have gone there.
+func (c *chain) bound(end time.Time, last *Point) {
+	n := len(c.points)
+	if n > 0 && !c.points[n-1].At.Before(end) {
+		return
+	}
+	if n > 0 {
+		if _, _, ok := c.step(c.points[n-1], last); !ok {
+			return
 		}
 	}
-	r.insert(&c, own)
-	return c
+	c.points = append(c.points, last)
 }
 
 // insert puts the points of the meter's own memory, ascending, into the chain
@@ -186,12 +241,7 @@ func (c *chain) step(a, b *Point) (d schemas.Decimal, rollovers int, ok bool) {
 func (c *chain) edge(t time.Time) Edge {
 	e := Edge{At: t}
 	// The last of several points of one moment stands for it.
-	n, _ := slices.BinarySearchFunc(c.points, t, func(p *Point, t time.Time) int {
-		if p.At.After(t) {
-			return 1
-		}
-		return -1
-	})
+	n := countBy(c.points, t)
 	if n > 0 {
 		e.Before = c.points[n-1]
 	}

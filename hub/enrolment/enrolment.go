@@ -1,7 +1,10 @@
 // Package enrolment is the list of collectors that a hub serves: who they are,
-// which generation of their key is in force, and the hash of their broker
+// which generations of their key are in which state, and the hash of their broker
 // password. One file is the truth for both the hub and the broker's access
 // rules. It holds no secret that opens anything.
+//
+// Office changes it: it makes, issues, rotates and destroys keys, and writes each
+// act down before it counts (audit.jsonl). Masters are where master keys come from.
 package enrolment
 
 import (
@@ -22,9 +25,11 @@ import (
 type Collector struct {
 	ID   schemas.CollectorID `yaml:"id"`
 	Area schemas.AreaCode    `yaml:"area"`
-	// Generation of the key in force [schemas/envelope.md]: an envelope under
-	// another one is refused.
+	// Generation of the active key [schemas/envelope.md].
 	Generation uint16 `yaml:"generation"`
+	// Old are earlier generations that were rotated, newest first. A generation
+	// that is named nowhere is out of use.
+	Old []OldKey `yaml:"old,omitempty"`
 	// BrokerHash is the password hash for the broker (brokerconfig.HashPassword).
 	BrokerHash string `yaml:"broker_hash"`
 	// Revoked: neither the hub nor the broker knows this collector any more.
@@ -36,7 +41,13 @@ type Collector struct {
 
 // List is the file's content.
 type List struct {
+	// Collectors are in the order of their ids.
 	Collectors []Collector `yaml:"collectors"`
+	// Masters are the generations of the master key, the active one last. None:
+	// there is one, the first.
+	Masters []MasterKey `yaml:"masters,omitempty"`
+	// Audit is the end of the audit log when this list was written.
+	Audit Head `yaml:"audit,omitempty"`
 	// HubUser and HubHash let the hub itself into the broker.
 	HubUser string `yaml:"hub_user,omitempty"`
 	HubHash string `yaml:"hub_hash,omitempty"`
@@ -76,8 +87,16 @@ func Parse(data []byte) (*List, error) {
 		}
 		seen[c.ID] = true
 	}
+	if err := l.checkMasters(); err != nil {
+		return nil, err
+	}
+	l.sort()
 	return l, nil
 }
+
+func (l *List) sort() { slices.SortFunc(l.Collectors, byID) }
+
+func byID(a, b Collector) int { return cmp.Compare(a.ID, b.ID) }
 
 // validate reports what the hub or the broker could not work with.
 func (c Collector) validate() error {
@@ -90,12 +109,12 @@ func (c Collector) validate() error {
 	case c.Generation>>8 == 0:
 		return fmt.Errorf("%s: generation %d: its high byte counts from 1; citygrid keys issue --renew gives a new key", c.ID, c.Generation)
 	}
-	return nil
+	return c.checkOld()
 }
 
 // Save writes the list to path durably, mode 0600.
 func (l *List) Save(path string) error {
-	slices.SortFunc(l.Collectors, func(a, b Collector) int { return cmp.Compare(a.ID, b.ID) })
+	l.sort()
 	data, err := yaml.Marshal(l)
 	if err != nil {
 		return fmt.Errorf("write enrolment: %w", err)
@@ -108,15 +127,23 @@ func (l *List) Save(path string) error {
 
 // Find returns the collector with the given id, revoked or not.
 func (l *List) Find(id schemas.CollectorID) (Collector, bool) {
-	i := slices.IndexFunc(l.Collectors, func(c Collector) bool { return c.ID == id })
-	if i < 0 {
+	i, ok := l.at(id)
+	if !ok {
 		return Collector{}, false
 	}
 	return l.Collectors[i], true
 }
 
+func (l *List) at(id schemas.CollectorID) (int, bool) {
+	return slices.BinarySearchFunc(l.Collectors, id, func(c Collector, id schemas.CollectorID) int { return cmp.Compare(c.ID, id) })
+}
+
 // Put adds c, or replaces the entry with its id.
 func (l *List) Put(c Collector) {
-	l.Collectors = slices.DeleteFunc(l.Collectors, func(o Collector) bool { return o.ID == c.ID })
-	l.Collectors = append(l.Collectors, c)
+	i, ok := l.at(c.ID)
+	if ok {
+		l.Collectors[i] = c
+		return
+	}
+	l.Collectors = slices.Insert(l.Collectors, i, c)
 }

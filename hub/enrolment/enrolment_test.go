@@ -46,7 +46,7 @@ func wantMode(t *testing.T, path string) {
 
 // TestInit pays for the rounds of PBKDF2 once, so it holds all of Init.
 func TestInit(t *testing.T) {
-	f := Folder(filepath.Join(t.TempDir(), "keys"))
+	f := Office{Folder: Folder(filepath.Join(t.TempDir(), "keys")), By: "test"}
 	passphrase := secret.New("passphrase")
 	if err := f.Init("bad tenant", passphrase, seal.MinRounds); err == nil {
 		t.Error("a tenant with a space was taken")
@@ -61,18 +61,18 @@ func TestInit(t *testing.T) {
 	for _, path := range []string{f.Master(), f.List(), f.HubPassword()} {
 		wantMode(t, path)
 	}
-	before := readAll(t, f)
+	before := readAll(t, f.Folder)
 	if err := f.Init("test", passphrase, seal.MinRounds); err == nil || !strings.Contains(err.Error(), "not replaced") {
 		t.Errorf("second Init: %v, want a refusal", err)
 	}
-	if !reflect.DeepEqual(readAll(t, f), before) {
+	if !reflect.DeepEqual(readAll(t, f.Folder), before) {
 		t.Error("the second Init changed a file")
 	}
 	master, err := seal.ReadMaster(f.Master(), passphrase)
 	if err != nil || master.Tenant != "test" || master.Generation != 1 {
 		t.Errorf("master key %v, %v", master, err)
 	}
-	list := mustLoad(t, f)
+	list := mustLoad(t, f.Folder)
 	if ok := list.HubUser == HubUser && strings.TrimSpace(string(before[f.HubPassword()])) != "" && list.HubHash != ""; !ok {
 		t.Errorf("hub account %q with hash %q", list.HubUser, list.HubHash)
 	}
@@ -95,12 +95,12 @@ func readAll(t *testing.T, f Folder) map[string][]byte {
 }
 
 func TestIssueAndRenew(t *testing.T) {
-	f, master := Folder(t.TempDir()), testMaster(t)
-	path := func(name string) string { return filepath.Join(string(f), name) }
+	f, master := Office{Folder: Folder(t.TempDir()), By: "test"}, testMaster(t)
+	path := func(name string) string { return filepath.Join(string(f.Folder), name) }
 	first := Request{Area: "310115", Collector: "c1", Note: "cabinet 7", Bundle: path("1.bundle")}
-	generation, err := f.Issue(master, first)
-	if err != nil || generation != 0x0100 {
-		t.Fatalf("generation %#04x, %v; want 0x0100", generation, err)
+	issued, err := f.Issue(master, first)
+	if err != nil || issued.Generation != 0x0100 {
+		t.Fatalf("generation %#04x, %v; want 0x0100", issued.Generation, err)
 	}
 	wantMode(t, first.Bundle)
 	again := first
@@ -112,11 +112,11 @@ func TestIssueAndRenew(t *testing.T) {
 		t.Error("the refused request left a bundle")
 	}
 	again.Renew, again.Note = true, ""
-	generation, err = f.Issue(master, again)
-	if err != nil || generation != 0x0101 {
-		t.Fatalf("renewed: generation %#04x, %v; want 0x0101", generation, err)
+	issued, err = f.Issue(master, again)
+	if err != nil || issued.Generation != 0x0101 {
+		t.Fatalf("renewed: generation %#04x, %v; want 0x0101", issued.Generation, err)
 	}
-	c, ok := mustLoad(t, f).Find("c1")
+	c, ok := mustLoad(t, f.Folder).Find("c1")
 	if !ok || c.Generation != 0x0101 || c.Note != "cabinet 7" || c.Area != "310115" {
 		t.Errorf("enrolled %+v", c)
 	}
@@ -132,7 +132,7 @@ func TestIssueAndRenew(t *testing.T) {
 	if _, err := f.Issue(master, again); err == nil || !strings.Contains(err.Error(), "move it away") {
 		t.Errorf("bundle in the way: %v", err)
 	}
-	if c, _ := mustLoad(t, f).Find("c1"); c.Generation != 0x0101 {
+	if c, _ := mustLoad(t, f.Folder).Find("c1"); c.Generation != 0x0101 {
 		t.Errorf("the list has generation %#04x although no bundle was written", c.Generation)
 	}
 }
@@ -140,20 +140,20 @@ func TestIssueAndRenew(t *testing.T) {
 // A revoked collector keeps its place, and comes back with the next key, never
 // with one that it had before.
 func TestRevoke(t *testing.T) {
-	f, master := Folder(t.TempDir()), testMaster(t)
-	path := func(name string) string { return filepath.Join(string(f), name) }
+	f, master := Office{Folder: Folder(t.TempDir()), By: "test"}, testMaster(t)
+	path := func(name string) string { return filepath.Join(string(f.Folder), name) }
 	r := Request{Area: "310115", Collector: "c1", Note: "cabinet 7", Bundle: path("1.bundle")}
 	if _, err := f.Issue(master, r); err != nil {
 		t.Fatal(err)
 	}
-	before, _ := mustLoad(t, f).Find("c1")
+	before, _ := mustLoad(t, f.Folder).Find("c1")
 	for range 2 {
 		if err := f.Revoke("c1"); err != nil {
 			t.Fatal(err)
 		}
 		want := before
 		want.Revoked = true
-		if got, ok := mustLoad(t, f).Find("c1"); !ok || got != want {
+		if got, ok := mustLoad(t, f.Folder).Find("c1"); !ok || !reflect.DeepEqual(got, want) {
 			t.Errorf("revoked entry %+v, want %+v", got, want)
 		}
 	}
@@ -165,10 +165,10 @@ func TestRevoke(t *testing.T) {
 		t.Errorf("issued again: %v, want a refusal that names --renew", err)
 	}
 	r.Renew = true
-	if generation, err := f.Issue(master, r); err != nil || generation != 0x0101 {
-		t.Errorf("renewed: generation %#04x, %v; want 0x0101", generation, err)
+	if issued, err := f.Issue(master, r); err != nil || issued.Generation != 0x0101 {
+		t.Errorf("renewed: generation %#04x, %v; want 0x0101", issued.Generation, err)
 	}
-	if c, ok := mustLoad(t, f).Find("c1"); !ok || c.Revoked || c.Note != "cabinet 7" {
+	if c, ok := mustLoad(t, f.Folder).Find("c1"); !ok || c.Revoked || c.Note != "cabinet 7" {
 		t.Errorf("renewed entry %+v", c)
 	}
 }
@@ -183,7 +183,7 @@ func mustBundle(t *testing.T, path string) seal.Bundle {
 }
 
 func TestIssueRefuses(t *testing.T) {
-	f, master := Folder(t.TempDir()), testMaster(t)
+	f, master := Office{Folder: Folder(t.TempDir()), By: "test"}, testMaster(t)
 	l := &List{}
 	l.Put(Collector{ID: "old", Area: "310115", Generation: 0x01ff})
 	if err := l.Save(f.List()); err != nil {
@@ -195,17 +195,17 @@ func TestIssueRefuses(t *testing.T) {
 		"bad area":   {Area: "3101", Collector: "c1"},
 		"the hub":    {Area: "310115", Collector: HubUser},
 		"used up":    {Area: "310115", Collector: "old", Renew: true},
-		"no folder":  {Area: "310115", Collector: "c1", Bundle: filepath.Join(string(f), "nowhere", "b")},
+		"no folder":  {Area: "310115", Collector: "c1", Bundle: filepath.Join(string(f.Folder), "nowhere", "b")},
 		"no renewal": {Area: "310115", Collector: "old"},
 	} {
 		if r.Bundle == "" {
-			r.Bundle = filepath.Join(string(f), "b")
+			r.Bundle = filepath.Join(string(f.Folder), "b")
 		}
 		if _, err := f.Issue(master, r); err == nil {
 			t.Errorf("%s: issued", name)
 		}
 	}
-	if got := mustLoad(t, f); len(got.Collectors) != 1 {
+	if got := mustLoad(t, f.Folder); len(got.Collectors) != 1 {
 		t.Errorf("the list has %+v", got.Collectors)
 	}
 }
@@ -300,7 +300,7 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("%+v is read again as %+v, %v", l, again, err)
 		}
 		for i := range l.Collectors {
-			if again.Collectors[i] != l.Collectors[i] {
+			if !reflect.DeepEqual(again.Collectors[i], l.Collectors[i]) {
 				t.Errorf("%+v is read again as %+v", l.Collectors[i], again.Collectors[i])
 			}
 		}

@@ -40,7 +40,7 @@ func BenchmarkIntake(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	s := newSender(b, o.Master, "c1")
+	s := newSender(b, o.Master.(*seal.Master), "c1")
 	envelopes := make([][]byte, 1000)
 	for i := range envelopes {
 		envelopes[i] = s.batch(perEnvelope, 2300)
@@ -49,7 +49,7 @@ func BenchmarkIntake(b *testing.B) {
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
 		if i%len(envelopes) == 0 {
-			r.pending = newPendingSet(r.replay) // or they would be copies of pending ones
+			r.pending, r.held = newPendingSet(r.replay), newHeld() // or they would be copies of pending ones
 		}
 		if err := r.intake(b.Context(), mqttlink.Message{Topic: readingsTopic("c1"), Payload: envelopes[i%len(envelopes)]}); err != nil {
 			b.Fatal(err)

@@ -211,7 +211,7 @@ func TestCardsWithoutALedger(t *testing.T) {
 	w.publish(cardsTopic("c1"), first)
 	w.publish(cardsTopic("c1"), second)
 	w.sentinel(w.sender("c1"))
-	if text := receive(t, "complaint", h.errors); !strings.Contains(text, "no ledger") || len(h.errors) != 0 {
+	if text := receive(t, "complaint", h.errors); !strings.Contains(text, "store=ledger") || len(h.errors) != 0 {
 		t.Errorf("complaint %q, and %d more", text, len(h.errors))
 	}
 	if err := h.CardsReady(); err == nil || !strings.Contains(err.Error(), "in 2 messages") {

@@ -78,8 +78,8 @@ func (r *Receiver) courier(s schemas.Stream) *courier {
 func (c *courier) leave(m mqttlink.Message, topic schemas.Topic) error {
 	c.left.Inc()
 	if c.unclaimed.Add(1) == 1 {
-		c.r.log.Error(c.words.items+" come, and this hub has no "+c.words.store+" for them: they get no receipt and stay with their collectors. "+
-			"Configure the "+c.words.store, "collector", topic.Collector)
+		c.r.log.Error("envelopes come that this hub has no store for: they get no receipt and stay with their collectors. Configure the store",
+			"items", c.words.items, "store", c.words.store, "collector", topic.Collector)
 	}
 	m.Ack()
 	return nil
@@ -102,7 +102,7 @@ func (c *courier) submit(d *delivery) error {
 	case c.queue <- d:
 	default:
 		c.left.Inc()
-		for _, m := range append(c.r.pending.drop(d), d.message) {
+		for _, m := range append(c.r.forget(d), d.message) {
 			m.Ack()
 		}
 	}
@@ -146,7 +146,7 @@ func (c *courier) carry(ctx context.Context, d *delivery) {
 		return
 	}
 	if c.retries.Inc(); !c.fails.Swap(true) {
-		c.r.log.Error("the "+c.words.store+" does not take "+c.words.items+"; they are given again until it does", "collector", d.key.collector, "error", err)
+		c.r.log.Error("a store does not take what came for it; it is given again until it does", "store", c.words.store, "items", c.words.items, "collector", d.key.collector, "error", err)
 	}
 	pause := min(retryFirst<<min(d.tries, 10), retryMost)
 	d.tries++

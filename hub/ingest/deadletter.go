@@ -34,15 +34,24 @@ type deadLetters struct {
 	// keepAll makes a full file an error. Otherwise it becomes the previous
 	// one, and the one before that is overwritten.
 	keepAll bool
+	// sync makes what was written last; os.File.Sync.
+	sync func(*os.File) error
 
-	mu    sync.Mutex
-	size  int64
-	heard map[seal.Code]time.Time
+	mu     sync.Mutex
+	size   int64
+	synced time.Time
+	heard  map[seal.Code]time.Time
 }
 
 // deadLetterMax bounds a file. Two files of 64 MiB hold some ten thousand
 // messages, and a flood of garbage cannot fill the disk.
 const deadLetterMax = 64 << 20
+
+// syncEvery is how often dead letters are made to outlast a power cut. Their senders
+// have the messages still, so the last ones may be lost, and a flood of garbage does
+// not hold up the readings behind it by one write to the disk's platter each. Letters
+// of a file with keepAll last before add returns.
+const syncEvery = time.Second
 
 // loudEvery is how often one code of refusal is logged.
 const loudEvery = time.Minute
@@ -60,7 +69,7 @@ type deadLetter struct {
 }
 
 func openDeadLetters(dir, name string) (*deadLetters, error) {
-	d := &deadLetters{path: filepath.Join(dir, name), max: deadLetterMax, heard: make(map[seal.Code]time.Time)}
+	d := &deadLetters{path: filepath.Join(dir, name), max: deadLetterMax, sync: (*os.File).Sync, heard: make(map[seal.Code]time.Time)}
 	f, err := os.OpenFile(d.path, os.O_RDWR, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return d, nil
@@ -89,7 +98,8 @@ func endLine(f *os.File) (size int64, err error) {
 	return size + int64(n), err
 }
 
-// add writes one letter and returns when it is on disk.
+// add writes one letter. When it returns the letter outlasts this process and, within
+// syncEvery or at once with keepAll, a power cut.
 func (d *deadLetters) add(at time.Time, m mqttlink.Message, code seal.Code, reason error) error {
 	line, err := json.Marshal(deadLetter{ReceivedAt: at.UTC(), Code: code, Reason: reason.Error(), Topic: m.Topic, Payload: m.Payload})
 	if err != nil {
@@ -101,7 +111,7 @@ func (d *deadLetters) add(at time.Time, m mqttlink.Message, code seal.Code, reas
 	if err := d.makeRoom(int64(len(line))); err != nil {
 		return fmt.Errorf("dead letters %s: %w", d.path, err)
 	}
-	if err := d.append(line); err != nil {
+	if err := d.append(at, line); err != nil {
 		return fmt.Errorf("dead letters %s: %w", d.path, err)
 	}
 	return nil
@@ -129,7 +139,7 @@ func (d *deadLetters) makeRoom(n int64) error {
 }
 
 // append writes a line, or, on an error, leaves the file as it was.
-func (d *deadLetters) append(line []byte) error {
+func (d *deadLetters) append(at time.Time, line []byte) error {
 	f, err := os.OpenFile(d.path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
@@ -140,8 +150,8 @@ func (d *deadLetters) append(line []byte) error {
 		return err
 	}
 	_, err = f.Write(line)
-	if err == nil {
-		err = f.Sync()
+	if age := at.Sub(d.synced); err == nil && (d.keepAll || age < 0 || age >= syncEvery) {
+		err, d.synced = d.sync(f), at
 	}
 	if err != nil {
 		// Half a line would spoil the next one.

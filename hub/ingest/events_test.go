@@ -110,7 +110,7 @@ func TestEventsAreGivenAgain(t *testing.T) {
 	for i := range courierWorkers + 1 {
 		w.publish(eventsTopic("c1"), s.events(i+1))
 	}
-	if text := receive(t, "complaint", h.errors); !strings.Contains(text, "store of events does not take component events") {
+	if text := receive(t, "complaint", h.errors); !strings.Contains(text, "does not take") || !strings.Contains(text, "items=component events") {
 		t.Errorf("complaint %q", text)
 	}
 	for range courierWorkers + 3 {
@@ -189,7 +189,7 @@ func TestEventsWithoutAStore(t *testing.T) {
 	envelope := s.events(1)
 	w.publish(eventsTopic("c1"), envelope)
 	w.sentinel(w.sender("c1"))
-	if text := receive(t, "complaint", h.errors); !strings.Contains(text, "no store of events") {
+	if text := receive(t, "complaint", h.errors); !strings.Contains(text, "store=store of events") {
 		t.Errorf("complaint %q", text)
 	}
 	if err := h.EventsReady(); err == nil || !strings.Contains(err.Error(), "in 1 messages") || h.CardsReady() != nil {

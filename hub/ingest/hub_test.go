@@ -162,8 +162,10 @@ type errorLog struct {
 func (l errorLog) Enabled(context.Context, slog.Level) bool { return true }
 func (l errorLog) Handle(_ context.Context, r slog.Record) error {
 	if r.Level >= slog.LevelError {
+		text := r.Message
+		r.Attrs(func(a slog.Attr) bool { text += " " + a.String(); return true })
 		select {
-		case l.errors <- r.Message:
+		case l.errors <- text:
 		default:
 		}
 	}

@@ -58,7 +58,7 @@ type Observer interface {
 	CollectorOnline(id schemas.CollectorID, online bool, at time.Time)
 }
 
-// Enrolled returns the area and the key generation in force of a collector; ok
+// Enrolled returns the area and the active key generation of a collector; ok
 // is false for one that is not enrolled here; a generation other than 0 then says
 // that it was, and that its key was revoked.
 type Enrolled func(id schemas.CollectorID) (area schemas.AreaCode, generation uint16, ok bool)
@@ -68,14 +68,19 @@ type Options struct {
 	Tenant   string
 	Provider seal.Provider
 	// Master derives the collectors' keys.
-	Master   *seal.Master
+	Master   Keys
 	Enrolled Enrolled
-	Store    Store
+	// Admit decides under which generations messages are opened; nil: under the one
+	// that Enrolled names alone.
+	Admit Admit
+	Store Store
 	// Cards takes card entries; nil: this hub takes none, and leaves them with
 	// their collectors.
 	Cards CardStore
 	// Events takes component events; nil: as with Cards.
-	Events   EventStore
+	Events EventStore
+	// Slots takes accounts of slots; nil: nobody keeps them.
+	Slots    SlotStore
 	Observer Observer
 	// Dir holds the replay state and the dead letters.
 	Dir      string
@@ -95,6 +100,7 @@ type Receiver struct {
 	opener  *seal.Opener
 	replay  *replayBook
 	pending *pendingSet
+	held    held
 	blocked *blockade
 	// dead holds what was refused, rejected what was answered with a receipt
 	// although it is not, or not whole, in the store.
@@ -106,6 +112,8 @@ type Receiver struct {
 	accounts      Accounts // nil: nobody keeps any
 	conn          atomic.Pointer[mqttlink.Conn]
 	cards, events *courier
+	slots         *courier
+	commands      *commander
 	settled       chan *delivery
 	stopped       chan struct{} // closed when Run has returned
 }
@@ -115,7 +123,7 @@ func New(o Options) (*Receiver, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	r := &Receiver{o: o, log: o.Log, settled: make(chan *delivery, 4096), stopped: make(chan struct{})}
+	r := &Receiver{o: o, log: o.Log, held: newHeld(), settled: make(chan *delivery, 4096), stopped: make(chan struct{})}
 	r.accounts, _ = o.Observer.(Accounts)
 	var err error
 	if r.replay, err = openReplayBook(o.Dir); err != nil {
@@ -140,33 +148,19 @@ func New(o Options) (*Receiver, error) {
 	}
 	r.pending, r.sealers, r.metrics = newPendingSet(r.replay), newReceiptSealers(o), newMetrics(o.Registry)
 	r.cards, r.events = newCards(r), newEvents(r)
+	r.slots, r.commands = newSlots(r), newCommander(r)
+	o.Registry.MustRegister(newOldKeys(&r.o, &r.sealers.spoken))
 	counters.New(o.Registry, "hub").GaugeFunc("missing_envelopes", "Envelopes that are known to have been sealed and are not stored.",
 		func() float64 { return float64(total(r.replay.missing())) })
 	return r, nil
 }
 
-// key returns the key of an enrolled collector, of the generation in force and
-// no other.
+// key returns the key of an enrolled collector, of a generation that is admitted.
 func (r *Receiver) key(generation uint16, collector string) (seal.CollectorKey, error) {
-	if err := r.inForce(generation, collector); err != nil {
+	if err := r.o.admitted(generation, collector); err != nil {
 		return seal.CollectorKey{}, err
 	}
 	return r.o.Master.CollectorKey(r.o.Provider, generation, collector)
-}
-
-// inForce refuses a collector that is not enrolled, and every generation of its
-// key but the one in force. The errors are *seal.Error.
-func (r *Receiver) inForce(generation uint16, collector string) error {
-	_, inForce, ok := r.o.Enrolled(schemas.CollectorID(collector))
-	switch {
-	case !ok:
-		return &seal.Error{Code: seal.DeviceUnknown, Problem: notEnrolled(collector, inForce)}
-	case generation < inForce:
-		return &seal.Error{Code: seal.GenerationRetired, Problem: fmt.Sprintf("collector %s uses key generation %#04x, in force is %#04x; give it the new bundle", collector, generation, inForce)}
-	case generation > inForce:
-		return &seal.Error{Code: seal.GenerationUnknown, Problem: fmt.Sprintf("collector %s uses key generation %#04x, in force is %#04x; reload the enrolment", collector, generation, inForce)}
-	}
-	return nil
 }
 
 // notEnrolled says why an answer of Enrolled was no.
@@ -227,7 +221,7 @@ func (r *Receiver) intake(ctx context.Context, m mqttlink.Message) error {
 	header, plain, err := r.opener.Open(nil, m.Payload)
 	if err == nil {
 		// The opener keeps session keys; the enrolment may be newer.
-		err = r.inForce(header.Generation, header.Collector)
+		err = r.o.admitted(header.Generation, header.Collector)
 	}
 	if err != nil {
 		return r.refuseSeal(m, err)
@@ -236,6 +230,7 @@ func (r *Receiver) intake(ctx context.Context, m mqttlink.Message) error {
 		return r.refuse(m, codeTopicMismatch, err)
 	}
 	r.metrics.opened.Inc()
+	r.sealers.spoken.note(topic.Stream, topic.Collector, header.Generation)
 	r.noteSession(topic, header)
 	switch topic.Stream {
 	case schemas.Readings, schemas.Cards, schemas.Events:
@@ -310,9 +305,15 @@ func (r *Receiver) takeBatch(ctx context.Context, m mqttlink.Message, topic sche
 	if path, ok := r.blocked.find(d.key); ok {
 		return r.refuse(m, codeSessionBlocked, fmt.Errorf("session %s of collector %s is blocked; %s says why and how to go on", h.Context, topic.Collector, path))
 	}
+	if beside == nil { // couriers have bounds of their own
+		if err := r.held.take(ctx, d); err != nil {
+			return err
+		}
+	}
 	verdict, joined := r.pending.admit(d)
 	switch {
 	case joined:
+		r.held.give(d)
 		r.metrics.duplicates.Inc()
 		return nil
 	case verdict == seal.Duplicate:
@@ -320,6 +321,7 @@ func (r *Receiver) takeBatch(ctx context.Context, m mqttlink.Message, topic sche
 		d.again = true
 		return r.settleLater(ctx, d)
 	case verdict != seal.New:
+		r.held.give(d)
 		return r.refuseVerdict(m, d.key, verdict)
 	}
 	err := d.decode(plain, topic)
@@ -327,7 +329,7 @@ func (r *Receiver) takeBatch(ctx context.Context, m mqttlink.Message, topic sche
 	switch {
 	case errors.As(err, &version):
 		// A newer hub can read it: no receipt, so the collector keeps it.
-		r.pending.drop(d)
+		r.forget(d)
 		return r.refuse(m, codeSchema, err)
 	case err != nil:
 		d.reject(codeSchema, err)
@@ -372,6 +374,7 @@ func (d *delivery) decode(plain []byte, topic schemas.Topic) error {
 			return err
 		}
 		of, d.readings = schemas.Topic{Area: batch.Area, Collector: batch.Collector}, batch.Readings
+		d.accounts = batch.Accounts
 	}
 	if of.Collector != topic.Collector || of.Area != topic.Area {
 		return fmt.Errorf("batch of %s/%s sealed by %s/%s", of.Area, of.Collector, topic.Area, topic.Collector)
@@ -381,10 +384,21 @@ func (d *delivery) decode(plain []byte, topic schemas.Topic) error {
 
 // submit sends a delivery to the store, which sends it on to Run.
 func (r *Receiver) submit(ctx context.Context, d *delivery) error {
+	if len(d.readings) == 0 {
+		d.storedAt = r.o.Now()
+		if r.hasAccounts(d) {
+			return r.slots.submit(d)
+		}
+		return r.settleLater(ctx, d)
+	}
 	err := r.o.Store.Submit(ctx, d.readings, func(err error) {
 		d.storedAt = r.o.Now()
 		if err != nil {
 			d.reject(codeStoreRejected, err)
+		}
+		if r.hasAccounts(d) {
+			_ = r.slots.submit(d) // which leaves it with its collector, or sends it on
+			return
 		}
 		select {
 		case r.settled <- d:
@@ -392,7 +406,7 @@ func (r *Receiver) submit(ctx context.Context, d *delivery) error {
 		}
 	})
 	if err != nil {
-		r.pending.drop(d)
+		r.forget(d)
 	}
 	return err
 }
@@ -406,10 +420,10 @@ func (r *Receiver) settleLater(ctx context.Context, d *delivery) error {
 	case r.settled <- d:
 		return nil
 	case <-ctx.Done():
-		r.pending.drop(d)
+		r.forget(d)
 		return ctx.Err()
 	case <-r.stopped:
-		r.pending.drop(d)
+		r.forget(d)
 		return errStopped
 	}
 }

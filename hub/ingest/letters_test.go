@@ -49,6 +49,37 @@ func topics(t *testing.T, path string) string {
 	return strings.Join(all, " ")
 }
 
+// A flood of garbage must not cost a write to the platter for each frame; what has no
+// other copy must.
+func TestLettersAreSyncedOnceASecond(t *testing.T) {
+	d := mustLetters(t, t.TempDir())
+	syncs := 0
+	d.sync = func(*os.File) error { syncs++; return nil }
+	add := func(at time.Time) {
+		t.Helper()
+		if err := d.add(at, mqttlink.Message{Topic: "a"}, seal.FrameBad, errors.New("why")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for n := range 1000 {
+		add(testMoment.Add(time.Duration(n) * time.Millisecond))
+	}
+	if syncs != 1 {
+		t.Errorf("%d syncs in a second, want 1", syncs)
+	}
+	add(testMoment.Add(time.Second))
+	add(testMoment) // the clock was set back
+	if syncs != 3 {
+		t.Errorf("%d syncs after a second and a step back, want 3", syncs)
+	}
+	d.keepAll = true
+	add(testMoment)
+	add(testMoment)
+	if syncs != 5 {
+		t.Errorf("%d syncs, want one for each letter that has no other copy", syncs)
+	}
+}
+
 func TestLettersTakeTurns(t *testing.T) {
 	d := mustLetters(t, t.TempDir())
 	mustAdd(t, d, "a")

@@ -2,7 +2,6 @@ package ingest
 
 import (
 	"maps"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -39,7 +38,7 @@ var allCodes = []seal.Code{
 type metrics struct {
 	received, opened, duplicates, points, receipts, saveFailures prometheus.Counter
 	refusals                                                     *prometheus.CounterVec
-	latency                                                      prometheus.Summary
+	latency                                                      *lags
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -56,9 +55,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		receipts:     set.Counter("receipts_total", "Envelopes named in receipts."),
 		saveFailures: set.Counter("replay_save_failures_total", "Failed writes of the replay state."),
 		refusals:     set.CounterVec("refused_total", "Messages refused and kept as dead letters, by code.", "code", codes...),
-		latency: prometheus.NewSummary(prometheus.SummaryOpts{Namespace: "citygrid", Subsystem: "hub",
-			Name: "latency_seconds", Help: "From the meter's answer to the point in the store, of live readings.",
-			Objectives: map[float64]float64{0.5: 0.02, 0.99: 0.002}, MaxAge: 10 * time.Minute}),
+		latency:      newLags("citygrid", "hub", "latency_seconds", "From the meter's answer to the point in the store, of live readings; quantiles of the last minutes."),
 	}
 	reg.MustRegister(m.latency)
 	return m

@@ -31,6 +31,7 @@ type delivery struct {
 	readings []schemas.Reading
 	cards    []schemas.CardEntry
 	events   []schemas.ComponentEvent
+	accounts []schemas.SlotAccount
 	// again is true for an envelope that was stored before and only wants its
 	// receipt.
 	again    bool
@@ -44,6 +45,7 @@ type delivery struct {
 	// when there was no room to keep it for good: then it gets no receipt.
 	kept, withheld bool
 	message        mqttlink.Message
+	held           int64 // bytes of Receiver.held
 	// copies are redeliveries of the same envelope while it was pending.
 	copies []mqttlink.Message
 }
@@ -56,8 +58,10 @@ func (d *delivery) reject(code seal.Code, reason error) { d.code, d.rejected = c
 // and are duplicates then.
 const maxCopies = 8
 
-// join adds a redelivery.
+// join adds a redelivery, of which only the acknowledgement is wanted: its
+// content is that of the first.
 func (d *delivery) join(m mqttlink.Message) {
+	m.Payload = nil
 	if len(d.copies) == maxCopies {
 		d.copies = append(d.copies[:0], d.copies[1:]...)
 	}

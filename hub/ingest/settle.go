@@ -29,6 +29,7 @@ func (r *Receiver) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer r.cards.run(ctx)() // after cancel and stopped, which end it
 	defer r.events.run(ctx)()
+	defer r.slots.run(ctx)()
 	defer close(r.stopped)
 	defer cancel()
 	for {
@@ -124,7 +125,7 @@ func (r *Receiver) gather(ctx context.Context) (group []*delivery, err error) {
 func (r *Receiver) finish(ctx context.Context, group []*delivery) {
 	var acks []mqttlink.Message
 	for _, d := range group {
-		acks = append(append(acks, d.message), r.pending.drop(d)...)
+		acks = append(append(acks, d.message), r.forget(d)...)
 		if !d.again && d.rejected == nil {
 			r.stored(d)
 		}
@@ -143,13 +144,11 @@ func (r *Receiver) stored(d *delivery) {
 		beside.stored.Add(float64(len(d.cards) + len(d.events))) // of which it has one
 		return
 	}
-	r.metrics.points.Add(float64(len(d.readings)))
-	for i := range d.readings {
-		if d.readings[i].Origin != schemas.Live {
-			continue // its age says nothing about the way here
-		}
-		r.metrics.latency.Observe(d.storedAt.Sub(d.readings[i].TakenAt).Seconds())
+	if n := len(d.accounts); n > 0 {
+		r.slots.stored.Add(float64(n))
 	}
+	r.metrics.points.Add(float64(len(d.readings)))
+	r.metrics.latency.observe(d.readings, d.storedAt)
 	if r.accounts != nil {
 		r.accounts.StoredFrom(d.key.collector, d.readings, d.storedAt)
 		return
@@ -230,11 +229,14 @@ func ranges(numbers []uint32) (spans []schemas.SeqRange) {
 const maxReceiptSealers = 10_000
 
 // receiptSealers seals receipts, with a session of its own for each collector.
-// It is used by Run alone.
+// Except for spoken it is used by Run alone.
 type receiptSealers struct {
-	o     Options
-	boot  uint32
-	known map[schemas.CollectorID]receiptSealer
+	spoken spoken
+	o      Options
+	boot   uint32
+	known  map[schemas.CollectorID]receiptSealer
+	// content is what is sealed: receipts, unless it is set.
+	content seal.ContentType
 }
 
 // receiptSealer is an open session and the key generation that it uses.
@@ -244,7 +246,7 @@ type receiptSealer struct {
 }
 
 func newReceiptSealers(o Options) *receiptSealers {
-	return &receiptSealers{o: o, boot: uint32(o.Now().Unix()), known: make(map[schemas.CollectorID]receiptSealer)}
+	return &receiptSealers{o: o, boot: uint32(o.Now().Unix()), content: seal.Receipt, known: make(map[schemas.CollectorID]receiptSealer)}
 }
 
 func (s *receiptSealers) seal(r schemas.Receipt) ([]byte, error) {
@@ -252,23 +254,31 @@ func (s *receiptSealers) seal(r schemas.Receipt) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	sealer, err := s.sealer(r.Collector)
+	return s.sealPlain(r.Collector, plain)
+}
+
+// sealPlain seals a message towards a collector.
+func (s *receiptSealers) sealPlain(id schemas.CollectorID, plain []byte) ([]byte, error) {
+	sealer, err := s.sealer(id)
 	if err != nil {
 		return nil, err
 	}
 	envelope, _, err := sealer.Seal(nil, plain)
 	if err != nil {
-		delete(s.known, r.Collector) // used up: the next receipt opens a new session
+		delete(s.known, id) // used up: the next message opens a new session
 	}
 	return envelope, err
 }
 
 // sealer returns the open session towards a collector, or opens one under the
-// key generation in force.
+// key generation that it speaks.
 func (s *receiptSealers) sealer(id schemas.CollectorID) (*seal.Sealer, error) {
 	_, generation, ok := s.o.Enrolled(id)
 	if !ok {
 		return nil, fmt.Errorf("collector %s is no longer enrolled", id)
+	}
+	if speaks := s.spoken.of(id, generation); s.o.admitted(speaks, string(id)) == nil {
+		generation = speaks
 	}
 	if known, ok := s.known[id]; ok && known.generation == generation {
 		return known.Sealer, nil
@@ -283,7 +293,7 @@ func (s *receiptSealers) sealer(id schemas.CollectorID) (*seal.Sealer, error) {
 	}
 	sealer, err := seal.NewSealer(seal.SealerConfig{
 		Provider: s.o.Provider, Key: key, Tenant: s.o.Tenant, Collector: string(id), Generation: generation,
-		Role: seal.Down, ContentType: seal.Receipt, Context: context,
+		Role: seal.Down, ContentType: s.content, Context: context,
 	})
 	if err != nil {
 		return nil, err

@@ -73,7 +73,7 @@ func (q *question) judge() share {
 	}
 	*q.room = readings
 	s := share{end: q.before}
-	result, err := consumption.Of(q.meter, q.quantity, readings, q.near(), time.UnixMilli(q.from), time.UnixMilli(q.to))
+	result, err := consumption.Of(q.meter, q.quantity, readings, q.installations, time.UnixMilli(q.from), time.UnixMilli(q.to))
 	if err != nil { // the sum does not fit: nothing else is wrong with such arguments
 		s.broken = true
 		s.end = lastLive(used, q.before)
@@ -84,31 +84,6 @@ func (q *question) judge() share {
 		s.flow, s.flowKnown = q.flow(used)
 	}
 	return s
-}
-
-// near returns the installations without those values on record that lie beyond the
-// points: a register may go round more than once between the day on which a meter was
-// fitted and the hour, and would seem to fall.
-func (q *question) near() []schemas.Installation {
-	out := q.installations
-	for n := range q.installations {
-		i := &q.installations[n]
-		begun := len(q.before) > 0 && q.before[len(q.before)-1].at >= i.From.UnixMilli()
-		ends := !i.To.IsZero() && i.To.UnixMilli() > q.to
-		if !(begun && i.First != nil) && !(ends && i.Last != nil) {
-			continue
-		}
-		if &out[0] == &q.installations[0] {
-			out = slices.Clone(out)
-		}
-		if begun {
-			out[n].First = nil
-		}
-		if ends {
-			out[n].Last = nil
-		}
-	}
-	return out
 }
 
 // usable returns the points that count, in order. Those of the meter's own memory that

@@ -77,11 +77,14 @@ func (p *pace) due(last, from, to int64) int64 {
 // lock.
 func (m *meter) hear(r *schemas.Reading, open int64) {
 	at := r.TakenAt.UnixMilli()
-	if r.Origin == schemas.Live && r.HasValue() && at > m.last {
-		if m.last > 0 {
-			m.pace.hear(at - m.last)
+	if r.Origin == schemas.Live && r.HasValue() && at != m.last {
+		if at > m.last {
+			if m.last > 0 {
+				m.pace.hear(at - m.last)
+			}
+			m.last = at
 		}
-		m.last = at
+		// After an outage the newest come first and what was read meanwhile behind them.
 		if at >= open {
 			m.count(at)
 		}

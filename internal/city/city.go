@@ -19,6 +19,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"go.yaml.in/yaml/v3"
@@ -82,6 +83,8 @@ type Options struct {
 	// simulators that take orders (Break). Nil: there is none, and the collector
 	// decides no events.
 	Grid *GridOptions
+	// Hooks let a test stand between the parts.
+	Hooks Hooks
 	// Past gives the city a past and people who can sign in. Nil: it begins with nothing.
 	Past *PastOptions
 }
@@ -99,6 +102,7 @@ type City struct {
 	controlURL        string // of the simulators
 	grid              *grid
 	past              *past
+	mu                sync.Mutex // of influx and parts: one may end while another starts
 	influx            *influxd.Server
 	parts             map[string]*part
 	readFrom, readTo  time.Time
@@ -163,14 +167,15 @@ func (c *City) path(elements ...string) string {
 // the hub's environment know, and enrols the collector.
 func (c *City) makeKeys() error {
 	c.secret = secret.New(brokerconfig.NewPassword())
-	if err := c.keys.Init(tenant, c.secret, seal.MinRounds); err != nil {
+	office := enrolment.Office{Folder: c.keys, By: "demo"}
+	if err := office.Init(tenant, c.secret, seal.MinRounds); err != nil {
 		return err
 	}
 	master, err := seal.ReadMaster(c.keys.Master(), c.secret)
 	if err != nil {
 		return err
 	}
-	_, err = c.keys.Issue(master, enrolment.Request{Area: area, Collector: collectorID, Bundle: c.path("collector.bundle")})
+	_, err = office.Issue(master, enrolment.Request{Area: area, Collector: collectorID, Bundle: c.path("collector.bundle")})
 	return err
 }
 
@@ -229,17 +234,27 @@ func (c *City) startInflux(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.influx, c.influxKilled = server, false
 	return nil
 }
 
 func (c *City) startHub(ctx context.Context) error {
-	err := c.writeYAML("hub.yaml", &hubconfig.Config{
+	broker, err := c.between(Hub, Broker, c.brokerURL)
+	if err != nil {
+		return err
+	}
+	influx, err := c.between(Hub, Influxd, c.influx.URL())
+	if err != nil {
+		return err
+	}
+	err = c.writeYAML("hub.yaml", &hubconfig.Config{
 		DataDir: c.path("hub"), Listen: hostOf(c.hubURL, c.o.Listen),
-		Master: c.keys.Master(), Passphrase: "env:" + passphrase, Enrolment: c.keys.List(),
+		Master: hubconfig.Master{File: c.keys.Master()}, Passphrase: "env:" + passphrase, Enrolment: c.keys.List(),
 		CrossCheckEvery: 1000,
-		Broker:          hubconfig.Broker{URL: c.brokerURL, User: enrolment.HubUser, Password: "file:" + c.keys.HubPassword()},
-		Influx:          hubconfig.Influx{URL: c.influx.URL()},
+		Broker:          hubconfig.Broker{URL: broker, User: enrolment.HubUser, Password: "file:" + c.keys.HubPassword()},
+		Influx:          hubconfig.Influx{URL: influx},
 		Ledger:          c.hubLedger(),
 		Grid:            c.hubGrid(),
 		Accounts:        c.hubAccounts(),
@@ -257,26 +272,42 @@ func (c *City) startHub(ctx context.Context) error {
 	return nil
 }
 
-// startCollector starts the edge program.
-func (c *City) startCollector(ctx context.Context) error {
-	err := c.writeYAML("collector.yaml", &collectorconfig.Config{
+// collectorConfig is what the edge program is to do.
+func (c *City) collectorConfig() (*collectorconfig.Config, error) {
+	broker, err := c.between(Collector, Broker, c.brokerURL)
+	if err != nil {
+		return nil, err
+	}
+	cfg := &collectorconfig.Config{
 		Collector: collectorID, Bundle: c.path("collector.bundle"), DataDir: c.path("collector"),
 		Interval: collectorconfig.Duration(c.o.Interval),
 		Spread:   collectorconfig.Duration(c.o.Interval / 2),
-		Broker:   collectorconfig.Broker{URL: c.brokerURL},
+		Broker:   collectorconfig.Broker{URL: broker},
 		Spool:    collectorconfig.Spool{Quota: collectorconfig.Size(c.o.SpoolQuota)},
 		Metrics:  "127.0.0.1:0",
 		Events:   c.demoEvents(),
 		Lines:    c.lines(),
-	})
+	}
+	if c.o.Hooks.Adjust != nil {
+		c.o.Hooks.Adjust(cfg)
+	}
+	return cfg, nil
+}
+
+// startCollector starts the edge program.
+func (c *City) startCollector(ctx context.Context) error {
+	cfg, err := c.collectorConfig()
 	if err != nil {
+		return err
+	}
+	if err := c.writeYAML("collector.yaml", cfg); err != nil {
 		return err
 	}
 	if _, err := os.Stat(c.o.Collector); err != nil {
 		return fmt.Errorf("the edge program is missing; build it with: make build: %w", err)
 	}
 	ready, err := c.start(ctx, Collector, exec.Command(c.o.Collector, "run", "-c", c.path("collector.yaml"),
-		"--summary", c.path("summary.json"), "--drain", drain.String()))
+		"--summary", c.path("summary.json"), "--drain", c.drain().String()))
 	if err != nil {
 		return err
 	}
@@ -315,7 +346,7 @@ func (c *City) Kill(name string) error {
 		c.influx.Kill()
 		return nil
 	}
-	p, ok := c.parts[name]
+	p, ok := c.part(name)
 	if !ok {
 		return fmt.Errorf("no part %s", name)
 	}
@@ -376,7 +407,7 @@ func (c *City) Restart(ctx context.Context, name string) error {
 // Ended returns an error when a part has ended by itself, with its last words.
 func (c *City) Ended() error {
 	for _, name := range order {
-		p, ok := c.parts[name]
+		p, ok := c.part(name)
 		if !ok || p.expected {
 			continue
 		}
@@ -399,9 +430,9 @@ func (c *City) Ended() error {
 // returns when the spool is empty, or the time for that is over.
 func (c *City) StopReading() error {
 	c.readTo = time.Now()
-	p := c.parts[Collector]
+	p, _ := c.part(Collector)
 	p.expected = true
-	err := p.Stop(drain + partTimeout)
+	err := p.Stop(c.drain() + partTimeout)
 	c.drained = time.Now()
 	return err
 }
@@ -410,7 +441,7 @@ func (c *City) StopReading() error {
 func (c *City) Stop() error {
 	var errs []error
 	for i := len(order) - 1; i >= 0; i-- {
-		if p, ok := c.parts[order[i]]; ok {
+		if p, ok := c.part(order[i]); ok {
 			errs = append(errs, p.Stop(partTimeout))
 		}
 		if order[i] == Influxd && c.influx != nil {

@@ -143,6 +143,11 @@ func demoAccounts(t *testing.T, c *City) {
 	for _, p := range samples {
 		signIn(t, c, p.ID)
 	}
+	for _, p := range c.People() {
+		if is := slices.ContainsFunc(samples, func(s Person) bool { return s.ID == p.ID }); p.SignsIn != is {
+			t.Errorf("%s: signs in %v, is a sample user %v", p.ID, p.SignsIn, is)
+		}
+	}
 	tour := tourist(t, c)
 	tour.want(http.StatusUnauthorized, http.MethodPost, "/api/v1/session", map[string]string{"name": "clerk-1", "password": "demo-demo-demo"}, nil)
 	tour.want(http.StatusOK, http.MethodGet, "/api/v1/cases?limit=1", nil, nil)

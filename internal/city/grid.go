@@ -77,6 +77,8 @@ type Person struct {
 	Roles      []string `json:"roles"`
 	Department string   `json:"department,omitempty"` // of the role department
 	Token      string   `json:"token"`                // for the header Authorization: Bearer
+	// SignsIn says that the person has the passphrase of the sample users.
+	SignsIn bool `json:"signs_in"`
 }
 
 // grid is the district, and who may do what in it.
@@ -302,7 +304,12 @@ func (c *City) People() []Person {
 	if c.grid == nil {
 		return nil
 	}
-	return slices.DeleteFunc(slices.Clone(c.grid.people), func(p Person) bool { return !p.grid() && !p.ledger() })
+	list := slices.DeleteFunc(slices.Clone(c.grid.people), func(p Person) bool { return !p.grid() && !p.ledger() })
+	samples := c.Samples()
+	for n := range list {
+		list[n].SignsIn = slices.ContainsFunc(samples, func(p Person) bool { return p.ID == list[n].ID })
+	}
+	return list
 }
 
 // Truth returns the component of a meter as the district knows it: in which cell it

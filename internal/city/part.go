@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"citygrid/internal/child"
+	"citygrid/internal/influxd"
 )
 
 // order is the order of starting.
@@ -31,6 +32,21 @@ type Ready struct {
 	Addresses []string `json:"addresses,omitempty"`
 }
 
+// part returns a part that was started.
+func (c *City) part(name string) (p *part, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	p, ok = c.parts[name]
+	return p, ok
+}
+
+// server returns the store as it was started last; nil before.
+func (c *City) server() *influxd.Server {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.influx
+}
+
 // start starts a program and waits for the line that says it is ready.
 func (c *City) start(ctx context.Context, name string, cmd *exec.Cmd) (Ready, error) {
 	log, err := os.OpenFile(c.path(name+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
@@ -49,7 +65,9 @@ func (c *City) start(ctx context.Context, name string, cmd *exec.Cmd) (Ready, er
 	if err != nil {
 		return Ready{}, err
 	}
+	c.mu.Lock()
 	c.parts[name] = &part{Process: p}
+	c.mu.Unlock()
 	return c.awaitReady(ctx, name, stdout)
 }
 

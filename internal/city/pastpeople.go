@@ -84,6 +84,7 @@ func (c *City) Samples() (list []Person) {
 		for _, p := range c.grid.people {
 			// One who has a single role shows best what it may do.
 			if slices.Equal(p.Roles, []string{role}) && (role != "department" || p.Department == owner) {
+				p.SignsIn = true
 				list = append(list, p)
 				break
 			}

@@ -219,7 +219,7 @@ func (r *Report) conclude(length time.Duration) {
 // costs samples every part.
 func (c *City) costs() (costs []Cost) {
 	for _, name := range order {
-		switch p, ok := c.parts[name]; {
+		switch p, ok := c.part(name); {
 		case ok:
 			u := p.Sample()
 			costs = append(costs, Cost{Name: name, CPU: u.CPU.Seconds(), PeakRSS: u.PeakRSS})

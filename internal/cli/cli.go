@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/signal"
 	"syscall"
@@ -30,6 +31,15 @@ func Main(root *cobra.Command) int {
 		fmt.Fprintf(root.ErrOrStderr(), "%s: %v\n", root.Name(), err)
 	}
 	return ExitCode(err)
+}
+
+// NewLog returns the log of a program: lines of key=value on standard error, or of JSON
+// where the variable CITYGRID_LOG of the environment is json.
+func NewLog() *slog.Logger {
+	if os.Getenv("CITYGRID_LOG") == "json" {
+		return slog.New(slog.NewJSONHandler(os.Stderr, nil))
+	}
+	return slog.New(slog.NewTextHandler(os.Stderr, nil))
 }
 
 // failure is an error of Failed.

@@ -12,12 +12,12 @@ import (
 )
 
 // configText is the whole configuration. The RPC port (backup) cannot be
-// switched off in 1.8, so it gets a free port of the loopback interface. The
+// switched off in 1.8: without Options.Backup it gets a free port of the loopback interface. The
 // limits on series and tag values drop points silently when they are reached,
 // so they are off. wal-fsync-delay 0s: a write is acknowledged after its fsync.
 // Names and defaults: `influxd config` of InfluxDB 1.8.10.
 const configText = `reporting-disabled = true
-bind-address = "127.0.0.1:0"
+bind-address = {{.Backup}}
 
 [meta]
   dir = {{.Meta}}
@@ -70,6 +70,7 @@ func writeConfig(o Options) (path string, err error) {
 		"WAL":     quote(filepath.Join(o.Dir, "wal")),
 		"Address": quote(net.JoinHostPort(o.Host, strconv.Itoa(o.Port))),
 		"Auth":    o.User != "",
+		"Backup":  quote(o.Backup),
 	})
 	if err != nil {
 		return "", err

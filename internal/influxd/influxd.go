@@ -34,6 +34,9 @@ type Options struct {
 	Host string
 	// Port is the TCP port; 0 lets the system choose a free one.
 	Port int
+	// Backup is the address for Copy and PutBack, which InfluxDB gives to anybody who
+	// reaches it; empty means a free port of the loopback interface.
+	Backup string
 	// Database is created when absent; empty means "citygrid". Its alphabet is
 	// [0-9A-Za-z_-].
 	Database string
@@ -74,7 +77,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start influxd: %w", err)
 	}
-	if err := sealLogs(o.Dir); err != nil {
+	if err := errors.Join(sealLogs(o.Dir), mendManifests(o.Dir)); err != nil {
 		return nil, fmt.Errorf("start influxd: %w", err)
 	}
 	s, err := launch(o, path)
@@ -101,6 +104,9 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.Database == "" {
 		o.Database = "citygrid"
+	}
+	if o.Backup == "" {
+		o.Backup = "127.0.0.1:0"
 	}
 	if !databasePattern.MatchString(o.Database) {
 		return o, fmt.Errorf("database name %q: want 1 to 64 of 0-9 A-Z a-z _ -", o.Database)

@@ -122,6 +122,9 @@ func newSettings(cfg Config) (*settings, error) {
 	if !clientIDPattern.MatchString(cfg.ClientID) {
 		return nil, fmt.Errorf("mqtt client id %q: want 1 to 64 of 0-9 A-Z a-z _ -", cfg.ClientID)
 	}
+	if err := CheckOwn(s.tls, s.ClientID); err != nil {
+		return nil, err
+	}
 	for _, f := range cfg.Subscriptions {
 		if err := s.checkFilter(f); err != nil {
 			return nil, fmt.Errorf("subscription %q: %w", f, err)

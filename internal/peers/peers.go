@@ -1,6 +1,8 @@
-// Package peers measures citygrid's reading beside Telegraf's, in one run, on
-// the same simulated meters: what a value costs, what a dead meter costs its
-// neighbours, and what a late answer on a serial line does to the values.
+// Package peers measures citygrid beside Telegraf, in one run. Reading is
+// measured on the same simulated meters: what a value costs, what a dead meter
+// costs its neighbours, and what a late answer on a serial line does to the
+// values. Storing is measured between the same Mosquitto and the same InfluxDB,
+// with the same points.
 //
 // Both programs run as processes of their own; their processor time and peak
 // memory are the system's account of them. What they read is counted by the
@@ -23,14 +25,33 @@ import (
 
 // Options say what to run.
 type Options struct {
-	// Telegraf and Collector are the paths of the programs.
-	Telegraf, Collector string
+	// Telegraf, Collector and Citygrid are the paths of the programs.
+	Telegraf, Collector, Citygrid string
 	// Dir is an empty folder for all files. It is not removed.
 	Dir string
 	// Each is how long each of the measurements lasts, at least 5 s.
 	Each time.Duration
+	// Points is how many points are brought from the broker into InfluxDB.
+	Points int
+	// Only is one half, or empty for both.
+	Only Part
+	// Rows, when not empty, leaves out the rows of storing whose names do not
+	// begin so.
+	Rows string
 	Log  func(format string, args ...any)
 }
+
+// Part is a half of the comparison.
+type Part string
+
+// The halves.
+const (
+	ReadingPart Part = "reading"
+	StoringPart Part = "storing"
+)
+
+// fewestPoints is the least that says anything: a second of work.
+const fewestPoints = 20_000
 
 // shortest is the shortest measurement that says anything: some slots.
 const shortest = 5 * time.Second
@@ -40,7 +61,15 @@ func (o Options) Validate() error {
 	if o.Each < shortest {
 		return fmt.Errorf("%s for each measurement; want at least %s", o.Each, shortest)
 	}
-	for _, p := range []struct{ what, path string }{{"the edge program", o.Collector}, {"Telegraf", o.Telegraf}} {
+	if o.Points < fewestPoints {
+		return fmt.Errorf("%d points; want at least %d", o.Points, fewestPoints)
+	}
+	switch o.Only {
+	case "", ReadingPart, StoringPart:
+	default:
+		return fmt.Errorf("no part %q; want %s or %s", o.Only, ReadingPart, StoringPart)
+	}
+	for _, p := range []struct{ what, path string }{{"the edge program", o.Collector}, {"Telegraf", o.Telegraf}, {"citygrid", o.Citygrid}} {
 		if _, err := exec.LookPath(p.path); err != nil {
 			return fmt.Errorf("%s is missing; \"make bench-peers\" builds both programs: %w", p.what, err)
 		}
@@ -53,6 +82,8 @@ type Report struct {
 	Throughput Pair[Throughput] `json:"throughput"`
 	Dead       Pair[Dead]       `json:"dead"`
 	Late       Pair[Late]       `json:"late"`
+	// Storing has a row for each program and layout, InfluxDB alone last.
+	Storing []Storing `json:"storing,omitempty"`
 }
 
 // Pair is one measurement of both.
@@ -148,9 +179,18 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	}
 	b := &bench{Options: o, set: set}
 	r := new(Report)
-	for _, measure := range []func(context.Context, *Report) error{b.throughput, b.dead, b.late} {
-		if err := measure(ctx, r); err != nil {
-			return nil, err
+	parts := map[Part][]func(context.Context, *Report) error{
+		ReadingPart: {b.throughput, b.dead, b.late},
+		StoringPart: {b.storing},
+	}
+	for _, part := range []Part{ReadingPart, StoringPart} {
+		if o.Only != "" && o.Only != part {
+			continue
+		}
+		for _, measure := range parts[part] {
+			if err := measure(ctx, r); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return r, nil

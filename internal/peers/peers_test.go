@@ -1,6 +1,7 @@
 package peers
 
 import (
+	"cmp"
 	"os"
 	"path/filepath"
 	"strings"
@@ -23,15 +24,26 @@ func TestValidateNamesWhatIsMissing(t *testing.T) {
 		o    Options
 		want string
 	}{
-		{Options{Telegraf: there, Collector: there, Each: shortest}, ""},
-		{Options{Telegraf: missing, Collector: there, Each: shortest}, "Telegraf is missing; \"make bench-peers\" builds"},
-		{Options{Telegraf: there, Collector: missing, Each: shortest}, "the edge program is missing"},
-		{Options{Telegraf: there, Collector: there, Each: time.Second}, "at least 5s"},
+		{Options{}, ""},
+		{Options{Telegraf: missing}, "Telegraf is missing; \"make bench-peers\" builds"},
+		{Options{Collector: missing}, "the edge program is missing"},
+		{Options{Citygrid: missing}, "citygrid is missing"},
+		{Options{Each: time.Second}, "at least 5s"},
+		{Options{Points: 10}, "at least 20000"},
+		{Options{Only: "writing"}, "no part \"writing\""},
 	} {
+		tt.o = filled(tt.o, Options{Telegraf: there, Collector: there, Citygrid: there, Each: shortest, Points: fewestPoints})
 		if err := tt.o.Validate(); (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%+v: %v, want %q", tt.o, err, tt.want)
 		}
 	}
+}
+
+// filled fills in what o leaves out.
+func filled(o, rest Options) Options {
+	o.Telegraf, o.Collector, o.Citygrid = cmp.Or(o.Telegraf, rest.Telegraf), cmp.Or(o.Collector, rest.Collector), cmp.Or(o.Citygrid, rest.Citygrid)
+	o.Each, o.Points = cmp.Or(o.Each, rest.Each), cmp.Or(o.Points, rest.Points)
+	return o
 }
 
 // TestKeptCountsSlots: a slot counts once, whatever it holds, and a dead meter's

@@ -61,9 +61,9 @@ func answerFor(act cases.Act, s cases.State) cases.Outcome {
 	return ""
 }
 
-// Inbox picks cases that are not at their end: by Filter, whose States, Open, Request,
-// Light, Near, Before and Limit do not count, and by Text, which stands in the number,
-// the class, the place or the description of a case, in any case of letters.
+// Inbox picks cases: by Filter, whose Open, Request, Light, Near, Before and Limit do not
+// count, and States for Latest only; and by Text, which stands in the number, the class,
+// the place, the description or the component of a case, in any case of letters.
 type Inbox struct {
 	Filter Filter
 	Text   string
@@ -72,14 +72,28 @@ type Inbox struct {
 	Light limits.Light
 }
 
+// Standing is where a case stands in the order of a task, and what that is made of.
+type Standing struct {
+	ID      cases.CaseID
+	State   cases.State
+	Source  cases.Source
+	Request cases.RequestKind // that is open
+	Answer  cases.Outcome     // as Task.Answer
+	// Began is when the hub received the entry that began the state.
+	Began time.Time
+	// Deadline is that of handling; zero where none is known.
+	Deadline time.Time
+	Light    limits.Light // of handling
+	// Spot is for Page.After.
+	Spot Spot
+}
+
 // Waiting is a case in an inbox.
 type Waiting struct {
 	Summary
 	Case *cases.Case
 	// Began is when the hub received the entry that began the state.
 	Began time.Time
-	// Spot is for Page.After: where the case stands in the order of its task.
-	Spot Spot
 }
 
 // Spot is a place in the order of a task. The zero Spot is before the first.
@@ -110,48 +124,80 @@ const answered = `CASE c.state WHEN 'checked' THEN CASE WHEN (SELECT e.body FROM
 // waits keeps both beside a case, as the migration 00004 did for the cases of before.
 const waits = "UPDATE cases AS c SET began_ms = " + began + ", answer = " + answered + " WHERE c.id = ?"
 
-// key is what a task is ordered by: the deadline of handling where that is what runs,
-// else how long the case has been waiting, which puts the oldest limit first.
-func (t Task) key() string {
-	if t.Request == "" && stages(t.State) != nil {
-		return "c.began_ms"
+// key is what a task is ordered by, and the index that has this order: the deadline of
+// handling where that is what runs, else how long the case has been waiting, which puts
+// the oldest limit first.
+func (t Task) key() (text, index string) {
+	switch {
+	case t.Request == "" && stages(t.State) != nil:
+		return "c.began_ms", "cases_waiting"
+	case t.Request != "":
+		index = "cases_requests"
+	default:
+		index = "cases_handled"
 	}
-	return fmt.Sprintf("CASE c.deadline_ms WHEN 0 THEN %d ELSE c.deadline_ms END", endless)
+	return fmt.Sprintf("CASE c.deadline_ms WHEN 0 THEN %d ELSE c.deadline_ms END", endless), index
 }
 
-// Waiting returns the cases of a task, the oldest limit first. An error may be a
-// *schemas.FieldError about the filter.
-func (d *Desk) Waiting(ctx context.Context, in Inbox, t Task, page Page) ([]Waiting, error) {
+// Spot is the place of a case in the order of a task, and false where it is none of the
+// task's.
+func (t Task) Spot(s *Standing) (Spot, bool) {
+	text, _ := t.key()
+	key := endless
+	switch {
+	case text == "c.began_ms":
+		key = millis(s.Began)
+	case !s.Deadline.IsZero():
+		key = millis(s.Deadline)
+	}
+	if t.Request != "" {
+		return Spot{key, s.Spot.Seq}, s.Request == t.Request
+	}
+	return Spot{key, s.Spot.Seq}, s.State == t.State && (t.Answer == "" || s.Answer == t.Answer)
+}
+
+// Passed reports whether a spot is o or comes before it.
+func (s Spot) Passed(o Spot) bool { return s.Key < o.Key || s.Key == o.Key && s.Seq <= o.Seq }
+
+// Waiting returns where the cases of a task stand, the oldest limit first; Look reads
+// them. An error may be a *schemas.FieldError about the filter.
+func (d *Desk) Waiting(ctx context.Context, in Inbox, t Task, page Page) ([]Standing, error) {
 	now := d.now()
-	q, err := d.inbox(ctx, in, now)
+	q, err := d.inbox(ctx, in, t, now)
 	if err != nil {
 		return nil, err
 	}
-	q, err = d.lit(t.pick(q), t, in.Light, now)
-	if err != nil {
-		return nil, err
-	}
-	q = q.ColumnExpr("c.id AS id").ColumnExpr("(" + t.key() + ") AS place").ColumnExpr("c.first_seq AS seq")
+	key, _ := t.key()
+	q = placed(q, "("+key+")")
 	if page.After != (Spot{}) {
-		q = q.Where("(("+t.key()+") > ? OR ("+t.key()+") = ? AND c.first_seq > ?)", page.After.Key, page.After.Key, page.After.Seq)
+		q = after(q, key, page.After)
 	}
-	return d.waiting(ctx, q.OrderExpr("2, 3").Limit(page.limit()), now)
+	return places(ctx, q.OrderExpr("2, 3").Limit(page.limit()), now)
 }
 
-// Latest returns the cases that the filter lets through, at their end or not, the
-// latest first; open leaves out those at their end.
-func (d *Desk) Latest(ctx context.Context, in Inbox, open bool, page Page) ([]Waiting, error) {
+// after leaves out what comes up to a place. The first part lets SQLite go there in an
+// index of an expression.
+func after(q *bun.SelectQuery, key string, s Spot) *bun.SelectQuery {
+	return q.Where("("+key+") >= ? AND (("+key+") > ? OR c.first_seq > ?)", s.Key, s.Key, s.Seq)
+}
+
+// Latest returns where the cases that the filter lets through stand, at their end or
+// not, the latest first; open leaves out those at their end. States of the filter count.
+func (d *Desk) Latest(ctx context.Context, in Inbox, open bool, page Page) ([]Standing, error) {
 	now := d.now()
 	in.Filter.Open, in.Filter.Light = open, in.Light
+	if len(in.Filter.States) == 1 {
+		in.Filter.usual = "cases_state"
+	}
 	q, err := d.found(ctx, in, now)
 	if err != nil {
 		return nil, err
 	}
-	q = q.ColumnExpr("c.id AS id").ColumnExpr("0 AS place").ColumnExpr("c.first_seq AS seq")
+	q = placed(q, "0")
 	if page.After.Seq > 0 {
 		q = q.Where("c.first_seq < ?", page.After.Seq)
 	}
-	return d.waiting(ctx, q.OrderExpr("3 DESC").Limit(page.limit()), now)
+	return places(ctx, q.OrderExpr("3 DESC").Limit(page.limit()), now)
 }
 
 func (p Page) limit() int64 {
@@ -166,11 +212,8 @@ func (p Page) limit() int64 {
 func (d *Desk) Tally(ctx context.Context, in Inbox, tasks []Task) ([]TaskTally, error) {
 	now, out := d.now(), make([]TaskTally, len(tasks))
 	for n, t := range tasks {
-		q, err := d.inbox(ctx, in, now)
+		q, err := d.inbox(ctx, in, t, now)
 		if err != nil {
-			return nil, err
-		}
-		if q, err = d.lit(t.pick(q), t, in.Light, now); err != nil {
 			return nil, err
 		}
 		late, args := d.late(t, now)
@@ -188,25 +231,31 @@ type TaskTally struct{ N, Late int64 }
 // found is the query of a filter, with the text.
 func (d *Desk) found(ctx context.Context, in Inbox, now time.Time) (*bun.SelectQuery, error) {
 	f := in.Filter
-	f.States, f.Request, f.Before, f.Near, f.Metres = nil, "", 0, schemas.Position{}, 0
+	f.Request, f.Before, f.Near, f.Metres = "", 0, schemas.Position{}, 0
 	q, _, err := d.pick(ctx, f, now)
 	if err != nil {
 		return nil, err
 	}
 	if text := strings.TrimSpace(in.Text); text != "" {
 		like := "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(strings.ToLower(text)) + "%"
-		q = q.Where(`(LOWER(c.id) LIKE ? ESCAPE '\' OR LOWER(c.class_name) LIKE ? ESCAPE '\' OR LOWER(c.location) LIKE ? ESCAPE '\' OR LOWER(c.description) LIKE ? ESCAPE '\' OR LOWER(c.component) LIKE ? ESCAPE '\')`, like, like, like, like, like)
+		// One text to look through, in which no search goes from one part to the next.
+		q = q.Where(`LOWER(c.id || ?0 || c.class_name || ?0 || c.location || ?0 || c.description || ?0 || c.component) LIKE ?1 ESCAPE '\'`, "\n", like)
 	}
 	return q, nil
 }
 
-// inbox is the query of all that waits for anybody.
-func (d *Desk) inbox(ctx context.Context, in Inbox, now time.Time) (*bun.SelectQuery, error) {
-	in.Filter.Open, in.Filter.Light = true, ""
+// inbox is the query of what may stand in a task. Only an open case has a request; to ask
+// for both makes SQLite walk through all that is open.
+func (d *Desk) inbox(ctx context.Context, in Inbox, t Task, now time.Time) (*bun.SelectQuery, error) {
+	in.Filter.States, in.Filter.Open, in.Filter.Light = nil, t.Request == "", ""
 	if l := in.Light; l != "" && !slices.Contains([]limits.Light{limits.None, limits.Green, limits.Yellow, limits.Red}, l) {
 		return nil, &schemas.FieldError{Field: "light", Problem: fmt.Sprintf("%.20q is no traffic light", string(l))}
 	}
-	return d.found(ctx, in, now)
+	q, err := d.found(ctx, in, now)
+	if err != nil {
+		return nil, err
+	}
+	return d.lit(t.pick(q), t, in.Light, now)
 }
 
 // pick narrows a query to the cases of a task.
@@ -222,28 +271,48 @@ func (t Task) pick(q *bun.SelectQuery) *bun.SelectQuery {
 }
 
 type placeRow struct {
-	ID         string
+	caseRow    `bun:",extend"`
 	Place, Seq int64
+	Answer     string
+	BeganMs    int64
 }
 
-// waiting reads the cases that q finds, in its order, with their journals.
-func (d *Desk) waiting(ctx context.Context, q *bun.SelectQuery, now time.Time) ([]Waiting, error) {
-	var places []placeRow
-	if err := q.Scan(ctx, &places); err != nil {
+// placed asks for the columns of a placeRow.
+func placed(q *bun.SelectQuery, key string) *bun.SelectQuery {
+	return q.ColumnExpr("c.id AS id").ColumnExpr(key + " AS place").ColumnExpr("c.first_seq AS seq").
+		ColumnExpr("c.state AS state, c.source AS source, c.request AS request, c.answer AS answer, c.began_ms AS began_ms").
+		ColumnExpr("c.clock AS clock, c.yellow_ms AS yellow_ms, c.deadline_ms AS deadline_ms")
+}
+
+// places reads where the cases stand that q finds, in its order.
+func places(ctx context.Context, q *bun.SelectQuery, now time.Time) ([]Standing, error) {
+	var rows []placeRow
+	if err := q.Scan(ctx, &rows); err != nil {
 		return nil, sqldb.Explain("list an inbox", err)
 	}
-	ids := make([]string, len(places))
-	for n := range places {
-		ids[n] = places[n].ID
+	out := make([]Standing, len(rows))
+	for n, r := range rows {
+		out[n] = Standing{ID: cases.CaseID(r.ID), State: cases.State(r.State), Source: cases.Source(r.Source), Request: cases.RequestKind(r.Request), Answer: cases.Outcome(r.Answer),
+			Began: moment(r.BeganMs), Deadline: moment(r.DeadlineMs), Light: r.light(now), Spot: Spot{Key: r.Place, Seq: r.Seq}}
 	}
+	return out, nil
+}
+
+// Look reads cases of an inbox, in the order of ids, with what their journals come to.
+// One that is not there is left out.
+func (d *Desk) Look(ctx context.Context, ids []cases.CaseID) ([]Waiting, error) {
 	if len(ids) == 0 {
 		return nil, nil
 	}
+	keys := make([]string, len(ids))
+	for n, id := range ids {
+		keys[n] = string(id)
+	}
 	var rows []caseRow
-	if err := d.db.Read.NewSelect().Model(&rows).Where("id IN (?)", bun.List(ids)).Scan(ctx); err != nil {
+	if err := d.db.Read.NewSelect().Model(&rows).Where("id IN (?)", bun.List(keys)).Scan(ctx); err != nil {
 		return nil, sqldb.Explain("list an inbox", err)
 	}
-	all, err := bodies(ctx, d.db.Read, ids)
+	all, err := bodies(ctx, d.db.Read, keys)
 	if err != nil {
 		return nil, sqldb.Explain("list an inbox", err)
 	}
@@ -251,16 +320,15 @@ func (d *Desk) waiting(ctx context.Context, q *bun.SelectQuery, now time.Time) (
 	for n := range rows {
 		byID[rows[n].ID] = &rows[n]
 	}
-	out := make([]Waiting, 0, len(places))
-	for _, p := range places {
-		if byID[p.ID] == nil {
-			continue // it was there a moment ago: a case is never deleted but by hand
+	now, out := d.now(), make([]Waiting, 0, len(ids))
+	for _, key := range keys {
+		if byID[key] == nil {
+			continue
 		}
-		w, err := waitingOf(byID[p.ID], all[p.ID], now)
+		w, err := waitingOf(byID[key], all[key], now)
 		if err != nil {
 			return nil, sqldb.Explain("list an inbox", err)
 		}
-		w.Spot = Spot{Key: p.Place, Seq: p.Seq}
 		out = append(out, w)
 	}
 	return out, nil

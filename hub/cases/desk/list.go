@@ -83,6 +83,8 @@ type Filter struct {
 	Metres     float64
 	Before     int64 // Number of the last one of the page before
 	Limit      int   // 0 means 50; at most 1,000
+
+	usual string // the index where no part of the filter picks few; empty for that of the list's order
 }
 
 // maxMetres bounds Filter.Metres: a city.
@@ -213,6 +215,9 @@ func (d *Desk) index(ctx context.Context, f *Filter) (string, error) {
 		if n == few {
 			name = ""
 		}
+	}
+	if name == "" {
+		name = f.usual
 	}
 	if name == "" {
 		return "", nil

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 
+	"citygrid/hub/ledger"
 	"citygrid/schemas"
 )
 
@@ -95,7 +96,10 @@ func summaryTable(d *Document, w *words) table {
 	s := d.Statement
 	t := table{sheet: w.summary, title: w.summary, full: true, columns: heads(w.item, w.value, w.count, w.amount, w.volume+" ("+unitOf(s.Utility)+")")}
 	say := func(item, value string) { t.add(said(item), said(value), cell{}, cell{}, cell{}) }
-	sums := func(item string, x Tally) { t.add(append([]cell{said(item), {}}, tallyCells(x)...)...) }
+	// The main totals stand in figures and in capitals, as on every paper about money.
+	sums := func(item string, x Tally) {
+		t.add(append([]cell{said(item), said(ledger.Capital(schemas.Fen(x.Amount)))}, tallyCells(x)...)...)
+	}
 	say(w.utility, w.byUtility[s.Utility])
 	say(w.period, period(s))
 	say(w.cutOff, s.CutOff+" "+s.Zone)

@@ -110,7 +110,21 @@ func zipParts(z *zip.Reader) (archive, error) {
 		}
 		a[ending] = f
 	}
-	return a, nil
+	return a, a.bounded()
+}
+
+// maxUnpacked bounds what the parts of an archive come to: three million components. An
+// archive that says less than it holds fails where it is read [archive/zip].
+const maxUnpacked = 2 << 30
+
+func (a archive) bounded() error {
+	var total uint64
+	for _, f := range a {
+		if total += min(f.UncompressedSize64, maxUnpacked+1); total > maxUnpacked {
+			return stop(0, "give it in several parts", "the archive comes to more than %d MiB when it is unpacked", maxUnpacked>>20)
+		}
+	}
+	return nil
 }
 
 func (a archive) open(ending string) (io.ReadCloser, error) {

@@ -4,7 +4,7 @@ import { common } from '../shared/common.ts';
 import { Dialog, Field, Select } from '../shared/ui.tsx';
 import { ClassPick } from './classpick.tsx';
 import type { FilterName } from './hash.ts';
-import { formatHash, isFiltered } from './hash.ts';
+import { byState, formatHash, isFiltered } from './hash.ts';
 import { departments } from './names.ts';
 import { saved, withSaved } from './saved.ts';
 import { go, phone, view } from './state.ts';
@@ -12,6 +12,7 @@ import { t } from './words.ts';
 import { codes } from './wordscodes.ts';
 
 const LIGHTS = ['red', 'yellow', 'green', 'none'] as const;
+const STATES = ['reported', 'verifying', 'verified', 'accepted', 'filed', 'dispatched', 'handling', 'suspended', 'fed_back', 'checking', 'checked', 'closed', 'rejected', 'voided'] as const;
 const SOURCES = ['inspector', 'public', 'hotline', 'video', 'leader', 'media', 'web', 'assessment', 'inspection', 'sensor'] as const;
 
 function set(name: FilterName, value: string, replace = false): void {
@@ -70,6 +71,9 @@ function Filters(): JSX.Element {
   const any = ['', common.t('all')] as const;
   return (
     <>
+      {byState(view.value.tab) && (
+        <Select id="f-state" label={t('col.state')} value={f.state ?? ''} options={[any, ...STATES.map((s) => [s, codes.t(`st.${s}`)] as const)]} onChange={(v) => set('state', v)} />
+      )}
       <Select id="f-light" label={t('col.limit')} value={f.light ?? ''} options={[any, ...LIGHTS.map((l) => [l, codes.t(`light.${l}`)] as const)]} onChange={(v) => set('light', v)} />
       <Select id="f-source" label={t('col.source')} value={f.source ?? ''} options={[any, ...SOURCES.map((s) => [s, codes.t(`src.${s}`)] as const)]} onChange={(v) => set('source', v)} />
       <Select id="f-department" label={t('department')} value={f.department ?? ''}

@@ -1,7 +1,7 @@
 // What a link keeps: the address after # and what it says of the page.
 
 /** The filters of an inbox, by the names of the hub's parameters. */
-export const FILTERS = ['q', 'light', 'source', 'class', 'cell', 'department'] as const;
+export const FILTERS = ['q', 'state', 'light', 'source', 'class', 'cell', 'department'] as const;
 export type FilterName = (typeof FILTERS)[number];
 export type Filters = Partial<Record<FilterName, string>>;
 
@@ -54,6 +54,17 @@ export function formatHash(v: View): string {
   for (const name of FILTERS) if (v.filters[name]) p.set(name, v.filters[name]);
   if (v.page === 'indicators') for (const name of ['from', 'to', 'by'] as const) if (v[name]) p.set(name, v[name]);
   return p.toString();
+}
+
+/** What changes with the tab: the state is a filter of the tabs open and all alone. */
+export function toTab(tab: string, filters: Filters): Pick<View, 'tab' | 'filters'> {
+  const { state, ...rest } = filters;
+  return { tab, filters: state && byState(tab) ? filters : rest };
+}
+
+/** True for the tabs that have cases of every state. */
+export function byState(tab: string): boolean {
+  return tab === 'open' || tab === 'all';
 }
 
 /** True when something is left out of the inbox. */

@@ -4,6 +4,7 @@ import type { InboxTabJSON } from '../shared/openapi.ts';
 import { Tabs } from '../shared/ui.tsx';
 import { formatCount } from '../shared/format.ts';
 import { lang } from '../shared/words.ts';
+import { toTab } from './hash.ts';
 import { go, role, roles, view, works } from './state.ts';
 import { t } from './words.ts';
 import { codes } from './wordscodes.ts';
@@ -13,7 +14,7 @@ export function RoleTabs(): JSX.Element {
   return (
     <>
       {roles.value.length > 1 && (
-        <Tabs label={t(works.value ? 'role.act' : 'role.look')} value={role.value} options={roles.value.map((r) => [r, common.t(`role.${r}`)] as const)} onChange={(r) => go({ role: r, tab: 'waiting' })} />
+        <Tabs label={t(works.value ? 'role.act' : 'role.look')} value={role.value} options={roles.value.map((r) => [r, common.t(`role.${r}`)] as const)} onChange={(r) => go({ role: r, ...toTab('waiting', view.value.filters) })} />
       )}
       <span class="push" />
       <a class="button" id="indicators" href="#indicators=1">
@@ -46,7 +47,7 @@ export function TaskTabs({ tabs }: { tabs: readonly InboxTabJSON[] | undefined }
   return (
     <div class="tasks noprint" role="group" aria-label={t('tasks')}>
       {list.map((one) => (
-        <button key={one.key} type="button" data-tab={one.key} aria-pressed={one.key === tab} class={one.key === 'open' ? 'apart' : ''} onClick={() => go({ tab: one.key })}>
+        <button key={one.key} type="button" data-tab={one.key} aria-pressed={one.key === tab} class={one.key === 'open' ? 'apart' : ''} onClick={() => go(toTab(one.key, view.value.filters))}>
           {codes.word('tab', one.key)}
           <Count tab={one} />
         </button>

@@ -42,7 +42,7 @@ export function Flow({ s, area }: { s: Summary | null; area: string }): JSX.Elem
         <ol class="body">
           {STEPS.filter((state) => of.has(state) || !BRIEF.has(state)).map((state) => (
             <li key={state} data-state={state}>
-              <span>{t(`state.${state}`)}</span>
+              {sees() && of.has(state) ? <a href={link({ tab: 'open', state })}>{t(`state.${state}`)}</a> : <span>{t(`state.${state}`)}</span>}
               <meter min={0} max={most} value={of.get(state) ?? 0} aria-label={t(`state.${state}`)} />
               <b>{formatCount(of.get(state) ?? 0, lang.value)}</b>
             </li>

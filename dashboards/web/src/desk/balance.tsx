@@ -12,8 +12,9 @@ import { Yuan } from './marks.tsx';
 import { formatVolume, formatYuan } from './money.ts';
 import { formatRoute } from './route.ts';
 import type { ClassRoll, MatchRoll, PurchaseRoll, Statement, StatementFile, Tally } from './statement.ts';
-import { classLeft, matchLeft, over, purchaseCountLeft, purchasesLeft } from './statement.ts';
+import { classLeft, mainTotals, matchLeft, over, purchaseCountLeft, purchasesLeft } from './statement.ts';
 import { className, t, words } from './words.ts';
+import { capital } from './wordscapital.ts';
 
 export function Balance({ run, utility, day }: { run: number; utility: Utility; day: string }): JSX.Element {
   const { data, error } = usePolled<StatementFile>(`/api/v1/ledger/runs/${run}/statement`, () => ({ format: 'json' }), 0);
@@ -31,6 +32,7 @@ export function Balance({ run, utility, day }: { run: number; utility: Utility; 
       <Equation p={s.purchases} utility={utility} />
       <Channels s={s} />
       <Classes list={s.classes} utility={utility} run={run} />
+      <Totals s={s} />
       <Coverage s={s} />
     </section>
   );
@@ -188,6 +190,37 @@ function Foot({ left }: { left: bigint }): JSX.Element {
     <span class="foots" title={t('roll.adds_up')}>
       <Mark tone="ok" /> <span class="sr">{t('roll.adds_up')}</span>
     </span>
+  );
+}
+
+/** The main totals in figures and in capitals, as the printed summary has them. */
+function Totals({ s }: { s: Statement }): JSX.Element {
+  return (
+    <div class="scroll" tabIndex={0} role="group" aria-label={t('total.caption')}>
+      <table>
+        <caption>{t('total.caption')}</caption>
+        <thead>
+          <tr>
+            <th scope="col">{t('total.item')}</th>
+            <th scope="col" class="num">
+              {t('total.amount')}
+            </th>
+            <th scope="col">{t('total.capitals')}</th>
+          </tr>
+        </thead>
+        <tbody>
+          {mainTotals(s).map(([name, amount]) => (
+            <tr key={name}>
+              <th scope="row">{t(`total.${name}`)}</th>
+              <td class="num">
+                <Yuan of={amount} />
+              </td>
+              <td lang="zh-CN">{capital(amount)}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
   );
 }
 

@@ -88,6 +88,18 @@ export function over<T>(list: readonly T[], of: (one: T) => Tally): Tally {
   return { count, amount: yuan(amount), volume: 0 };
 }
 
+/** The totals that the printed summary has in capitals too, in fen and in its order. */
+export function mainTotals(s: Statement): ['matched' | 'open' | 'unloaded' | 'prepaid' | 'overdraft', bigint][] {
+  const { residual, overdraft } = s.stock.closing;
+  return [
+    ['matched', fen(over(s.channels, (c) => c.sales.matched).amount)],
+    ['open', fen(over(s.classes, (c) => c.closing).amount)],
+    ['unloaded', fen(s.purchases.closing.amount)],
+    ['prepaid', fen(residual.amount)],
+    ['overdraft', fen(overdraft.amount)],
+  ];
+}
+
 /** Where a form of the statement of a run is. */
 export function statementAddress(run: number, format: string, language: Lang): string {
   return address(`/api/v1/ledger/runs/${run}/statement`, { format, lang: language });

@@ -800,6 +800,20 @@ export interface CollectorSessionJSON {
   stream: 'readings' | 'cards' | 'events' | 'status';
 }
 
+export interface CollectorSlotsJSON {
+  collector: string;
+  expected: number;
+  heard: string | null;
+  late: number;
+  lost: Record<string, number>;
+  meters: number;
+  received: number;
+  refilled: number;
+  silent: boolean;
+  told: string | null;
+  unknown: number;
+}
+
 export interface CompletenessJSON {
   expected: number;
   from: string;
@@ -1291,6 +1305,29 @@ export interface Flow {
   spool: SpoolStep;
   started_at: string;
   store: StoreStep;
+}
+
+export interface GapJSON {
+  asked: boolean;
+  collector: string;
+  do: string;
+  expected: number;
+  from: string;
+  late: number;
+  lost: Record<string, number>;
+  meter?: string;
+  reason: 'collector_off' | 'clock_set' | 'line_busy' | 'line_down' | 'meter_silent' | 'meter_refused' | 'disk_full' | 'spool_age' | 'spool_full' | 'store_lost' | 'unknown' | 'no_word';
+  received: number;
+  refilled: number;
+  to: string;
+  unknown: number;
+}
+
+export interface GapPageJSON {
+  gaps: Array<GapJSON>;
+  next?: string;
+  since: string;
+  until: string;
 }
 
 export interface GeometryJSON {

@@ -1,0 +1,286 @@
+package collector
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"os"
+	"slices"
+	"time"
+
+	"citygrid/internal/durable"
+	"citygrid/schemas"
+)
+
+// The file accounts.state is written as meters.state is (see there):
+//
+//	citygrid accounts 1 <CRC-32C>
+//	{"saved":...,"meters":{"<id>":{...}},"owed":[<accounts, as in batch.schema.json>]}
+const accountHead = "citygrid accounts 1 %08x\n"
+
+// accountState is the file.
+type accountState struct {
+	// Saved is the moment up to which the books below are known.
+	Saved  time.Time                        `json:"saved,omitzero"`
+	Meters map[schemas.MeterID]bookState    `json:"meters,omitempty"`
+	Owed   []schemas.SlotAccount            `json:"owed,omitempty"`
+	Gone   map[schemas.MeterID]retiredMeter `json:"gone,omitempty"`
+}
+
+type retiredMeter struct {
+	Interval int64 `json:"interval_ms"`
+	Offset   int64 `json:"offset_ms"`
+}
+
+// bookState is a slotBook.
+type bookState struct {
+	retiredMeter
+	From   time.Time           `json:"from"`
+	Closed time.Time           `json:"closed"`
+	Hours  map[int64]hourState `json:"hours,omitempty"`
+}
+
+// hourState is an hour of it, by the second at which it begins.
+type hourState struct {
+	First  uint32 `json:"first,omitempty"`
+	States []byte `json:"states"`
+}
+
+func retire(s schemas.Schedule) retiredMeter {
+	return retiredMeter{s.Interval.Milliseconds(), s.Offset.Milliseconds()}
+}
+
+func (r retiredMeter) schedule() schemas.Schedule {
+	return schemas.Schedule{Interval: time.Duration(r.Interval) * time.Millisecond, Offset: time.Duration(r.Offset) * time.Millisecond}
+}
+
+func (s *accountState) decode(data []byte) error {
+	body, err := unchecked(accountHead, data)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(body, s); err != nil {
+		return fmt.Errorf("%w: %w", errState, err)
+	}
+	for id, m := range s.Meters {
+		if err := m.schedule().Validate(); err != nil {
+			return fmt.Errorf("%w: meter %s: %w", errState, id, err)
+		}
+		for unix, h := range m.Hours {
+			if int(h.First) > len(h.States) || uint32(len(h.States)) != m.schedule().Slots(time.Unix(unix, 0)) {
+				return fmt.Errorf("%w: meter %s: an hour of %d slots", errState, id, len(h.States))
+			}
+		}
+	}
+	return nil
+}
+
+// openAccounts reads the file and makes the books of the meters that are configured now.
+// A file that cannot be read is set aside and reported: what was owed is then unknown,
+// and the hub shows it as such.
+func openAccounts(path string, lines []Line, log *slog.Logger, now time.Time) *Accounts {
+	a := &Accounts{path: path, log: log, out: newEnclosures(), books: make(map[schemas.MeterID]*slotBook),
+		retired: make(map[schemas.MeterID]schemas.Schedule), owed: make(map[accountKey]*hourSlots), closing: make(map[accountKey]*hourSlots), began: now}
+	var was accountState
+	data, err := os.ReadFile(path)
+	if err == nil {
+		err = was.decode(data)
+	}
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		log.Error("the account of the meters' slots cannot be read and is set aside; hours that were not told of are unknown to the hub. Look at the disk",
+			"file", path, "kept_as", asideName(path, now), "error", errors.Join(err, setAside(path, now)))
+		was = accountState{}
+	}
+	a.Again(was.Owed)
+	for id, m := range was.Gone {
+		a.retired[id] = m.schedule()
+	}
+	for _, line := range lines {
+		for _, m := range line.Meters {
+			a.begin(m, was, now)
+		}
+	}
+	for id, m := range was.Meters {
+		if a.books[id] == nil {
+			a.end(id, m, was.Saved)
+			a.retired[id] = m.schedule()
+		}
+	}
+	a.settled = accountState{Saved: now.UTC(), Meters: make(map[schemas.MeterID]bookState, len(a.books))}
+	for id, b := range a.books {
+		a.settled.Meters[id] = b.state()
+	}
+	return a
+}
+
+// begin opens the book of a meter. The time since the file was written is one in which
+// the collector was off.
+func (a *Accounts) begin(m Meter, was accountState, now time.Time) {
+	b := &slotBook{meter: m.ID, Schedule: schemas.Schedule{Interval: m.Interval, Offset: m.Offset}, from: now,
+		closed: now.Truncate(time.Hour), hours: make(map[int64]*hourSlots), reason: schemas.LossBusy}
+	if b.Validate() != nil {
+		return // no account can be given of such a schedule; the hub says that it knows none
+	}
+	a.books[m.ID] = b
+	delete(a.retired, m.ID)
+	known, ok := was.Meters[m.ID]
+	if !ok || was.Saved.After(now) { // the clock was set back: that time comes again
+		return
+	}
+	b.from = was.Saved
+	b.closed = was.Saved.Truncate(time.Hour)
+	if known.schedule() == b.Schedule {
+		b.from, b.closed, b.hours = known.From, known.Closed, known.hours()
+	} else {
+		a.end(m.ID, known, was.Saved)
+	}
+	b.off(was.Saved, now)
+}
+
+// end owes what is known of a schedule that is no more.
+func (a *Accounts) end(id schemas.MeterID, known bookState, saved time.Time) {
+	b := &slotBook{meter: id, Schedule: known.schedule(), from: known.From, closed: known.Closed, hours: known.hours()}
+	b.off(saved, saved)
+	for key, h := range b.parted() {
+		a.owe(key, h)
+	}
+}
+
+func (s bookState) hours() map[int64]*hourSlots {
+	hours := make(map[int64]*hourSlots, len(s.Hours))
+	for unix, h := range s.Hours {
+		hours[unix] = &hourSlots{first: h.First, states: slices.Clone(h.States)}
+	}
+	return hours
+}
+
+// state returns the book as the file keeps it.
+func (b *slotBook) state() bookState {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	s := bookState{retiredMeter: retire(b.Schedule), From: b.from.UTC(), Closed: b.closed.UTC(), Hours: make(map[int64]hourState, len(b.hours))}
+	for unix, h := range b.hours {
+		s.Hours[unix] = hourState{h.first, slices.Clone(h.states)}
+	}
+	return s
+}
+
+// write writes the file. mu is held.
+func (a *Accounts) write() error {
+	s := a.settled
+	s.Owed, s.Gone = a.accounts(), make(map[schemas.MeterID]retiredMeter)
+	for id, schedule := range a.retired {
+		s.Gone[id] = retire(schedule)
+	}
+	body, err := json.Marshal(s)
+	if err == nil {
+		err = durable.WriteFile(a.path, checked(accountHead, append(body, '\n')), 0o600)
+	}
+	if err != nil && !a.failed {
+		a.log.Error("the account of the meters' slots cannot be written; after a kill some slots are told as collector_off although another reason holds. Look at the disk",
+			"file", a.path, "error", err)
+	}
+	a.failed = err != nil
+	if err != nil {
+		return fmt.Errorf("write the account of the meters' slots: %w", err)
+	}
+	return nil
+}
+
+// accounts returns what is owed, the oldest first. mu is held.
+func (a *Accounts) accounts() (list []schemas.SlotAccount) {
+	for _, key := range slices.SortedFunc(maps.Keys(a.owed), accountKey.order) {
+		list = append(list, a.owed[key].accounts(key)...)
+	}
+	return list
+}
+
+// Save implements dropNotes: what was noted as dropped is on disk when it returns nil.
+// It waits for no reading to become durable.
+func (a *Accounts) Save() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.write()
+}
+
+// moment returns the state of all lines at one moment: the books, and how many readings
+// had been handed to the sealer by then. Hours that are over are put aside in closing.
+func (a *Accounts) moment(loops []*lineLoop, now time.Time) (s accountState, handed uint64) {
+	for _, l := range loops {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		handed += l.handed
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	even := a.clock.even(now.Round(0), now.Sub(a.began)) >= accountGrace
+	s = accountState{Saved: now.UTC(), Meters: make(map[schemas.MeterID]bookState, len(a.books))}
+	for id, b := range a.books {
+		maps.Copy(a.closing, b.over(now, even))
+		s.Meters[id] = b.state()
+	}
+	return s, handed
+}
+
+// settle writes down what is durable, and hands what is owed to the stage. wait ends its
+// waiting for the disk; then what was not done is done by the next call, or told as
+// collector_off after the next start.
+func (a *Accounts) settle(wait context.Context, loops []*lineLoop, durableValues func() uint64, now time.Time) {
+	s, handed := a.moment(loops, now)
+	a.out.nudge()
+	if !reached(wait, handed, durableValues) {
+		return
+	}
+	a.mu.Lock()
+	for key, h := range a.closing {
+		a.owe(key, h)
+	}
+	clear(a.closing)
+	a.settled = s
+	_ = a.write() // said by write; an account that is told twice changes nothing
+	list := a.accounts()
+	versions := make(map[accountKey]uint64, len(a.owed))
+	for key, h := range a.owed {
+		versions[key] = h.version
+	}
+	a.mu.Unlock()
+	if len(list) == 0 || !a.out.deliver(wait, list) {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for key, version := range versions {
+		if h := a.owed[key]; h != nil && h.version == version {
+			delete(a.owed, key)
+		}
+	}
+	_ = a.write()
+}
+
+// run settles now and then until ctx is done.
+func (a *Accounts) run(ctx context.Context, loops []*lineLoop, durableValues func() uint64) {
+	tick := time.NewTicker(accountsEvery)
+	defer tick.Stop()
+	for {
+		a.settle(ctx, loops, durableValues, time.Now())
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// finish tells what is known when no line reads any more, of the hour that is not over
+// too.
+func (a *Accounts) finish(wait context.Context, loops []*lineLoop, durableValues func() uint64, now time.Time) {
+	a.mu.Lock()
+	for _, b := range a.books {
+		maps.Copy(a.closing, b.parted())
+	}
+	a.mu.Unlock()
+	a.settle(wait, loops, durableValues, now)
+}

@@ -1,0 +1,452 @@
+package completeness
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/uptrace/bun"
+
+	"citygrid/internal/sqldb"
+	"citygrid/schemas"
+)
+
+const (
+	// tick is the time between two rounds of Run.
+	tick = 3 * time.Second
+	// flushEvery is the time between two writes of hours that are over.
+	flushEvery = 10 * time.Second
+	// flushAfter is how long after its end an hour waits in memory for its account.
+	flushAfter = 15 * time.Minute
+	// metersAtOnce bounds the meters of one count from the store.
+	metersAtOnce = 50
+	// checksAtOnce bounds the hours that one round counts from the store, so that it
+	// does not keep the store from its work.
+	checksAtOnce = 2000
+	// gaugesEvery is the time between two counts for the metrics, tidyEvery between two
+	// looks for rows that are too old.
+	gaugesEvery, tidyEvery = time.Minute, time.Hour
+)
+
+// Run writes what is in memory, counts from the store what has to be, asks collectors for
+// refills and keeps the figures of Gauges, until ctx is done; then it writes the rest.
+// Failures are logged and tried again. It may be called once.
+func (l *Ledger) Run(ctx context.Context) error {
+	if err := l.began(ctx); err != nil {
+		return sqldb.Explain("begin the completeness ledger", err)
+	}
+	timer := time.NewTicker(tick)
+	defer timer.Stop()
+	last := make(map[string]time.Time)
+	for {
+		now := l.o.Now()
+		l.round(ctx, now, last)
+		select {
+		case <-ctx.Done():
+			return l.ended(context.WithoutCancel(ctx))
+		case <-timer.C:
+		}
+	}
+}
+
+// round does what is due. last says when each thing was done last.
+func (l *Ledger) round(ctx context.Context, now time.Time, last map[string]time.Time) {
+	for _, job := range []struct {
+		what  string
+		every time.Duration
+		do    func(context.Context, time.Time) error
+	}{
+		{"write what came", flushEvery, l.Flush},
+		{"count hours from the store", 0, l.CheckDue},
+		{"count again what an operator asked for", 0, l.recountAsked},
+		{"ask for refills", time.Minute, l.askRefills},
+		{"count gaps", gaugesEvery, l.countGauges},
+		{"drop old hours", tidyEvery, l.tidy},
+	} {
+		if done, ok := last[job.what]; ok && now.Sub(done) < job.every && !done.After(now) {
+			continue
+		}
+		last[job.what] = now
+		if err := job.do(ctx, now); err != nil && ctx.Err() == nil {
+			l.o.Log.Error("the completeness ledger could not do its work and tries again", "work", job.what, "error", err)
+		}
+	}
+}
+
+// began notes that the ledger is open. Where the last hub was killed, every hour with gaps
+// is counted from the store: some of what came was in memory only.
+func (l *Ledger) began(ctx context.Context) error {
+	var open []string
+	if err := l.db.Read.NewRaw("SELECT value FROM completeness_facts WHERE name = 'open'").Scan(ctx, &open); err != nil {
+		return err
+	}
+	if len(open) > 0 {
+		if err := l.checkAll(ctx); err != nil {
+			return err
+		}
+	}
+	_, err := l.db.Write.NewRaw("INSERT INTO completeness_facts (name, value) VALUES ('open', 'yes') ON CONFLICT (name) DO NOTHING").Exec(ctx)
+	return err
+}
+
+// ended writes everything and notes that nothing is in memory any more.
+func (l *Ledger) ended(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	if err := l.flush(ctx, func(rowKey) bool { return true }); err != nil {
+		return err
+	}
+	_, err := l.db.Write.NewRaw("DELETE FROM completeness_facts WHERE name = 'open'").Exec(ctx)
+	return sqldbError("end the completeness ledger", err)
+}
+
+func sqldbError(act string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return sqldb.Explain(act, err)
+}
+
+// checkAll has every hour with gaps counted from the store.
+func (l *Ledger) checkAll(ctx context.Context) error {
+	now := l.o.Now()
+	return l.rows(ctx, "short > 0", nil, func(key rowKey, d day) error {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		for k, r := range d {
+			if r.short() > 0 {
+				l.check(checkKey{key.source, key.day*86400 + int64(k.hour)*3600}, now)
+			}
+		}
+		return nil
+	})
+}
+
+// rows calls each for the rows of a condition, in the order of meters, collectors and days.
+func (l *Ledger) rows(ctx context.Context, where string, args []any, each func(rowKey, day) error) error {
+	found, err := l.db.Read.QueryContext(ctx, l.db.Rebind("SELECT meter, collector, day, hours FROM completeness_days WHERE "+where+" ORDER BY meter, collector, day"), args...)
+	if err != nil {
+		return err
+	}
+	defer found.Close()
+	for found.Next() {
+		var meter, collector string
+		var number int64
+		var hours []byte
+		if err := found.Scan(&meter, &collector, &number, &hours); err != nil {
+			return err
+		}
+		d, err := decodeDay(hours)
+		if err != nil {
+			return err
+		}
+		if err := each(rowKey{source{schemas.MeterID(meter), schemas.CollectorID(collector)}, number}, d); err != nil {
+			return err
+		}
+	}
+	return found.Err()
+}
+
+// Flush writes the hours that are over, and when collectors were heard of last.
+func (l *Ledger) Flush(ctx context.Context, now time.Time) error {
+	l.mu.Lock()
+	ready := make(map[rowKey]bool)
+	for key, d := range l.deltas {
+		for k := range d {
+			if end := key.day*86400 + int64(k.hour+1)*3600; now.Unix()-end > int64(flushAfter/time.Second) {
+				ready[key] = true
+				break
+			}
+		}
+	}
+	l.mu.Unlock()
+	return l.flush(ctx, func(key rowKey) bool { return ready[key] })
+}
+
+// rowsAtOnce bounds the rows of one transaction, so that accounts do not wait long.
+const rowsAtOnce = 500
+
+func (l *Ledger) flush(ctx context.Context, which func(rowKey) bool) error {
+	deltas := l.takeDeltas(which)
+	for rows := range slices.Chunk(slices.Collect(maps.Keys(deltas)), rowsAtOnce) {
+		part := make(map[rowKey]day, len(rows))
+		for _, key := range rows {
+			part[key] = deltas[key].clone()
+		}
+		if err := l.put(ctx, part, nil); err != nil {
+			l.giveBack(deltas)
+			return sqldb.Explain("write the completeness ledger", err)
+		}
+		for _, key := range rows {
+			delete(deltas, key)
+		}
+	}
+	return l.putHeard(ctx)
+}
+
+// clone copies a day, so that a merge that is not committed changes nothing.
+func (d day) clone() day {
+	c := make(day, len(d))
+	c.merge(d)
+	return c
+}
+
+func (l *Ledger) putHeard(ctx context.Context) error {
+	l.mu.Lock()
+	heard := maps.Clone(l.heard)
+	l.mu.Unlock()
+	err := l.db.Change(ctx, func(tx bun.Tx) error {
+		for id, at := range heard {
+			if _, err := tx.NewRaw(`INSERT INTO completeness_collectors (collector, heard_ms) VALUES (?, ?)
+ON CONFLICT (collector) DO UPDATE SET heard_ms = excluded.heard_ms WHERE completeness_collectors.heard_ms < excluded.heard_ms`, string(id), at.UnixMilli()).Exec(ctx); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return sqldbError("write when collectors were heard of", err)
+}
+
+// CheckDue counts the hours from the store that are to be counted by now.
+func (l *Ledger) CheckDue(ctx context.Context, now time.Time) error {
+	if l.o.Store == nil {
+		return nil
+	}
+	l.mu.Lock()
+	due := make(map[rowKey]hourSpan)
+	var done []checkKey
+	for key, at := range l.checks {
+		if !at.After(now) && len(done) < checksAtOnce {
+			row, hour := rowKey{key.source, key.hour / 86400}, uint8(key.hour%86400/3600)
+			due[row] = due[row].with(hour)
+			done = append(done, key)
+		}
+	}
+	l.mu.Unlock()
+	err := l.fromStore(ctx, due, func(d, found day, _ int64) { d.merge(found) })
+	if err != nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, key := range done {
+		if !l.checks[key].After(now) {
+			delete(l.checks, key)
+		}
+	}
+	return nil
+}
+
+// hourSpan is hours of a day, from <= h < end.
+type hourSpan struct{ from, end uint8 }
+
+var wholeDay = hourSpan{0, 24}
+
+func (s hourSpan) with(hour uint8) hourSpan {
+	if s.end == 0 {
+		return hourSpan{hour, hour + 1}
+	}
+	return hourSpan{min(s.from, hour), max(s.end, hour+1)}
+}
+
+// fromStore counts days from the store, and lets settle bring what a row has and what was
+// found together.
+func (l *Ledger) fromStore(ctx context.Context, rows map[rowKey]hourSpan, settle func(d, found day, number int64)) error {
+	keys := slices.Collect(maps.Keys(rows))
+	slices.SortFunc(keys, func(a, b rowKey) int {
+		if a.day != b.day {
+			return int(max(-1, min(1, a.day-b.day)))
+		}
+		return strings.Compare(string(a.meter)+" "+string(a.collector), string(b.meter)+" "+string(b.collector))
+	})
+	for len(keys) > 0 {
+		n := 1
+		for n < len(keys) && n < metersAtOnce && keys[n].day == keys[0].day {
+			n++
+		}
+		hours := rows[keys[0]]
+		for _, key := range keys[1:n] {
+			hours = hours.with(rows[key].from).with(rows[key].end - 1)
+		}
+		if err := l.countDay(ctx, keys[:n], hours, settle); err != nil {
+			return err
+		}
+		keys = keys[n:]
+	}
+	return nil
+}
+
+// countDay counts hours of rows of one day.
+func (l *Ledger) countDay(ctx context.Context, keys []rowKey, hours hourSpan, settle func(d, found day, number int64)) error {
+	number := keys[0].day
+	midnight := time.Unix(number*86400, 0).UTC()
+	begin, end := midnight.Add(time.Duration(hours.from)*time.Hour), midnight.Add(time.Duration(hours.end)*time.Hour)
+	shapes := make(map[schemas.MeterID]map[rowKey]day) // the hours that a row has
+	err := l.db.Snapshot(ctx, func(tx bun.Tx) error {
+		for _, key := range keys {
+			var rows [][]byte
+			if err := tx.NewRaw("SELECT hours FROM completeness_days WHERE meter = ? AND collector = ? AND day = ?", string(key.meter), string(key.collector), number).Scan(ctx, &rows); err != nil {
+				return err
+			}
+			for _, data := range rows {
+				d, err := decodeDay(data)
+				if err != nil {
+					return err
+				}
+				if shapes[key.meter] == nil {
+					shapes[key.meter] = make(map[rowKey]day)
+				}
+				shapes[key.meter][key] = d
+				for k := range d {
+					if k.hour >= hours.from && k.hour < hours.end {
+						end = later(end, midnight.Add(time.Duration(k.hour+1)*time.Hour+k.Interval))
+					}
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return sqldb.Explain("read days to be counted again", err)
+	}
+	found := make(map[rowKey]day)
+	meters := slices.Collect(maps.Keys(shapes))
+	if len(meters) == 0 {
+		return nil
+	}
+	err = l.o.Store(ctx, meters, begin, end, func(meter schemas.MeterID, origin schemas.Origin, at time.Time) {
+		for key, d := range shapes[meter] {
+			l.find(found, key, d, origin, at)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	err = l.db.Change(ctx, func(tx bun.Tx) error {
+		for _, rows := range shapes {
+			for key := range rows {
+				d, err := l.row(ctx, tx, key)
+				if err != nil {
+					return err
+				}
+				settle(d, found[key], number)
+				if err := putRow(ctx, tx, key, d); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+	return sqldbError("write days that were counted again", err)
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// find notes a reading of the store in every hour of the row whose schedule has a slot for
+// it.
+func (l *Ledger) find(found map[rowKey]day, key rowKey, d day, origin schemas.Origin, at time.Time) {
+	for k := range d {
+		hour, n := k.Slot(at)
+		if hour.Unix() != key.day*86400+int64(k.hour)*3600 {
+			continue
+		}
+		if found[key] == nil {
+			found[key] = make(day)
+		}
+		r := found[key].of(k)
+		if origin == schemas.Live {
+			r.read.set(n)
+		} else {
+			r.refilled.set(n)
+		}
+	}
+}
+
+// AskRecount has a time counted again from the store: after a store was restored from a
+// back-up, what it lacks becomes a gap, and collectors are asked for it. A running hub does
+// it within a minute; what it finds replaces what was known.
+func (l *Ledger) AskRecount(ctx context.Context, from, until time.Time) error {
+	_, err := l.db.Write.NewRaw("INSERT INTO completeness_recounts (from_ms, until_ms, asked_ms) VALUES (?, ?, ?) ON CONFLICT (from_ms, until_ms) DO NOTHING",
+		from.UnixMilli(), until.UnixMilli(), l.o.Now().UnixMilli()).Exec(ctx)
+	return sqldbError("ask for a recount", err)
+}
+
+// recountAsked does what AskRecount asked for.
+func (l *Ledger) recountAsked(ctx context.Context, _ time.Time) error {
+	if l.o.Store == nil {
+		return nil
+	}
+	var orders []struct{ FromMs, UntilMs int64 }
+	if err := l.db.Read.NewRaw("SELECT from_ms, until_ms FROM completeness_recounts ORDER BY asked_ms").Scan(ctx, &orders); err != nil {
+		return err
+	}
+	for _, o := range orders {
+		if err := l.Recount(ctx, time.UnixMilli(o.FromMs), time.UnixMilli(o.UntilMs)); err != nil {
+			return err
+		}
+		if _, err := l.db.Write.NewRaw("DELETE FROM completeness_recounts WHERE from_ms = ? AND until_ms = ?", o.FromMs, o.UntilMs).Exec(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Recount counts the hours that begin in from <= t < until from the store. A slot that was
+// received, or refilled, and is not in the store any more, is lost from then on
+// (StoreLost) until it comes again.
+func (l *Ledger) Recount(ctx context.Context, from, until time.Time) error {
+	if err := l.flush(ctx, func(rowKey) bool { return true }); err != nil {
+		return err
+	}
+	keys := make(map[rowKey]hourSpan)
+	err := l.rows(ctx, "day >= ? AND day <= ?", []any{from.Unix() / 86400, until.Unix() / 86400}, func(key rowKey, _ day) error {
+		keys[key] = wholeDay
+		return nil
+	})
+	if err != nil {
+		return sqldb.Explain("list the days to be counted again", err)
+	}
+	return l.fromStore(ctx, keys, func(d, found day, number int64) {
+		for k, r := range d {
+			if begin := number*86400 + int64(k.hour)*3600; begin >= from.Unix() && begin < until.Unix() {
+				r.recount(found[k])
+			} else if found[k] != nil {
+				r.merge(found[k])
+			}
+		}
+	})
+}
+
+// recount takes over what the store has.
+func (r *record) recount(found *record) {
+	if found == nil {
+		found = &record{}
+	}
+	for n := range r.planned.all {
+		if (r.read.has(n) || r.refilled.has(n)) && !found.read.has(n) && !found.refilled.has(n) {
+			r.lose(n, rankLost)
+			r.asked = false
+		}
+	}
+	r.read, r.refilled = found.read, found.refilled
+	for n := range r.late {
+		if n < len(r.read) {
+			r.late[n] &= r.read[n]
+		} else {
+			r.late[n] = 0
+		}
+	}
+}
+
+// tidy drops what is too old.
+func (l *Ledger) tidy(ctx context.Context, now time.Time) error {
+	_, err := l.db.Write.NewRaw("DELETE FROM completeness_days WHERE day < ?", now.Add(-l.o.Keep).Unix()/86400).Exec(ctx)
+	return sqldbError("drop old days", err)
+}

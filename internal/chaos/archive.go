@@ -1,0 +1,136 @@
+package chaos
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"citygrid/schemas"
+)
+
+// The folders of the streams' spools in a collector's data folder.
+func streams() map[string]schemas.Stream {
+	return map[string]schemas.Stream{"spool": schemas.Readings, "cards": schemas.Cards, "events": schemas.Events}
+}
+
+// archive keeps every segment that a collector's spools ever wrote: a hard link, so that
+// what is appended later is in it, too, and what is removed stays. It must be on the
+// same file system. Files are named by their inodes: a spool may begin anew, and a folder
+// be replaced, with the old names.
+type archive struct {
+	dir string // of this archive
+	of  string // the collector's data folder
+
+	mu    sync.Mutex
+	grown int64
+}
+
+// sweep links what is new, and reports whether the spool of the readings has grown.
+func (a *archive) sweep() (grown bool, err error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	total := int64(0)
+	for folder := range streams() {
+		to := filepath.Join(a.dir, folder)
+		if err := os.MkdirAll(to, 0o700); err != nil {
+			return false, err
+		}
+		names, err := filepath.Glob(filepath.Join(a.of, folder, "*.seg"))
+		if err != nil {
+			return false, err
+		}
+		for _, name := range names {
+			size, err := keep(name, to)
+			if err != nil {
+				return false, err
+			}
+			if folder == "spool" {
+				total += size
+			}
+		}
+	}
+	grown, a.grown = total > a.grown, total
+	return grown, nil
+}
+
+// keep links a segment into a folder, if it is still there, and returns its size.
+func keep(name, to string) (size int64, err error) {
+	info, err := os.Stat(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	link := filepath.Join(to, fmt.Sprint(inodeOf(info), ".seg"))
+	if _, err := os.Stat(link); err == nil {
+		return info.Size(), nil
+	}
+	if err := os.Link(name, link); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return 0, err
+	}
+	return info.Size(), nil
+}
+
+// each calls fn with every record of every stream that was ever on disk.
+func (a *archive) each(fn func(schemas.Stream, record) error) error {
+	return filepath.WalkDir(a.dir, func(path string, e fs.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(path, ".seg") {
+			return err
+		}
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		list, _ := parseSegment(data)
+		for _, r := range list {
+			if err := fn(streams()[filepath.Base(filepath.Dir(path))], r); err != nil {
+				return fmt.Errorf("%s: record %d: %w", path, r.seq, err)
+			}
+		}
+		return nil
+	})
+}
+
+// record is one record of a segment, and where in the file it stands.
+type record struct {
+	seq      uint64
+	from, to int
+	data     []byte
+}
+
+const (
+	segmentHeader = 36
+	recordHeader  = 16
+)
+
+// parseSegment reads a segment as collector/spool/FORMAT.md has it, up to the first
+// bytes that are no record; torn says that there are some.
+func parseSegment(data []byte) (list []record, torn bool) {
+	if len(data) < segmentHeader {
+		return nil, len(data) > 0
+	}
+	for at := segmentHeader; at < len(data); {
+		rest := data[at:]
+		if len(rest) < recordHeader {
+			return list, true
+		}
+		size := int(binary.LittleEndian.Uint32(rest))
+		if size == 0 || size > len(rest)-recordHeader {
+			return list, true
+		}
+		if crc32.Checksum(rest[8:recordHeader+size], crc32.MakeTable(crc32.Castagnoli)) != binary.LittleEndian.Uint32(rest[4:]) {
+			return list, true
+		}
+		end := at + recordHeader + size
+		list = append(list, record{seq: binary.LittleEndian.Uint64(rest[8:]), from: at, to: end, data: rest[recordHeader : recordHeader+size]})
+		at = end
+	}
+	return list, false
+}

@@ -1,0 +1,46 @@
+package chaos
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// letter is what the oracle reads of a line of the hub's letters.
+type letter struct {
+	Code    string `json:"code"`
+	Payload []byte `json:"payload"`
+}
+
+// readLetters returns the envelopes that a hub has put aside.
+func readLetters(dir string) (map[envelope]string, error) {
+	refused := make(map[envelope]string)
+	for _, name := range []string{"dead-letters.jsonl", "dead-letters.jsonl.1", "rejected.jsonl"} {
+		data, err := os.ReadFile(filepath.Join(dir, name))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		lines := bufio.NewScanner(bytes.NewReader(data))
+		lines.Buffer(nil, 4<<20)
+		for lines.Scan() {
+			var l letter
+			if json.Unmarshal(lines.Bytes(), &l) != nil {
+				continue // cut short by a kill; it is written again
+			}
+			if e, err := envelopeOf(l.Payload); err == nil {
+				refused[e] = l.Code
+			}
+		}
+		if err := lines.Err(); err != nil {
+			return nil, err
+		}
+	}
+	return refused, nil
+}
