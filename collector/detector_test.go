@@ -21,7 +21,8 @@ func burst(meter schemas.MeterID, on bool, now time.Time) schemas.Reading {
 }
 
 // A leak that a water meter shows is at the hub within five seconds of the deciding
-// reading, exactly once, and so is its end; a kill between the two changes nothing.
+// reading, and so is its end; a kill between the two changes nothing but that the first
+// may come once more, under its own id, by which the hub knows it.
 func TestLeakReachesTheHubOverAKill(t *testing.T) {
 	w := newTown(t)
 	w.hub.answer(true)
@@ -54,12 +55,12 @@ func TestLeakReachesTheHubOverAKill(t *testing.T) {
 	before := c.Summary().ReadsDone
 	eventually(t, "the next life reads", func() bool { return c.Summary().ReadsDone > before+100 })
 	flows.Store(false)
-	eventually(t, "its end is at the hub", func() bool { return len(w.hub.eventNames()) == 2 })
+	eventually(t, "its end is at the hub", func() bool { return len(slices.Compact(w.hub.eventNames())) == 2 })
 	cleared := opened
 	cleared.Phase = schemas.EventCleared
 	want := []string{nameOf(cleared), nameOf(opened)}
 	slices.Sort(want)
-	if got := w.hub.eventNames(); !slices.Equal(got, want) {
+	if got := slices.Compact(w.hub.eventNames()); !slices.Equal(got, want) {
 		t.Errorf("the hub has %q, want %q", got, want)
 	}
 }
