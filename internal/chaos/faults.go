@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"sync"
 	"syscall"
 	"time"
 
@@ -135,8 +136,10 @@ func (t *trial) awaitSync(ctx context.Context, part string) {
 func (t *trial) kill(ctx context.Context, f Fault) error {
 	switch f.When {
 	case OnWrite:
+		// Another kill may wait for a write too and take the place of this one: then, as
+		// when no write comes, this one strikes by itself.
 		done := make(chan error, 1)
-		crash := func() { done <- t.crash(f.Part) }
+		crash := sync.OnceFunc(func() { done <- t.crash(f.Part) })
 		t.armed.Store(&crash)
 		select {
 		case err := <-done:
@@ -144,11 +147,9 @@ func (t *trial) kill(ctx context.Context, f Fault) error {
 				return err
 			}
 		case <-time.After(1500 * time.Millisecond):
-			if t.armed.Swap(nil) == nil { // it goes off just now
-				if err := <-done; err != nil {
-					return err
-				}
-			} else if err := t.crash(f.Part); err != nil {
+			t.armed.CompareAndSwap(&crash, nil)
+			crash()
+			if err := <-done; err != nil {
 				return err
 			}
 		}
