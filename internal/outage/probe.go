@@ -7,12 +7,12 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
 	hubconfig "citygrid/hub/config"
 	"citygrid/internal/city"
+	"citygrid/internal/influxd"
 )
 
 const (
@@ -124,23 +124,11 @@ func (p *probe) waits(from, to time.Time) (w Waits) {
 // points is how many points InfluxDB has acknowledged since the probe began, by
 // its own account.
 func (p *probe) points(ctx context.Context) (uint64, error) {
-	var vars map[string]json.RawMessage
-	if err := p.get(ctx, "/debug/vars", &vars); err != nil {
+	written, err := influxd.Written(ctx, p.base())
+	if err != nil {
 		return 0, err
 	}
-	var face struct {
-		Values struct {
-			Written uint64 `json:"pointsWrittenOK"`
-		} `json:"values"`
-	}
-	for name, raw := range vars {
-		if strings.HasPrefix(name, "httpd:") {
-			if err := json.Unmarshal(raw, &face); err != nil {
-				return 0, err
-			}
-		}
-	}
-	return p.total(face.Values.Written), nil
+	return p.total(written), nil
 }
 
 // total adds what InfluxDB had counted before it was started again.

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/url"
 	"path/filepath"
-	"strings"
 
 	"citygrid/internal/child"
 	"citygrid/internal/influxd"
@@ -39,21 +38,8 @@ func startInflux(ctx context.Context, dir string) (seriesServer, error) {
 
 // written implements seriesServer by the server's own account.
 func (i influx) written(ctx context.Context) (points int, err error) {
-	var vars map[string]json.RawMessage
-	if err := i.get(ctx, "/debug/vars", &vars); err != nil {
-		return 0, err
-	}
-	var face struct {
-		Values struct {
-			Written int `json:"pointsWrittenOK"`
-		} `json:"values"`
-	}
-	for name, raw := range vars {
-		if strings.HasPrefix(name, "httpd:") {
-			err = json.Unmarshal(raw, &face)
-		}
-	}
-	return face.Values.Written, err
+	n, err := influxd.Written(ctx, i.URL())
+	return int(n), err
 }
 
 // count implements seriesServer by a query.
