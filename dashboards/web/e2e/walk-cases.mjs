@@ -116,6 +116,7 @@ async function report(t, who, thing, text) {
 async function save(page) {
   await page.locator('.submit .main').click();
   await page.waitForURL(/#case=/);
+  await page.locator('.sheet').waitFor();
   return new URLSearchParams(new URL(page.url()).hash.slice(1)).get('case');
 }
 

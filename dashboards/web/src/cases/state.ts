@@ -15,15 +15,17 @@ export function link(change: Partial<View>): string {
   return `#${formatHash({ ...view.value, ...change })}`;
 }
 
-/** Goes to another view. What one types (replace) leaves no step for Back. */
+/**
+ * Goes to another view, at once: whoever changes the address before the browser tells of
+ * this change finds the view left all the same. What one types (replace) leaves no step
+ * for Back.
+ */
 export function go(change: Partial<View>, replace = false): void {
   const next = { ...view.value, ...change };
   const hash = `#${formatHash(next)}`;
-  if (replace) {
-    history.replaceState(null, '', hash);
-    view.value = next;
-  } else if (hash === (location.hash || '#')) view.value = next;
-  else location.hash = hash;
+  if (replace) history.replaceState(null, '', hash);
+  else if (hash !== (location.hash || '#')) location.hash = hash;
+  view.value = next;
 }
 
 /** The roles that act in cases, in the order of the work. */
