@@ -20,7 +20,7 @@ import (
 // CaseInbox tells what waits for whom, as desk.Desk.
 type CaseInbox interface {
 	Waiting(ctx context.Context, in desk.Inbox, t desk.Task, page desk.Page) ([]desk.Standing, error)
-	Latest(ctx context.Context, in desk.Inbox, open bool, page desk.Page) ([]desk.Standing, error)
+	Latest(ctx context.Context, in desk.Inbox, open bool, page desk.Page) ([]desk.Standing, desk.Reach, error)
 	Look(ctx context.Context, ids []cases.CaseID) ([]desk.Waiting, error)
 	Tally(ctx context.Context, in desk.Inbox, tasks []desk.Task) ([]desk.TaskTally, error)
 	EventsOf(ctx context.Context, id cases.CaseID) ([]desk.EventRecord, error)
@@ -50,6 +50,8 @@ type InboxPage struct {
 	Tabs []InboxTabJSON `json:"tabs" nullable:"false" doc:"What waits for the role, from the table of docs/cases.md, with the filters applied"`
 	Rows []InboxRowJSON `json:"rows" nullable:"false"`
 	Next string         `json:"next,omitempty" doc:"Cursor of the page that follows; absent after the last"`
+	// SearchedTo is set where a page ends before it is full.
+	SearchedTo *time.Time `json:"searched_to,omitempty" doc:"A search of the tabs open and all looks at part of the cases for a page: those reported since. The page that follows goes on from there"`
 }
 
 type (
@@ -150,56 +152,60 @@ func (c *caseRoutes) getInbox(ctx context.Context, in *inboxInput) (*inboxOutput
 			chosen = append(chosen, t)
 		}
 	}
-	rows, next, bad := c.inboxRows(ctx, in, ask, role, chosen)
+	rows, bad := c.inboxRows(ctx, in, ask, role, chosen, &out.Body)
 	if bad != nil {
 		return nil, bad
 	}
 	for n := range rows {
 		out.Body.Rows = append(out.Body.Rows, c.inboxRow(ctx, &rows[n], role, out.Body.AsOf))
 	}
-	out.Body.Next = next
 	return out, nil
 }
 
-// inboxRows reads a page: of the latest cases, or of tasks, merged by what is due
-// first.
-func (c *caseRoutes) inboxRows(ctx context.Context, in *inboxInput, ask desk.Inbox, role cases.Role, tasks []desk.Task) ([]desk.Waiting, string, *Problem) {
+// inboxRows reads a page, of the latest cases or of tasks, merged by what is due first,
+// and says in out where the next one begins.
+func (c *caseRoutes) inboxRows(ctx context.Context, in *inboxInput, ask desk.Inbox, role cases.Role, tasks []desk.Task, out *InboxPage) ([]desk.Waiting, *Problem) {
 	latest := in.Tab == tabOpen || in.Tab == tabAll
 	if !latest && len(tasks) == 0 {
-		return nil, "", fieldProblem("query.tab", fmt.Sprintf("%q is nothing that waits for the role %s", in.Tab, role))
+		return nil, fieldProblem("query.tab", fmt.Sprintf("%q is nothing that waits for the role %s", in.Tab, role))
 	}
 	if latest {
 		tasks = make([]desk.Task, 1)
 	}
 	spots, bad := parseSpots(in.Cursor, len(tasks))
 	if bad != nil {
-		return nil, "", bad
+		return nil, bad
 	}
+	var reach desk.Reach // of the latest cases
 	lanes := make([]lane, len(tasks))
 	for n, t := range tasks {
-		lanes[n] = lane{task: t, light: ask.Light, before: spots[n], spot: spots[n], read: func(after desk.Spot) ([]desk.Standing, error) {
+		lanes[n] = lane{task: t, light: ask.Light, before: spots[n], spot: spots[n], read: func(after desk.Spot) (list []desk.Standing, err error) {
 			page := desk.Page{After: after, Limit: in.Limit}
 			if latest {
-				return c.o.Desk.Latest(ctx, ask, in.Tab == tabOpen, page)
+				list, reach, err = c.o.Desk.Latest(ctx, ask, in.Tab == tabOpen, page)
+				return list, err
 			}
 			return c.o.Desk.Waiting(ctx, own(ask, casePersonOf(ctx), role, t), t, page)
 		}}
 	}
 	ids, more, err := c.merged(lanes, in.Limit)
 	if err != nil {
-		return nil, "", c.filterProblem(ctx, "list an inbox", err)
+		return nil, c.filterProblem(ctx, "list an inbox", err)
 	}
 	rows, err := c.o.Desk.Look(ctx, ids)
 	if err != nil {
-		return nil, "", c.problemOf(ctx, "list an inbox", err)
-	}
-	if !more {
-		return rows, "", nil
+		return nil, c.problemOf(ctx, "list an inbox", err)
 	}
 	for n := range lanes {
 		spots[n] = lanes[n].spot
 	}
-	return rows, formatSpots(spots), nil
+	if !more && reach != (desk.Reach{}) {
+		more, spots[0], out.SearchedTo = true, reach.Spot, &reach.Reported
+	}
+	if more {
+		out.Next = formatSpots(spots)
+	}
+	return rows, nil
 }
 
 // dueAt is when something that waits is due; what has no limit comes after all others.

@@ -237,6 +237,31 @@ func TestInboxByState(t *testing.T) {
 	tn.do(t, "acc", "GET", "/api/v1/inbox?tab=open&state=lost", "", 422, nil)
 }
 
+// TestInboxSearchGoesOn: a search that has not looked at all cases says how far it came,
+// and the page that follows goes on from there.
+func TestInboxSearchGoesOn(t *testing.T) {
+	tn := openTown(t, nil) // looks at seven cases for a page
+	tn.muddle(t, rand.New(rand.NewPCG(3, 4)), 20)
+	for _, tab := range []string{tabOpen, tabAll} {
+		list, err := tn.desk.List(t.Context(), desk.Filter{Open: tab == tabOpen, Limit: 1000})
+		noError(t, err)
+		for _, at := range []int{0, len(list) / 2, len(list) - 1} {
+			id, parts := string(list[at].ID), 0
+			var got []string
+			for cursor, going := "", true; going; parts++ {
+				p := tn.inbox(t, "acc", "?tab="+tab+"&q="+id+"&cursor="+cursor)
+				got = append(got, inboxIDs(p)...)
+				if cursor, going = p.Next, p.Next != ""; going != (p.SearchedTo != nil) {
+					t.Errorf("%s %s: next %q, searched to %v", tab, id, p.Next, p.SearchedTo)
+				}
+			}
+			if want := []string{id}; !slices.Equal(got, want) || parts != (len(list)-1)/7+1 {
+				t.Errorf("%s: %v in %d parts of %d cases, want %v", tab, got, parts, len(list), want)
+			}
+		}
+	}
+}
+
 // TestInboxTwiceByLight: an earlier page had a case of two tasks only where the light of
 // the task let it through.
 func TestInboxTwiceByLight(t *testing.T) {

@@ -207,7 +207,7 @@ func openTown(t testing.TB, change func(*Cases)) *town {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tn.desk, err = desk.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "cases.db"), desk.Options{Rules: tn.rules, Grid: register{}, Limits: tn.book,
+	tn.desk, err = desk.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "cases.db"), desk.Options{Rules: tn.rules, Grid: register{}, Limits: tn.book, SearchAtOnce: 7,
 		Classes: classNames{tn.lists}, Numbers: numbers, Zone: cityZone, Now: tn.clock})
 	if err != nil {
 		t.Fatal(err)

@@ -48,6 +48,8 @@ type Options struct {
 	// Versions is the table that remembers which of them have run; each package
 	// that keeps tables in a database has its own. Empty means goose's default.
 	Versions string
+	// OnlySQLite names the files among Migrations that PostgreSQL goes without.
+	OnlySQLite []string
 	// BusyWait is how long to wait for another writer before ErrBusy; 0 means 10 s.
 	BusyWait time.Duration
 }
@@ -178,6 +180,9 @@ func (d *DB) migrate(ctx context.Context, o Options) error {
 		dialect, files = goose.DialectSQLite3, rowids{o.Migrations}
 	}
 	var more []goose.ProviderOption
+	if !d.SQLite() {
+		more = append(more, goose.WithExcludeNames(o.OnlySQLite))
+	}
 	if o.Versions != "" {
 		store, err := database.NewStore(dialect, o.Versions)
 		if err != nil {

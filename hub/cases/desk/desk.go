@@ -96,6 +96,9 @@ type Options struct {
 	// place for other systems.
 	Plain func(schemas.Position) schemas.Position
 	Now   func() time.Time
+	// SearchAtOnce is how many cases a search in Latest looks at for a page; 0 means
+	// 10,000.
+	SearchAtOnce int
 	// BusyWait is how long to wait for another writer; 0 means 10 s.
 	BusyWait time.Duration
 }
@@ -134,7 +137,7 @@ func Open(ctx context.Context, dsn string, o Options) (*Desk, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open cases: %w", err)
 	}
-	db, err := sqldb.Open(ctx, dsn, sqldb.Options{Migrations: files, Versions: "case_versions", BusyWait: o.BusyWait})
+	db, err := sqldb.Open(ctx, dsn, sqldb.Options{Migrations: files, Versions: "case_versions", OnlySQLite: []string{"00007_searched.sql"}, BusyWait: o.BusyWait})
 	if err != nil {
 		return nil, fmt.Errorf("open cases: %w", err)
 	}
@@ -163,6 +166,9 @@ func (o *Options) complete() error {
 	}
 	if o.Plain == nil {
 		o.Plain = plain
+	}
+	if o.SearchAtOnce <= 0 {
+		o.SearchAtOnce = 10_000
 	}
 	o.Events = o.Events.withDefaults()
 	return o.Events.Validate()

@@ -2,6 +2,8 @@ package desk
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -72,6 +74,9 @@ type Inbox struct {
 	Light limits.Light
 }
 
+// searches reports whether a text is looked for.
+func (in *Inbox) searches() bool { return strings.TrimSpace(in.Text) != "" }
+
 // Standing is where a case stands in the order of a task, and what that is made of.
 type Standing struct {
 	ID      cases.CaseID
@@ -121,8 +126,13 @@ const began = `COALESCE(CASE c.state WHEN 'reported' THEN (SELECT MAX(e.received
 const answered = `CASE c.state WHEN 'checked' THEN CASE WHEN (SELECT e.body FROM case_entries e WHERE e.case_id = c.id AND e.act = 'answer_check' ORDER BY e.number DESC LIMIT 1) LIKE '%"outcome":"no"%' THEN 'no' ELSE 'yes' END` +
 	` WHEN 'reported' THEN CASE WHEN (SELECT e.body FROM case_entries e WHERE e.case_id = c.id AND e.number = 1) LIKE '%"self_handled":true%' THEN 'yes' ELSE 'no' END ELSE '' END`
 
-// waits keeps both beside a case, as the migration 00004 did for the cases of before.
-const waits = "UPDATE cases AS c SET began_ms = " + began + ", answer = " + answered + " WHERE c.id = ?"
+// searched is the text that Inbox.Text is looked for in: no search goes from one part of
+// it to the next.
+const searched = "LOWER(c.id || '\n' || c.class_name || '\n' || c.location || '\n' || c.description || '\n' || c.component)"
+
+// waits keeps them beside a case, as the migrations 00004 and 00006 did for the cases of
+// before.
+const waits = "UPDATE cases AS c SET began_ms = " + began + ", answer = " + answered + ", search = " + searched + " WHERE c.id = ?"
 
 // key is what a task is ordered by, and the index that has this order: the deadline of
 // handling where that is what runs, else how long the case has been waiting, which puts
@@ -181,23 +191,69 @@ func after(q *bun.SelectQuery, key string, s Spot) *bun.SelectQuery {
 	return q.Where("("+key+") >= ? AND (("+key+") > ? OR c.first_seq > ?)", s.Key, s.Key, s.Seq)
 }
 
+// Reach is the last case that a search has looked at: those before it are left to the
+// page after Spot. The zero Reach says that none is left.
+type Reach struct {
+	Spot     Spot
+	Reported time.Time
+}
+
 // Latest returns where the cases that the filter lets through stand, at their end or
 // not, the latest first; open leaves out those at their end. States of the filter count.
-func (d *Desk) Latest(ctx context.Context, in Inbox, open bool, page Page) ([]Standing, error) {
+// A search looks at Options.SearchAtOnce cases for a page; its Reach is how far it came.
+func (d *Desk) Latest(ctx context.Context, in Inbox, open bool, page Page) ([]Standing, Reach, error) {
 	now := d.now()
+	reach, err := d.reach(ctx, in, open, page.After, now)
+	if err != nil {
+		return nil, Reach{}, err
+	}
+	q, err := d.latest(ctx, in, open, page.After, now)
+	if err != nil {
+		return nil, Reach{}, err
+	}
+	if reach.Spot.Seq > 0 {
+		q = q.Where("c.first_seq >= ?", reach.Spot.Seq)
+	}
+	list, err := places(ctx, placed(q, "0").OrderExpr("3 DESC").Limit(page.limit()), now)
+	return list, reach, err
+}
+
+// latest is the query of Latest, but for its columns and order.
+func (d *Desk) latest(ctx context.Context, in Inbox, open bool, before Spot, now time.Time) (*bun.SelectQuery, error) {
 	in.Filter.Open, in.Filter.Light = open, in.Light
-	if len(in.Filter.States) == 1 {
+	switch {
+	case len(in.Filter.States) == 1:
 		in.Filter.usual = "cases_state"
+	case in.searches():
+		in.Filter.usual = "cases_text"
 	}
 	q, err := d.found(ctx, in, now)
+	if err == nil && before.Seq > 0 {
+		q = q.Where("c.first_seq < ?", before.Seq)
+	}
+	return q, err
+}
+
+// reach is how far a search goes for a page: over so many of the cases that all but the
+// text lets through.
+func (d *Desk) reach(ctx context.Context, in Inbox, open bool, before Spot, now time.Time) (Reach, error) {
+	if !in.searches() {
+		return Reach{}, nil
+	}
+	in.Text = ""
+	q, err := d.latest(ctx, in, open, before, now)
 	if err != nil {
-		return nil, err
+		return Reach{}, err
 	}
-	q = placed(q, "0")
-	if page.After.Seq > 0 {
-		q = q.Where("c.first_seq < ?", page.After.Seq)
+	var last struct{ Seq, ReportedMs int64 }
+	q = q.ColumnExpr("c.first_seq AS seq, c.reported_ms AS reported_ms").OrderExpr("1 DESC").Limit(1).Offset(int64(d.o.SearchAtOnce - 1))
+	switch err := q.Scan(ctx, &last); {
+	case errors.Is(err, sql.ErrNoRows):
+		return Reach{}, nil
+	case err != nil:
+		return Reach{}, sqldb.Explain("search an inbox", err)
 	}
-	return places(ctx, q.OrderExpr("3 DESC").Limit(page.limit()), now)
+	return Reach{Spot: Spot{Seq: last.Seq}, Reported: moment(last.ReportedMs)}, nil
 }
 
 func (p Page) limit() int64 {
@@ -236,12 +292,18 @@ func (d *Desk) found(ctx context.Context, in Inbox, now time.Time) (*bun.SelectQ
 	if err != nil {
 		return nil, err
 	}
-	if text := strings.TrimSpace(in.Text); text != "" {
-		like := "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(strings.ToLower(text)) + "%"
-		// One text to look through, in which no search goes from one part to the next.
-		q = q.Where(`LOWER(c.id || ?0 || c.class_name || ?0 || c.location || ?0 || c.description || ?0 || c.component) LIKE ?1 ESCAPE '\'`, "\n", like)
+	if in.searches() {
+		q = q.Where(d.has(), strings.ToLower(strings.TrimSpace(in.Text)))
 	}
 	return q, nil
+}
+
+// has is the condition that a case has a text, which stands in small letters.
+func (d *Desk) has() string {
+	if d.db.SQLite() {
+		return "instr(c.search, ?) > 0"
+	}
+	return "strpos(c.search, ?) > 0"
 }
 
 // inbox is the query of what may stand in a task. Only an open case has a request; to ask
@@ -250,6 +312,9 @@ func (d *Desk) inbox(ctx context.Context, in Inbox, t Task, now time.Time) (*bun
 	in.Filter.States, in.Filter.Open, in.Filter.Light = nil, t.Request == "", ""
 	if l := in.Light; l != "" && !slices.Contains([]limits.Light{limits.None, limits.Green, limits.Yellow, limits.Red}, l) {
 		return nil, &schemas.FieldError{Field: "light", Problem: fmt.Sprintf("%.20q is no traffic light", string(l))}
+	}
+	if t.Request == "" && in.searches() {
+		in.Filter.usual = "cases_searched"
 	}
 	q, err := d.found(ctx, in, now)
 	if err != nil {

@@ -123,7 +123,7 @@ func TestInbox(t *testing.T) {
 				}
 			}
 		}
-		w.latest(ids)
+		w.wantLatest(ids)
 		if _, err := w.Waiting(t.Context(), Inbox{Light: "blue"}, state(cases.Filed), Page{}); !isField(err) {
 			t.Errorf("a light that is none: %v", err)
 		}
@@ -142,14 +142,14 @@ func (w *town) deadlines(ids ...cases.CaseID) []cases.CaseID {
 	return ids
 }
 
-// latest wants all cases once, the latest first, and the open ones apart.
-func (w *town) latest(ids []cases.CaseID) {
+// wantLatest wants all cases once, the latest first, and the open ones apart.
+func (w *town) wantLatest(ids []cases.CaseID) {
 	w.tb.Helper()
 	w.through(ids[1], cases.ActReject)
 	for _, open := range []bool{false, true} {
 		var got []cases.CaseID
 		for page := (Page{Limit: 2}); ; {
-			list, err := w.Latest(context.Background(), Inbox{}, open, page)
+			list, _, err := w.Latest(context.Background(), Inbox{}, open, page)
 			must(w.tb, err)
 			for _, one := range list {
 				got = append(got, one.ID)
@@ -165,6 +165,59 @@ func (w *town) latest(ids []cases.CaseID) {
 			w.tb.Errorf("latest, open %v: %v, want %v", open, got, want)
 		}
 	}
+}
+
+// TestSearchInParts: a search looks at some cases for a page, says how far it came, and
+// finds all that has the text from page to page.
+func TestSearchInParts(t *testing.T) {
+	engines(t, func(t *testing.T, dsn string) {
+		w := openTown(t, dsn)
+		w.o.SearchAtOnce = 3
+		var want []cases.CaseID
+		for n := range 10 {
+			first := report(n)
+			first.Report.Description = map[bool]string{true: "Leak by the Gate", false: "a lid"}[n == 0 || n == 1 || n == 9]
+			if id := w.act("", first).Case.ID; first.Report.Description != "a lid" {
+				want = append([]cases.CaseID{id}, want...)
+			}
+			w.clock.add(time.Minute)
+		}
+		for _, row := range []struct {
+			in    Inbox
+			limit int
+			parts []int // found on each page
+		}{{Inbox{Text: "by THE gate"}, 50, []int{1, 0, 1, 1}}, {Inbox{Text: "by the gate"}, 1, []int{1, 0, 0, 1, 1, 0}}, {Inbox{Text: "nowhere"}, 50, []int{0, 0, 0, 0}}} {
+			var got []cases.CaseID
+			var parts []int
+			var before time.Time
+			for page := (Page{Limit: row.limit}); ; {
+				list, reach, err := w.Latest(t.Context(), row.in, false, page)
+				must(t, err)
+				parts = append(parts, len(list))
+				for _, one := range list {
+					got, page.After = append(got, one.ID), one.Spot
+				}
+				if reach != (Reach{}) && !before.IsZero() && !reach.Reported.Before(before) {
+					t.Errorf("%q came to %v after %v", row.in.Text, reach.Reported, before)
+				}
+				before = reach.Reported
+				if len(list) == row.limit {
+					continue
+				}
+				if reach == (Reach{}) {
+					break
+				}
+				page.After = reach.Spot
+			}
+			if row.in.Text == "nowhere" && got != nil || row.in.Text != "nowhere" && !slices.Equal(got, want) || !slices.Equal(parts, row.parts) {
+				t.Errorf("%q, %d a page: %v in parts of %v, want %v in %v", row.in.Text, row.limit, got, parts, want, row.parts)
+			}
+		}
+		// What picks others than the text is not counted: no case is at its end.
+		if list, reach, err := w.Latest(t.Context(), Inbox{Text: "gate", Filter: Filter{States: []cases.State{cases.Closed}}}, false, Page{}); len(list) > 0 || reach != (Reach{}) || err != nil {
+			t.Errorf("%v %v %v", list, reach, err)
+		}
+	})
 }
 
 const stagesFile = limitsFile + `

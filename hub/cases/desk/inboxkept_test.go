@@ -17,11 +17,12 @@ type keptRow struct {
 	ID      string
 	BeganMs int64
 	Answer  string
+	Search  string
 }
 
 func (w *town) kept() (rows []keptRow) {
 	w.tb.Helper()
-	must(w.tb, w.db.Read.NewRaw("SELECT id, began_ms, answer FROM cases WHERE open = 1 ORDER BY first_seq").Scan(context.Background(), &rows))
+	must(w.tb, w.db.Read.NewRaw("SELECT id, began_ms, answer, search FROM cases WHERE open = 1 ORDER BY first_seq").Scan(context.Background(), &rows))
 	return rows
 }
 
@@ -55,6 +56,9 @@ func TestWaitsAsMigrated(t *testing.T) {
 			if c.State == cases.Reported && c.Report.SelfHandled {
 				answer = "yes"
 			}
+			if text := strings.ToLower(row.ID + "\n" + c.ClassName + "\n" + c.Report.Location + "\n" + c.Report.Description + "\n" + string(c.Report.Component)); row.Search != text {
+				t.Errorf("%s is searched by %q, want %q", row.ID, row.Search, text)
+			}
 			if row.BeganMs != millis(Began(c, entries)) || row.Answer != answer {
 				t.Errorf("%s, %s: kept %+v, the journal has %v and %q", row.ID, c.State, row, Began(c, entries), answer)
 			}
@@ -64,9 +68,11 @@ func TestWaitsAsMigrated(t *testing.T) {
 		if answers["checkedno"] == 0 || answers["checkedyes"] == 0 || answers["reportedyes"] == 0 || len(states) < 9 {
 			t.Fatalf("states %v, answers %v: too few to prove anything", states, answers)
 		}
-		_, err := w.db.Write.ExecContext(t.Context(), "UPDATE cases SET began_ms = 0, answer = ''")
+		_, err := w.db.Write.ExecContext(t.Context(), "UPDATE cases SET began_ms = 0, answer = '', search = ''")
 		must(t, err)
 		_, err = w.db.Write.ExecContext(t.Context(), statement(t, "00004_waiting.sql", "UPDATE cases AS c SET"))
+		must(t, err)
+		_, err = w.db.Write.ExecContext(t.Context(), statement(t, "00006_search.sql", "UPDATE cases AS c SET"))
 		must(t, err)
 		if got := w.kept(); !slices.Equal(got, want) {
 			for n := range min(len(got), len(want)) {
@@ -121,6 +127,36 @@ func (w *town) wander(chance *rand.Rand, n int) {
 	}
 }
 
+// plan is how SQLite goes about a query.
+func (w *town) plan(query string) (steps []string) {
+	w.tb.Helper()
+	var rows []struct {
+		ID, Parent, Notused int
+		Detail              string
+	}
+	must(w.tb, w.db.Read.NewRaw("EXPLAIN QUERY PLAN "+query).Scan(context.Background(), &rows))
+	for _, row := range rows {
+		steps = append(steps, row.Detail)
+	}
+	return steps
+}
+
+// TestSearchComesOutOfAnIndex: what has the text is told without going to the cases.
+func TestSearchComesOutOfAnIndex(t *testing.T) {
+	w := openTown(t, "sqlite:"+t.TempDir()+"/cases.db")
+	text := Inbox{Text: "lid"}
+	q, err := w.inbox(t.Context(), text, Task{State: cases.Filed}, w.clock.now())
+	must(t, err)
+	if steps := w.plan(q.ColumnExpr("COUNT(*)").String()); len(steps) != 1 || !strings.Contains(steps[0], "USING COVERING INDEX cases_searched (state=?)") {
+		t.Errorf("a task: %q", steps)
+	}
+	q, err = w.latest(t.Context(), text, false, Spot{Seq: 9}, w.clock.now())
+	must(t, err)
+	if steps := w.plan(placed(q.Where("c.first_seq >= 3"), "0").OrderExpr("3 DESC").String()); len(steps) != 1 || !strings.Contains(steps[0], "INDEX cases_text (first_seq>? AND first_seq<?)") {
+		t.Errorf("the latest: %q", steps)
+	}
+}
+
 // TestInboxComesOutOfAnIndex: no task is sorted anew for each page, nor searched for
 // among all that is open.
 func TestInboxComesOutOfAnIndex(t *testing.T) {
@@ -131,11 +167,7 @@ func TestInboxComesOutOfAnIndex(t *testing.T) {
 			must(t, err)
 			key, index := task.key()
 			text := after(placed(q, "("+key+")"), key, Spot{5, 6}).OrderExpr("2, 3").Limit(50).String()
-			var steps []struct {
-				ID, Parent, Notused int
-				Detail              string
-			}
-			must(t, w.db.Read.NewRaw("EXPLAIN QUERY PLAN "+text).Scan(t.Context(), &steps))
+			steps := w.plan(text)
 			if said := fmt.Sprint(steps); len(steps) != 1 || !strings.Contains(said, "INDEX "+index+" ") || !strings.Contains(said, ">") {
 				t.Errorf("%+v: %s", task, said)
 			}

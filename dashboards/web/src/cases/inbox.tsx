@@ -2,6 +2,7 @@ import type { JSX } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { common } from '../shared/common.ts';
 import type { InboxRowJSON } from '../shared/openapi.ts';
+import { formatTime } from '../shared/format.ts';
 import { Empty, Problem, Skeleton } from '../shared/ui.tsx';
 import { BulkBar } from './bulk.tsx';
 import { FilterBar } from './filters.tsx';
@@ -64,9 +65,12 @@ export function Inbox(): JSX.Element {
         {live.error && <Problem error={live.error} words={words} />}
         <div ref={body} onPointerEnter={point(true)} onPointerLeave={point(false)}>
           {!live.page && !live.error && <Skeleton lines={8} />}
-          {live.page && rows.length === 0 && <Nothing />}
+          {live.page && rows.length === 0 && !live.page.searched_to && <Nothing />}
           {rows.length > 0 && (phone.value ? <Cards {...list} /> : <Table {...list} onAll={(on) => setChosen(on ? new Set(rows.map((r) => r.id)) : new Set())} />)}
         </div>
+        {live.page?.searched_to && (
+          <p class="quiet body" role="status" id="searched-to">{t(rows.length > 0 ? 'searched' : 'searched.none', { time: formatTime(Date.parse(live.page.searched_to)) })}</p>
+        )}
         <footer class="pages noprint">
           {live.shown.waiting > 0 && (
             <button type="button" id="fresh" onClick={live.again}>
@@ -81,7 +85,7 @@ export function Inbox(): JSX.Element {
           )}
           {live.page?.next && (
             <button type="button" id="next" onClick={() => setTrail([...trail, live.page?.next ?? ''])}>
-              {common.t('page.next')}
+              {live.page.searched_to ? t('searched.on') : common.t('page.next')}
             </button>
           )}
         </footer>

@@ -1428,6 +1428,7 @@ export interface InboxPage {
   next?: string;
   role: string;
   rows: Array<InboxRowJSON>;
+  searched_to?: string;
   tab: string;
   tabs: Array<InboxTabJSON>;
 }
