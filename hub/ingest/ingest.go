@@ -146,7 +146,7 @@ func New(o Options) (*Receiver, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.pending, r.sealers, r.metrics = newPendingSet(r.replay), newReceiptSealers(o), newMetrics(o.Registry)
+	r.pending, r.sealers, r.metrics = newPendingSet(r.replay), newReceiptSealers(o), newMetrics(o.Registry, o.Now)
 	r.cards, r.events = newCards(r), newEvents(r)
 	r.slots, r.commands = newSlots(r), newCommander(r)
 	o.Registry.MustRegister(newOldKeys(&r.o, &r.sealers.spoken))

@@ -19,6 +19,7 @@ import (
 // it never looks better than it was.
 type lags struct {
 	desc *prometheus.Desc
+	now  func() time.Time // when somebody asks
 
 	mu                sync.Mutex
 	current, previous lagCounts
@@ -38,8 +39,8 @@ const (
 
 type lagCounts [lagBuckets]uint32
 
-func newLags(namespace, subsystem, name, help string) *lags {
-	return &lags{desc: prometheus.NewDesc(prometheus.BuildFQName(namespace, subsystem, name), help, nil, nil)}
+func newLags(now func() time.Time, namespace, subsystem, name, help string) *lags {
+	return &lags{now: now, desc: prometheus.NewDesc(prometheus.BuildFQName(namespace, subsystem, name), help, nil, nil)}
 }
 
 // observe adds the live readings of an envelope that was stored at that moment.
@@ -80,6 +81,7 @@ func (l *lags) Describe(out chan<- *prometheus.Desc) { out <- l.desc }
 func (l *lags) Collect(out chan<- prometheus.Metric) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.turn(l.now()) // nothing may have been stored for long
 	quantiles := map[float64]float64{0.5: l.quantile(0.5), 0.99: l.quantile(0.99)}
 	out <- prometheus.MustNewConstSummary(l.desc, l.count, float64(l.sum)/1000, quantiles)
 }

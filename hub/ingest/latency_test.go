@@ -17,7 +17,7 @@ func (nobody) Stored([]schemas.Reading, time.Time) {}
 // A record of a meter's own memory may be weeks old when it is read; that says
 // nothing about the way to the store.
 func TestLatencyIsOfLiveReadings(t *testing.T) {
-	r := &Receiver{metrics: newMetrics(prometheus.NewRegistry()), o: Options{Observer: nobody{}}}
+	r := &Receiver{metrics: newMetrics(prometheus.NewRegistry(), func() time.Time { return testMoment.Add(time.Second) }), o: Options{Observer: nobody{}}}
 	live := schemas.Reading{TakenAt: testMoment}
 	freeze := schemas.Reading{TakenAt: testMoment.AddDate(0, 0, -30), Origin: schemas.DailyFreeze}
 	r.stored(&delivery{readings: []schemas.Reading{freeze, live}, storedAt: testMoment.Add(time.Second)})
@@ -42,7 +42,8 @@ func summary(t *testing.T, l *lags) *dto.Summary {
 // higher, and what is older than two windows is forgotten.
 func TestLagQuantiles(t *testing.T) {
 	for _, longest := range []int64{10, 1000, 90 * 24 * 3600 * 1000} {
-		l := newLags("a", "b", "c", "d")
+		now := testMoment
+		l := newLags(func() time.Time { return now }, "a", "b", "c", "d")
 		for n := int64(1); n <= 1000; n++ {
 			age := time.Duration(longest*n/1000) * time.Millisecond
 			l.observe([]schemas.Reading{{TakenAt: testMoment.Add(-age)}}, testMoment)
@@ -54,8 +55,13 @@ func TestLagQuantiles(t *testing.T) {
 			}
 		}
 		l.observe([]schemas.Reading{{TakenAt: testMoment}}, testMoment.Add(2*lagWindow))
+		now = testMoment.Add(2 * lagWindow)
 		if q := summary(t, l).GetQuantile(); q[0].GetValue() < 2*lagWindow.Seconds() {
 			t.Errorf("after two windows the median is %v s, want that of the new reading", q[0].GetValue())
+		}
+		now = testMoment.Add(4 * lagWindow)
+		if q := summary(t, l).GetQuantile(); q[1].GetValue() != 0 {
+			t.Errorf("after two windows without a reading the p99 is %v s, want 0", q[1].GetValue())
 		}
 	}
 	if last := lagBucket(1 << 62); last != lagBuckets-1 || lagBucket(-5) != 0 {

@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"maps"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -41,7 +42,7 @@ type metrics struct {
 	latency                                                      *lags
 }
 
-func newMetrics(reg prometheus.Registerer) *metrics {
+func newMetrics(reg prometheus.Registerer, now func() time.Time) *metrics {
 	set := counters.New(reg, "hub")
 	codes := make([]string, len(allCodes))
 	for i, c := range allCodes {
@@ -55,7 +56,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		receipts:     set.Counter("receipts_total", "Envelopes named in receipts."),
 		saveFailures: set.Counter("replay_save_failures_total", "Failed writes of the replay state."),
 		refusals:     set.CounterVec("refused_total", "Messages refused and kept as dead letters, by code.", "code", codes...),
-		latency:      newLags("citygrid", "hub", "latency_seconds", "From the meter's answer to the point in the store, of live readings; quantiles of the last minutes."),
+		latency:      newLags(now, "citygrid", "hub", "latency_seconds", "From the meter's answer to the point in the store, of live readings; quantiles of the last minutes."),
 	}
 	reg.MustRegister(m.latency)
 	return m
