@@ -68,7 +68,7 @@ func decodeState(b []byte) (state, error) {
 		coarse: binary.LittleEndian.Uint16(b[6:])&flagCoarse != 0,
 	}
 	n := int64(binary.LittleEndian.Uint32(b[24:]))
-	if n > maxRanges || int64(body) != stateHeader+16*n || st.next == 0 {
+	if n > maxRanges || int64(body) != stateHeader+16*n || st.next == 0 || st.coarse && n == 0 {
 		return state{}, errState
 	}
 	floor := uint64(1)
