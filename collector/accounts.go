@@ -18,6 +18,7 @@ import (
 // readings of it to the sealer, and as lost, with the reason, when it goes by without.
 //
 //	lines -> slotBook (open hours) -> owed (hours that are over) -> batch -> spool
+//	                            \--> lapses (long times without a read) --/
 //
 // The file accounts.state holds both. It never says "answered" of readings that are not
 // durable in the spool; what it does not know after a kill is told as collector_off, and
@@ -38,6 +39,8 @@ type Accounts struct {
 	// closing are hours that are over, of which not every reading is known to be
 	// durable.
 	closing map[accountKey]*hourSlots
+	// lapses are owed as well; leapt are to closing what they are to owed.
+	lapses, leapt []lapse
 	// settled is what the file says of the books.
 	settled accountState
 	failed  bool // the last write
@@ -99,6 +102,9 @@ type slotBook struct {
 	hours  map[int64]*hourSlots
 	// reason is why slots go by now.
 	reason schemas.Loss
+	// done and lapses are what leap has put aside.
+	done   map[accountKey]*hourSlots
+	lapses []lapse
 }
 
 const (
@@ -182,6 +188,10 @@ func (b *slotBook) passed(first time.Time, n int64, loss schemas.Loss) {
 	if most := int64(accountBack / b.Interval); n > most {
 		first, n = first.Add(time.Duration(n-most)*b.Interval), most
 	}
+	if whole := time.Duration(n) * b.Interval; whole > lapseWorth && n > 1 {
+		b.leap(first, first.Add(whole), loss)
+		return
+	}
 	for ; n > 0; n-- {
 		b.mark(first, rankOf(loss))
 		first = first.Add(b.Interval)
@@ -199,31 +209,6 @@ func lossOf(err error) schemas.Loss {
 	return schemas.LossRefused
 }
 
-// off notes that nobody read from one moment to another. Slots before that were still
-// open count as well: nobody is left who knows.
-func (b *slotBook) off(from, to time.Time) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if oldest := to.Add(-accountBack); from.Before(oldest) {
-		from = oldest
-	}
-	for unix, h := range b.hours {
-		for n := h.first; int(n) < len(h.states); n++ {
-			if b.Begin(time.Unix(unix, 0), n).Before(from) {
-				h.mark(n, rankOf(schemas.LossOff))
-			}
-		}
-	}
-	for at := b.next(from); at.Before(to); at = at.Add(b.Interval) {
-		b.mark(at, rankOf(schemas.LossOff))
-	}
-}
-
-// next is the first slot that does not begin before a moment.
-func (b *slotBook) next(from time.Time) time.Time {
-	return slotAfter(from.Add(-time.Nanosecond), b.Interval, b.Offset)
-}
-
 // over takes out the hours that are over. Those with open slots wait, at most until
 // their last slot is long over, and not while the clock is not to be trusted.
 func (b *slotBook) over(now time.Time, clockIsEven bool) (done map[accountKey]*hourSlots) {
@@ -232,6 +217,7 @@ func (b *slotBook) over(now time.Time, clockIsEven bool) (done map[accountKey]*h
 	done = make(map[accountKey]*hourSlots)
 	if b.closed.After(now.Add(time.Hour)) { // the clock was ahead: that time comes again
 		b.closed = now.Truncate(time.Hour)
+		b.from = earlier(b.from, b.closed)
 		maps.DeleteFunc(b.hours, func(unix int64, _ *hourSlots) bool { return unix > now.Unix() })
 	}
 	hour := b.closed
@@ -269,8 +255,13 @@ func (b *slotBook) giveUp(h *hourSlots) {
 func (b *slotBook) parted() (known map[accountKey]*hourSlots) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	return b.partsOf(b.hours)
+}
+
+// partsOf does that with some hours.
+func (b *slotBook) partsOf(hours map[int64]*hourSlots) (known map[accountKey]*hourSlots) {
 	known = make(map[accountKey]*hourSlots)
-	for unix, h := range b.hours {
+	for unix, h := range hours {
 		n := int(h.first)
 		for n < len(h.states) && h.states[n] != slotOpen {
 			n++
@@ -324,10 +315,13 @@ func (a *Accounts) Again(list []schemas.SlotAccount) {
 
 // owe adds an hour to those that are to be told. A loss counts for more than "read":
 // what was read and dropped is lost. mu is held.
-func (a *Accounts) owe(key accountKey, h *hourSlots) {
-	known := a.owed[key]
+func (a *Accounts) owe(key accountKey, h *hourSlots) { addSlots(a.owed, key, h) }
+
+// addSlots adds an hour to others.
+func addSlots(hours map[accountKey]*hourSlots, key accountKey, h *hourSlots) {
+	known := hours[key]
 	if known == nil {
-		a.owed[key] = h
+		hours[key] = h
 		return
 	}
 	known.version++

@@ -197,6 +197,63 @@ func TestAccountsOverKills(t *testing.T) {
 	}
 }
 
+// A slot that had begun when the file was written, and had no answer yet, is lost when the
+// collector is killed then, although nothing was noted of its hour.
+func TestAccountsOfAFirstSlot(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "accounts.state")
+	line := Line{Name: "a", Meters: []Meter{{ID: "m", Interval: time.Minute}}}
+	start := time.Date(2026, 5, 1, 9, 29, 50, 0, time.UTC)
+	a := openAccounts(path, []Line{line}, silent, start)
+	a.settle(t.Context(), nil, func() uint64 { return 0 }, start.Add(20*time.Second))
+
+	again := start.Add(time.Minute)
+	a = openAccounts(path, []Line{line}, silent, again)
+	b := a.books["m"]
+	b.answered([]schemas.Reading{{Meter: "m", TakenAt: start.Add(70 * time.Second), Origin: schemas.Live}})
+	h := newTellings()
+	h.take(t, a.piece().list)
+	for key, hour := range b.parted() {
+		h.take(t, hour.accounts(key))
+	}
+	first := start.Add(10 * time.Second)
+	if h.lost["m"][first] != schemas.LossOff || len(h.lost["m"]) != 1 || len(h.planned["m"]) != 2 {
+		t.Errorf("lost %v of %v, want the slot at %s for %s", h.lost["m"], h.planned["m"], first, schemas.LossOff)
+	}
+}
+
+// A file that was written while the clock was ahead keeps what is known of the time before;
+// the time to come is planned again.
+func TestAccountsOfAClockAhead(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "accounts.state")
+	line := Line{Name: "a", Meters: []Meter{{ID: "m", Interval: time.Minute}}}
+	start := time.Date(2026, 5, 1, 9, 30, 0, 0, time.UTC)
+	nobody, cancel := context.WithCancel(t.Context())
+	cancel()
+	write := func(now time.Time) { // it is killed before anybody hears of it
+		openAccounts(path, []Line{line}, silent, now).settle(nobody, nil, func() uint64 { return 0 }, now)
+	}
+	for _, ahead := range []time.Duration{10 * time.Minute, 3 * time.Hour} {
+		if err := os.RemoveAll(path); err != nil {
+			t.Fatal(err)
+		}
+		write(start)
+		write(start.Add(5*time.Minute + ahead)) // killed until then, and the clock is ahead
+
+		again := start.Add(6*time.Minute + time.Second)
+		a := openAccounts(path, []Line{line}, silent, again)
+		b := a.books["m"]
+		b.answered([]schemas.Reading{{Meter: "m", TakenAt: again.Add(time.Minute), Origin: schemas.Live}})
+		h := newTellings()
+		h.take(t, a.piece().list)
+		for key, hour := range b.parted() {
+			h.take(t, hour.accounts(key))
+		}
+		if len(h.planned["m"]) != 8 || len(h.lost["m"]) != 7 || h.lost["m"][start.Add(7*time.Minute)] != "" {
+			t.Errorf("ahead by %s: lost %d of %d, want the first seven of eight", ahead, len(h.lost["m"]), len(h.planned["m"]))
+		}
+	}
+}
+
 // What the spool drops is lost, and what was said beside it is said again.
 func TestAccountsOfDrops(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "accounts.state")

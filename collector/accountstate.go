@@ -18,7 +18,7 @@ import (
 // The file accounts.state is written as meters.state is (see there):
 //
 //	citygrid accounts 1 <CRC-32C>
-//	{"saved":...,"meters":{"<id>":{...}},"owed":[<accounts, as in batch.schema.json>]}
+//	{"saved":...,"meters":{"<id>":{...}},"owed":[<accounts, as in batch.schema.json>],"lapses":[...]}
 const accountHead = "citygrid accounts 1 %08x\n"
 
 // accountState is the file.
@@ -28,6 +28,7 @@ type accountState struct {
 	Meters map[schemas.MeterID]bookState    `json:"meters,omitempty"`
 	Owed   []schemas.SlotAccount            `json:"owed,omitempty"`
 	Gone   map[schemas.MeterID]retiredMeter `json:"gone,omitempty"`
+	Lapses []lapseState                     `json:"lapses,omitempty"`
 }
 
 type retiredMeter struct {
@@ -75,6 +76,11 @@ func (s *accountState) decode(data []byte) error {
 			}
 		}
 	}
+	for i := range s.Lapses {
+		if _, err := s.Lapses[i].lapse(); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -94,7 +100,15 @@ func openAccounts(path string, lines []Line, log *slog.Logger, now time.Time) *A
 			"file", path, "kept_as", asideName(path, now), "error", errors.Join(err, setAside(path, now)))
 		was = accountState{}
 	}
+	if was.Saved.After(now) {
+		was.rewind(now)
+	}
 	a.Again(was.Owed)
+	for i := range was.Lapses {
+		if p, err := was.Lapses[i].lapse(); err == nil { // as decode has seen
+			a.lapses = lapsed(a.lapses, p)
+		}
+	}
 	for id, m := range was.Gone {
 		a.retired[id] = m.schedule()
 	}
@@ -116,6 +130,36 @@ func openAccounts(path string, lines []Line, log *slog.Logger, now time.Time) *A
 	return a
 }
 
+// rewind takes out what is noted of slots from now on: the clock was ahead when the file
+// was written, or was set back since, and that time comes again. What is known of earlier
+// slots stays.
+func (s *accountState) rewind(now time.Time) {
+	s.Saved = now.UTC()
+	for i := range s.Lapses {
+		s.Lapses[i].To = earlier(s.Lapses[i].To, s.Saved)
+	}
+	s.Lapses = slices.DeleteFunc(s.Lapses, func(p lapseState) bool { return !p.From.Before(p.To) })
+	for id, m := range s.Meters {
+		if m.From.After(now) {
+			delete(s.Meters, id)
+			continue
+		}
+		if hour := now.UTC().Truncate(time.Hour); m.Closed.After(hour) {
+			m.Closed = hour
+		}
+		schedule := m.schedule()
+		for unix, h := range m.Hours {
+			for n := range h.States {
+				if !schedule.Begin(time.Unix(unix, 0), uint32(n)).Before(now) {
+					h.States[n] = slotOpen
+				}
+			}
+		}
+		maps.DeleteFunc(m.Hours, func(unix int64, _ hourState) bool { return unix > now.Unix() })
+		s.Meters[id] = m
+	}
+}
+
 // begin opens the book of a meter. The time since the file was written is one in which
 // the collector was off.
 func (a *Accounts) begin(m Meter, was accountState, now time.Time) {
@@ -127,24 +171,18 @@ func (a *Accounts) begin(m Meter, was accountState, now time.Time) {
 	a.books[m.ID] = b
 	delete(a.retired, m.ID)
 	known, ok := was.Meters[m.ID]
-	if !ok || was.Saved.After(now) { // the clock was set back: that time comes again
+	if !ok {
 		return
 	}
-	b.from = was.Saved
-	b.closed = was.Saved.Truncate(time.Hour)
-	if known.schedule() == b.Schedule {
-		b.from, b.closed, b.hours = known.From, known.Closed, known.hours()
-	} else {
-		a.end(m.ID, known, was.Saved)
-	}
-	b.off(was.Saved, now)
+	a.end(m.ID, known, was.Saved)
+	a.lapses = lapsed(a.lapses, lapse{m.ID, b.Schedule, was.Saved, now, schemas.LossOff})
 }
 
-// end owes what is known of a schedule that is no more.
+// end owes what is known of a book. Slots that were still open count as well: nobody is
+// left who knows.
 func (a *Accounts) end(id schemas.MeterID, known bookState, saved time.Time) {
 	b := &slotBook{meter: id, Schedule: known.schedule(), from: known.From, closed: known.Closed, hours: known.hours()}
-	b.off(saved, saved)
-	for key, h := range b.parted() {
+	for key, h := range b.cut(saved, schemas.LossOff) {
 		a.owe(key, h)
 	}
 }
@@ -174,6 +212,9 @@ func (a *Accounts) write() error {
 	s.Owed, s.Gone = a.accounts(), make(map[schemas.MeterID]retiredMeter)
 	for id, schedule := range a.retired {
 		s.Gone[id] = retire(schedule)
+	}
+	for i := range a.lapses {
+		s.Lapses = append(s.Lapses, a.lapses[i].state())
 	}
 	body, err := json.Marshal(s)
 	if err == nil {
@@ -219,10 +260,24 @@ func (a *Accounts) moment(loops []*lineLoop, now time.Time) (s accountState, han
 	even := a.clock.even(now.Round(0), now.Sub(a.began)) >= accountGrace
 	s = accountState{Saved: now.UTC(), Meters: make(map[schemas.MeterID]bookState, len(a.books))}
 	for id, b := range a.books {
-		maps.Copy(a.closing, b.over(now, even))
+		for key, h := range b.over(now, even) {
+			addSlots(a.closing, key, h)
+		}
+		a.takeLeft(b)
 		s.Meters[id] = b.state()
 	}
 	return s, handed
+}
+
+// takeLeft puts what a book has left behind in a leap to what is closing. mu is held.
+func (a *Accounts) takeLeft(b *slotBook) {
+	done, lapses := b.left()
+	for key, h := range done {
+		addSlots(a.closing, key, h)
+	}
+	for _, p := range lapses {
+		a.leapt = lapsed(a.leapt, p)
+	}
 }
 
 // settle writes down what is durable, and hands what is owed to the stage. wait ends its
@@ -239,25 +294,37 @@ func (a *Accounts) settle(wait context.Context, loops []*lineLoop, durableValues
 		a.owe(key, h)
 	}
 	clear(a.closing)
-	a.settled = s
-	_ = a.write() // said by write; an account that is told twice changes nothing
-	list := a.accounts()
-	versions := make(map[accountKey]uint64, len(a.owed))
-	for key, h := range a.owed {
-		versions[key] = h.version
+	for _, p := range a.leapt {
+		a.lapses = lapsed(a.lapses, p)
 	}
+	a.leapt, a.settled = nil, s
+	_ = a.write() // said by write; an account that is told twice changes nothing
 	a.mu.Unlock()
-	if len(list) == 0 || !a.out.deliver(wait, list) {
-		return
+	for a.tell(wait) {
+	}
+}
+
+// tell delivers some of what is owed; false: there was nothing, or it could not be done.
+func (a *Accounts) tell(wait context.Context) bool {
+	a.mu.Lock()
+	p := a.piece()
+	a.mu.Unlock()
+	if len(p.list) > 0 && !a.out.deliver(wait, p.list) {
+		return false
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for key, version := range versions {
+	a.lapses = p.lapses
+	if len(p.list) == 0 {
+		return false
+	}
+	for key, version := range p.versions {
 		if h := a.owed[key]; h != nil && h.version == version {
 			delete(a.owed, key)
 		}
 	}
 	_ = a.write()
+	return true
 }
 
 // run settles now and then until ctx is done.

@@ -209,15 +209,7 @@ func (c *Collector) newOutbox(stream schemas.Stream, s *spool.Spool, m *flow) *o
 
 // ownKey lets the opener accept envelopes for this collector only.
 func (c *Collector) ownKey(generation uint16, collector string) (seal.CollectorKey, error) {
-	switch {
-	case collector != string(c.id):
-		return seal.CollectorKey{}, &seal.Error{Code: seal.DeviceUnknown, Problem: fmt.Sprintf("sealed for collector %s, this is %s", collector, c.id)}
-	}
-	key, ok := c.o.Bundle.KeyOf(generation)
-	if !ok {
-		return seal.CollectorKey{}, &seal.Error{Code: seal.GenerationUnknown, Problem: fmt.Sprintf("key generation %#04x, this bundle has %#04x", generation, c.o.Bundle.Generation)}
-	}
-	return key, nil
+	return answerKey(c.o.Bundle, generation, collector)
 }
 
 // newSealer opens a session of its own for one stream: a new boot number and

@@ -64,6 +64,25 @@ func alone(t *testing.T, keys testKeys) Options {
 	}
 }
 
+// dropping opens a collector that has no broker, drops what its spool has no room for, and
+// notes it in n; what its spool takes is sealed by the second.
+func dropping(t *testing.T, n *fakeNotes) (*Collector, sealer) {
+	t.Helper()
+	o := alone(t, newKeys(t))
+	o.Spool.DropWhenFull = true
+	c := mustOpen(t, o)
+	t.Cleanup(func() { _ = c.Close() })
+	c.drops.notes = n
+	s, err := c.newSealer(seal.Readings)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c, s
+}
+
+// dropBase is when the first reading of these tests is taken.
+func dropBase() time.Time { return time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC) }
+
 // spoolOne seals readings of two meters, taken at that moment, into c's spool.
 func spoolOne(t *testing.T, c *Collector, s sealer, at time.Time) error {
 	t.Helper()
@@ -108,17 +127,9 @@ func slotsIn(t *testing.T, c *Collector) map[string]bool {
 // What a full spool drops is noted, meter by meter and moment by moment, and only
 // that.
 func TestDroppedReadingsAreNoted(t *testing.T) {
-	keys, n := newKeys(t), newFakeNotes()
-	o := alone(t, keys)
-	o.Spool.DropWhenFull = true
-	c := mustOpen(t, o)
-	defer c.Close()
-	c.drops.notes = n
-	s, err := c.newSealer(seal.Readings)
-	if err != nil {
-		t.Fatal(err)
-	}
-	base := time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC)
+	n := newFakeNotes()
+	c, s := dropping(t, n)
+	base := dropBase()
 	all := map[string]bool{}
 	for i := range 150 {
 		at := base.Add(time.Duration(i) * time.Minute)
@@ -150,18 +161,11 @@ func TestDroppedReadingsAreNoted(t *testing.T) {
 
 // While nobody can take note nothing is dropped.
 func TestNothingIsDroppedUnnoted(t *testing.T) {
-	keys, n := newKeys(t), newFakeNotes()
+	n := newFakeNotes()
 	n.fail = errors.New("the account cannot be written")
-	o := alone(t, keys)
-	o.Spool.DropWhenFull = true
-	c := mustOpen(t, o)
-	defer c.Close()
-	c.drops.notes = n
-	s, err := c.newSealer(seal.Readings)
-	if err != nil {
-		t.Fatal(err)
-	}
-	base := time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC)
+	c, s := dropping(t, n)
+	base := dropBase()
+	var err error
 	taken := 0
 	for ; err == nil && taken < 500; taken++ {
 		err = spoolOne(t, c, s, base.Add(time.Duration(taken)*time.Minute))
@@ -193,7 +197,7 @@ func TestDroppedUnderOtherKeys(t *testing.T) {
 	c := mustOpen(t, o)
 	defer c.Close()
 	c.drops.notes = n
-	base := time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC)
+	base := dropBase()
 	for i := 0; c.Summary().SpoolDropped < 12; i++ {
 		by := []seal.Bundle{older, lost, own}[i%3]
 		s := testKeys{keys.master, by}.sealer(t, seal.Up, seal.Readings, uint32(i+1))
@@ -213,17 +217,8 @@ func TestDroppedUnderOtherKeys(t *testing.T) {
 // What was published and then dropped takes no place among the envelopes that are
 // waited for.
 func TestOutboxForgetsWhatWasDropped(t *testing.T) {
-	keys := newKeys(t)
-	o := alone(t, keys)
-	o.Spool.DropWhenFull = true
-	c := mustOpen(t, o)
-	defer c.Close()
-	out := c.pub.readings
-	s, err := c.newSealer(seal.Readings)
-	if err != nil {
-		t.Fatal(err)
-	}
-	base := time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC)
+	c, s := dropping(t, newFakeNotes())
+	out, base := c.pub.readings, dropBase()
 	noted := map[uint64]bool{}
 	for i := range 150 {
 		if err := spoolOne(t, c, s, base.Add(time.Duration(i)*time.Minute)); err != nil {
@@ -302,7 +297,7 @@ func TestDropOld(t *testing.T) {
 }
 
 func TestEvenClock(t *testing.T) {
-	base := time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC)
+	base := dropBase()
 	type look struct {
 		wall    time.Duration // beyond base
 		counted time.Duration

@@ -1,33 +1,66 @@
 package collector
 
 import (
-	"bytes"
+	"crypto/rand"
 	"errors"
 	"testing"
 
+	"citygrid/schemas"
 	"citygrid/schemas/seal"
 )
 
-// A box opens what the hub seals under its key, and under the keys that it had: an
-// answer may have been on its way while the bundle was changed.
-func TestOwnKey(t *testing.T) {
-	key := func(fill byte) seal.CollectorKey {
-		k, err := seal.NewCollectorKey(bytes.Repeat([]byte{fill}, seal.SecretSize))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return k
+// A receipt frees the spool, so only the key of today may seal one: an earlier key may
+// have been stolen, and the reason for the new one. What the box has sealed itself opens
+// under the earlier key all the same. Both are held for the collector and for Send.
+func TestEarlierKeysOpenNoAnswers(t *testing.T) {
+	w := newTown(t)
+	stolen := w.testKeys
+	fresh, err := seal.Issue(w.master, testArea, testID, 1, rand.Reader)
+	if err != nil {
+		t.Fatal(err)
 	}
-	c := &Collector{id: "c1", o: Options{Bundle: &seal.Bundle{Collector: "c1", Generation: 0x0200, Key: key(2),
-		Previous: []seal.PreviousKey{{Generation: 0x0101, Key: key(1)}}}}}
-	for generation, want := range map[uint16]seal.CollectorKey{0x0200: key(2), 0x0101: key(1)} {
-		if got, err := c.ownKey(generation, "c1"); err != nil || !got.Equal(want.Secret) {
-			t.Errorf("%#04x: another key, %v", generation, err)
-		}
+	if w.bundle, err = fresh.Succeed(&stolen.bundle); err != nil {
+		t.Fatal(err)
 	}
-	for generation, id := range map[uint16]string{0x0100: "c1", 0x0201: "c1", 0x0200: "c2"} {
+	sending, err := newSending(w.sendOptions())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = sending.close() })
+	receipt := receiptFor(testID, seal.Context{Boot: 1}, only(0))
+	for name, p := range map[string]*publisher{"collector": mustOpen(t, w.options()).pub, "send": sending.pub} {
 		var e *seal.Error
-		if _, err := c.ownKey(generation, id); !errors.As(err, &e) {
+		err := p.take(sealReceipt(t, stolen.sealer(t, seal.Down, seal.Receipt, 1), receipt))
+		if !errors.As(err, &e) || e.Code != seal.GenerationUnknown {
+			t.Errorf("%s: a receipt under the stolen key: %v", name, err)
+		}
+		if err := p.take(sealReceipt(t, w.sealer(t, seal.Down, seal.Receipt, 2), receipt)); err != nil {
+			t.Errorf("%s: a receipt under the key of today: %v", name, err)
+		}
+	}
+	record, _, err := stolen.sealer(t, seal.Up, seal.Readings, 3).Seal(nil, []byte("x"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	own, err := OwnOpener(&w.bundle, seal.DefaultProvider())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := own.Open(nil, record); err != nil {
+		t.Errorf("its own record under the earlier key: %v", err)
+	}
+}
+
+func TestAnswerKey(t *testing.T) {
+	b := newKeys(t).bundle
+	b.Generation = 0x0200
+	b.Previous = []seal.PreviousKey{{Generation: 0x0101, Key: b.Key}}
+	if got, err := answerKey(&b, 0x0200, string(testID)); err != nil || !got.Equal(b.Key.Secret) {
+		t.Errorf("its own key: another, %v", err)
+	}
+	for generation, id := range map[uint16]schemas.CollectorID{0x0101: testID, 0x0201: testID, 0x0200: "another"} {
+		var e *seal.Error
+		if _, err := answerKey(&b, generation, string(id)); !errors.As(err, &e) {
 			t.Errorf("%s under %#04x: %v, want a refusal", id, generation, err)
 		}
 	}

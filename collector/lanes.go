@@ -67,9 +67,16 @@ type lanes struct {
 	// lag: live envelopes that had to wait so long for room become backlog, and
 	// those behind them are the live ones.
 	lag time.Duration
-	// silent counts rounds in a row without a receipt.
+	// silent counts rounds in a row without a receipt, or without one for the
+	// backlog.
 	silent int
-	pace   pace
+	// heard is when a receipt last freed an envelope of the backlog, or when one
+	// began to be waited for.
+	heard time.Time
+	// refusing: the hub confirms live envelopes and nothing of the backlog, so what
+	// is stuck is refused and does not go out in this round.
+	refusing bool
+	pace     pace
 	// room is outbox.room for the live lane.
 	room chan struct{}
 }

@@ -110,9 +110,9 @@ func TestSilenceWidensTheBacklog(t *testing.T) {
 		if got := o.limit(backlog); got != want {
 			t.Errorf("limit of the backlog %d, want %d", got, want)
 		}
-		o.noteSilence(true)
+		o.noteSilence(true, time.Second)
 	}
-	o.noteSilence(false)
+	o.noteSilence(false, 0)
 	if got := o.limit(backlog); got != backlogFloor {
 		t.Errorf("limit after a receipt %d, want %d", got, backlogFloor)
 	}

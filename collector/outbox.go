@@ -78,8 +78,8 @@ type unconfirmed struct {
 // stuck reports whether the envelope went out so often without a receipt that
 // newer ones must not wait for it: the hub refuses it, for a key that is no
 // longer in force, say, and will not take it however often it comes. It stays
-// in the spool and goes out with every resending, but takes no place among
-// those that are waited for.
+// in the spool and goes out again after a new connection and when the hub is
+// silent altogether, but takes no place among those that are waited for.
 func (u *unconfirmed) stuck() bool { return u.sent >= stuckAfter }
 
 const (
@@ -96,9 +96,10 @@ const (
 var errSilentHub = errors.New("no receipt for a while")
 
 // send publishes every record without a receipt, from the oldest on or on two
-// lanes, and starts over when the hub stays silent.
+// lanes, and starts over when the hub stays silent, be it on the backlog alone.
 func (o *outbox) send(ctx context.Context, conn *mqttlink.Conn) error {
 	patience := o.resendAfter
+	o.connected()
 	for {
 		before := o.freed()
 		o.prune()
@@ -116,7 +117,7 @@ func (o *outbox) send(ctx context.Context, conn *mqttlink.Conn) error {
 		} else {
 			patience = o.resendAfter
 		}
-		o.noteSilence(o.freed() == before)
+		o.noteSilence(o.freed() == before, patience)
 		all, stuck := o.outstanding()
 		o.log.Warn("no receipt from the hub; publishing again what has none", "outstanding", all, "stuck", stuck)
 	}
@@ -129,12 +130,21 @@ func (o *outbox) sendRound(ctx context.Context, conn *mqttlink.Conn) error {
 	return o.sendFrom(ctx, conn, o.spool.Reader(0))
 }
 
-// noteSilence counts the rounds that ended without a receipt.
-func (o *outbox) noteSilence(silent bool) {
+// connected lets everything go out again: the hub may have learnt better.
+func (o *outbox) connected() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	o.lanes.refusing = false
+}
+
+// noteSilence counts the rounds that ended without a receipt, and those that ended
+// without one for the backlog while live envelopes had theirs within patience.
+func (o *outbox) noteSilence(silent bool, patience time.Duration) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.lanes.refusing = o.lanes.on && !silent && time.Since(o.progress) < patience
 	o.lanes.silent++
-	if !silent {
+	if !silent && !o.lanes.refusing {
 		o.lanes.silent = 0
 	}
 }
@@ -167,8 +177,14 @@ func (o *outbox) silentFor(now, start time.Time) time.Duration {
 	if len(o.sent) == 0 {
 		return 0
 	}
-	if o.progress.After(start) {
-		start = o.progress
+	last := o.progress
+	if o.lanes.on && o.waiting > 0 {
+		// The receipts of live envelopes say nothing of the backlog. What is of it
+		// on its way is a second and a half of the hub's work.
+		last = o.lanes.heard
+	}
+	if last.After(start) {
+		start = last
 	}
 	return now.Sub(start)
 }
@@ -233,12 +249,15 @@ func (o *outbox) admit(l lane, key envelopeKey, record uint64) admission {
 		if len(o.sent) == 0 {
 			o.progress = time.Now()
 		}
+		if l == backlog && o.waiting == 0 {
+			o.lanes.heard = time.Now()
+		}
 		o.sent[key] = &unconfirmed{records: []uint64{record}, sent: 1, round: o.lanes.round, live: l == live}
 		*on++
 		return goes
 	}
 	known := slices.Contains(u.records, record)
-	if known && l != single && u.round == o.lanes.round {
+	if known && l != single && (u.round == o.lanes.round || u.stuck() && o.lanes.refusing) {
 		return went
 	}
 	u.round = o.lanes.round
@@ -304,6 +323,9 @@ func (o *outbox) settle(r *schemas.Receipt) (records []uint64, freed uint64) {
 		}
 		if !u.stuck() {
 			o.leave(u)
+		}
+		if !u.live {
+			o.lanes.heard = time.Now()
 		}
 		delete(o.sent, key)
 		records = append(records, u.records...)

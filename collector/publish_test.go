@@ -358,3 +358,46 @@ func TestRefusedEnvelopesDoNotBlockNewerOnes(t *testing.T) {
 	w.hub.send(sealReceipt(t, w.hub.down, receiptFor(testID, session, schemas.SeqRange{From: 0, To: 6})))
 	eventually(t, "the receipts free the newer ones", func() bool { return records(c) == 5 })
 }
+
+// TestRefusedBacklogDoesNotBlockBehindLiveReadings: the head of the backlog is refused
+// for ever, as what lies in the spool under a destroyed key is, while the hub confirms
+// what is sealed now. What waits behind the refused goes out all the same, and those
+// that are given up do not come again and again while the hub answers.
+func TestRefusedBacklogDoesNotBlockBehindLiveReadings(t *testing.T) {
+	w := newTown(t)
+	c := mustOpen(t, w.options())
+	o := c.pub.readings
+	o.resendAfter, o.window = 400*time.Millisecond, 6
+	bad, refused := put(t, c, 10)
+	_, wanted := put(t, c, 5)
+	start(t, c)
+	w.checkNext(t, refused[:6])
+	came := make(map[string]int)
+	behind := func() (n int) {
+		for _, e := range wanted {
+			n += min(came[e], 1)
+		}
+		return n
+	}
+	deadline := time.Now().Add(15 * time.Second)
+	for behind() < len(wanted) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d of %d envelopes behind %d refused ones went out while %d others did", behind(), len(wanted), len(refused), len(came))
+		}
+		_, now := put(t, c, 1)
+		for came[now[0]] == 0 { // live readings flow all the time
+			e := w.hub.next(schemas.Readings)
+			came[e]++
+			if h, err := seal.ParseHeader([]byte(e)); err == nil && h.Context != bad {
+				w.hub.send(sealReceipt(t, w.hub.down, receiptFor(testID, h.Context, only(h.Seq))))
+			}
+		}
+	}
+	for n, e := range refused {
+		if came[e] > 2*stuckAfter {
+			t.Errorf("refused envelope %d came %d times while the hub answered", n, came[e])
+		}
+	}
+	w.hub.answer(true)
+	eventually(t, "the receipts free all others", func() bool { return records(c) == len(refused) })
+}

@@ -10,7 +10,8 @@ import (
 	"citygrid/schemas/seal"
 )
 
-// commandAge is how old a command may be. The hub asks again for what is still missing.
+// commandAge is how old a command may be. The hub asks once for an hour; one whose request
+// was refused, or brought nothing, stays in its list of gaps as asked for.
 const commandAge = time.Hour
 
 // refillDesk takes the hub's requests to read times from the meters' own memories: of what

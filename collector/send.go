@@ -69,7 +69,7 @@ func newSending(o SendOptions) (*sending, error) {
 	s.pub.opener, err = seal.NewOpener(seal.OpenerConfig{
 		Provider: o.Provider, Tenant: o.Bundle.Tenant, Role: seal.Down,
 		Keys: func(generation uint16, collector string) (seal.CollectorKey, error) {
-			return sealedUnder(o.Bundle, generation, collector)
+			return answerKey(o.Bundle, generation, collector)
 		},
 	})
 	if err != nil {

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"citygrid/adapters"
+	"citygrid/collector/spool"
 	"citygrid/schemas"
 )
 
@@ -200,5 +201,25 @@ func TestCertificateEnds(t *testing.T) {
 	var k certificates
 	if k.watch("tcp://broker:1883", nil) != nil || !k.firstEnd().IsZero() {
 		t.Error("a link without TLS has a certificate")
+	}
+}
+
+// TestStatusTellsWhatWasDropped: what the spool gave up by the operator's choice is in
+// the status, for whatever reason, and a status says nothing where nothing was.
+func TestStatusTellsWhatWasDropped(t *testing.T) {
+	c := mustOpen(t, alone(t, newKeys(t)))
+	defer c.Close()
+	if s := c.Status(); s.SpoolDropped != 0 {
+		t.Errorf("%d dropped by a spool that dropped nothing", s.SpoolDropped)
+	}
+	c.metrics.dropped.WithLabelValues(string(spool.DropFull)).Add(3)
+	c.metrics.dropped.WithLabelValues(string(spool.DropAge)).Add(4)
+	s := c.Status()
+	wire, err := schemas.EncodeStatus(nil, &s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if told, err := schemas.DecodeStatus(wire); err != nil || told.SpoolDropped != 7 {
+		t.Errorf("%+v, %v; want 7 dropped", told, err)
 	}
 }

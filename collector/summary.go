@@ -51,7 +51,7 @@ func (c *Collector) Status() schemas.Status {
 		FailingTotal: uint32(total), Failing: failing,
 		Health:        c.board.worst(now),
 		KeyGeneration: c.o.Bundle.Generation, CertificateEnds: c.certificates.firstEnd(),
-		Lines: c.board.lineStatus(now),
+		Lines: c.board.lineStatus(now), SpoolDropped: s.SpoolDropped,
 	}
 }
 

@@ -36,9 +36,9 @@ func (m *mapReader) has(key int) bool {
 	if m.err != nil || m.left == 0 {
 		return false
 	}
-	// Most keys are the expected one, in one byte.
-	if d := m.d; d.Pos < len(d.Data) && key < 24 && d.Data[d.Pos] == byte(key) {
-		d.Pos++
+	// Most keys are the expected one, in one byte, or two from 24 on.
+	if n := m.d.keyHere(key); n > 0 {
+		m.d.Pos += n
 		m.left--
 		m.last = int64(key)
 		return true
@@ -46,6 +46,22 @@ func (m *mapReader) has(key int) bool {
 	m.checkKey(uint64(key))
 	return false
 }
+
+// keyHere returns in how many bytes the key, which is below 256, stands next; 0 when
+// something else does.
+func (d *decoder) keyHere(key int) int {
+	rest := d.Data[d.Pos:]
+	switch {
+	case key < oneByte && len(rest) > 0 && rest[0] == byte(key):
+		return 1
+	case key >= oneByte && len(rest) > 1 && rest[0] == oneByte && rest[1] == byte(key):
+		return 2
+	}
+	return 0
+}
+
+// oneByte is the first number that takes a second byte, and the head that says so.
+const oneByte = 24
 
 // checkKey finds out why the next key is not the expected one: it may be a
 // later one of the table, and anything else is an error.

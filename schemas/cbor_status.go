@@ -33,6 +33,7 @@ const (
 	statusKeyGeneration   // left out when it is not told
 	statusCertificateEnds // left out without TLS
 	statusLines           // left out when there is none
+	statusSpoolDropped    // left out when nothing was dropped
 )
 
 const (
@@ -62,7 +63,7 @@ var (
 		statusSpoolBytes:   "spool_bytes", statusSpoolQuota: "spool_quota",
 		statusSpoolFull: "spool_full", statusFailingTotal: "failing_total", statusFailing: "failing",
 		statusHealth: "health", statusKeyGeneration: "key_generation",
-		statusCertificateEnds: "certificate_ends", statusLines: "lines"}
+		statusCertificateEnds: "certificate_ends", statusLines: "lines", statusSpoolDropped: "spool_dropped"}
 	faultFields = fieldTable{faultMeter: "meter", faultSince: "since", faultError: "error",
 		faultCause: "cause", faultExchange: "exchange"}
 	healthFields = fieldTable{healthMeter: "meter", healthPlanned: "planned", healthRead: "read",
@@ -117,13 +118,17 @@ func EncodeStatus(dst []byte, s *Status) ([]byte, error) {
 	if !s.CertificateEnds.IsZero() {
 		dst = appendTime(appendUint(dst, statusCertificateEnds), s.CertificateEnds)
 	}
-	return appendLines(dst, s.Lines), nil
+	dst = appendLines(dst, s.Lines)
+	if s.SpoolDropped != 0 {
+		dst = appendUint(appendUint(dst, statusSpoolDropped), s.SpoolDropped)
+	}
+	return dst, nil
 }
 
 // fields counts the fields of s that are written.
 func (s *Status) fields() uint64 {
 	fields := uint64(statusFailing + 1)
-	for _, given := range []bool{len(s.Health) > 0, s.KeyGeneration != 0, !s.CertificateEnds.IsZero(), len(s.Lines) > 0} {
+	for _, given := range []bool{len(s.Health) > 0, s.KeyGeneration != 0, !s.CertificateEnds.IsZero(), len(s.Lines) > 0, s.SpoolDropped != 0} {
 		if given {
 			fields++
 		}
@@ -205,6 +210,9 @@ func decodeStatus(d *decoder) (*Status, error) {
 	}
 	if m.has(statusLines) {
 		s.Lines = m.lines()
+	}
+	if m.has(statusSpoolDropped) {
+		s.SpoolDropped = m.countHere(statusSpoolDropped, MaxCount)
 	}
 	return s, m.finish()
 }

@@ -179,7 +179,12 @@ func (m *mapReader) octets(key, limit int) []byte {
 
 // count16 reads the number of a field that is left out rather than 0; its key
 // has been read.
-func (m *mapReader) count16(key int, limit uint64) uint16 {
+func (m *mapReader) count16(key int, limit uint16) uint16 {
+	return uint16(m.countHere(key, uint64(limit)))
+}
+
+// countHere reads a number from 1 to limit whose key has been read.
+func (m *mapReader) countHere(key int, limit uint64) uint64 {
 	n, err := m.d.want(cbor.Uint)
 	switch {
 	case err == nil && n == 0:
@@ -191,7 +196,7 @@ func (m *mapReader) count16(key int, limit uint64) uint16 {
 	if m.err != nil {
 		return 0
 	}
-	return uint16(n)
+	return n
 }
 
 // timeHere reads a moment whose key has been read.

@@ -115,6 +115,7 @@ type statusJSON struct {
 	KeyGeneration   uint16        `json:"key_generation,omitempty"`
 	CertificateEnds *moment       `json:"certificate_ends,omitempty"`
 	Lines           []LineStatus  `json:"lines,omitempty"`
+	SpoolDropped    uint64        `json:"spool_dropped,omitempty"`
 }
 
 // MarshalJSON writes the JSON form [status.schema.json]. "failing" is always
@@ -135,7 +136,7 @@ func (s Status) MarshalJSON() ([]byte, error) {
 		s.ReadsPlanned, s.ReadsDone, s.ReadsFailed, s.ReadsMissed, s.ValuesRead,
 		s.EnvelopesSealed, s.EnvelopesPublished, s.EnvelopesFreed,
 		s.SpoolRecords, s.SpoolBytes, s.SpoolQuota, s.SpoolFull, s.FailingTotal, failing,
-		s.Health, s.KeyGeneration, ends, s.Lines})
+		s.Health, s.KeyGeneration, ends, s.Lines, s.SpoolDropped})
 }
 
 // UnmarshalJSON reads the JSON form, strictly. An error names the field.
@@ -155,11 +156,12 @@ func (s *Status) UnmarshalJSON(data []byte) error {
 	v.FailingTotal = member[uint32](o, "failing_total")
 	v.Failing = members[MeterFault](o, "failing", MaxFailing)
 	v.Health = someMembers[MeterHealth](o, "health", MaxHealth)
-	v.KeyGeneration = memberNumber(o, "key_generation")
+	v.KeyGeneration = memberNumber[uint16](o, "key_generation")
 	if o.has("certificate_ends") {
 		v.CertificateEnds = time.Time(member[moment](o, "certificate_ends"))
 	}
 	v.Lines = someMembers[LineStatus](o, "lines", MaxLines)
+	v.SpoolDropped = memberNumber[uint64](o, "spool_dropped")
 	return o.finish(v.Validate, func() { *s = v })
 }
 

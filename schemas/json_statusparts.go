@@ -51,8 +51,8 @@ func (e *Exchange) UnmarshalJSON(data []byte) error {
 		Sent:     memberOctets(o, "sent"),
 		Received: memberOctets(o, "received"),
 	}
-	v.SentCut = memberNumber(o, "sent_cut")
-	v.ReceivedCut = memberNumber(o, "received_cut")
+	v.SentCut = memberNumber[uint16](o, "sent_cut")
+	v.ReceivedCut = memberNumber[uint16](o, "received_cut")
 	return o.finish(v.Validate, func() { *e = v })
 }
 
@@ -65,11 +65,11 @@ func memberOctets(o *object, name string) []byte {
 }
 
 // memberNumber takes a number that is left out rather than 0.
-func memberNumber(o *object, name string) uint16 {
+func memberNumber[N uint16 | uint64](o *object, name string) N {
 	if !o.has(name) {
 		return 0
 	}
-	n := member[uint16](o, name)
+	n := member[N](o, name)
 	if o.err == nil && n == 0 {
 		o.err = &FieldError{Field: name, Problem: "0; leave the field out"}
 	}

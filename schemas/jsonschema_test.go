@@ -155,7 +155,8 @@ func schemaDocs(t *testing.T) map[string]node {
 			"health":  node{"type": "array", "minItems": 1, "maxItems": MaxHealth, "items": health},
 			"lines":   node{"type": "array", "minItems": 1, "maxItems": MaxLines, "items": line},
 
-			"key_generation": node{"type": "integer", "minimum": 1, "maximum": math.MaxUint16}}),
+			"key_generation": node{"type": "integer", "minimum": 1, "maximum": math.MaxUint16},
+			"spool_dropped":  node{"type": "integer", "minimum": 1, "maximum": MaxCount}}),
 		"receipt": objectNode(t, reflect.TypeFor[receiptJSON](), node{
 			"stored": node{"type": "array", "minItems": 1, "maxItems": MaxSeqRanges, "items": seqRange}}),
 	}
@@ -258,7 +259,7 @@ const (
 		`"exchange":{"at":"2026-03-01T08:00:01.250Z","protocol":"dlt645","sent":"6801","received":"fe"}}],` +
 		`"health":[{"meter":"m1","planned":96,"read":90,"drift_ms":-1500,"error":"no answer in 1 s"},{"meter":"m2","planned":1,"read":0}],` +
 		`"key_generation":258,"certificate_ends":"2027-03-01T08:00:00.000Z",` +
-		`"lines":[{"name":"l1","kind":"serial","address":"/dev/ttyS0","meters":8,"planned":96,"read":91,"used":340}]}`
+		`"lines":[{"name":"l1","kind":"serial","address":"/dev/ttyS0","meters":8,"planned":96,"read":91,"used":340}],"spool_dropped":7}`
 )
 
 // jsonRefusal changes one place of a sound document. codeOnly marks what JSON
@@ -398,6 +399,8 @@ var jsonRefusals = []jsonRefusal{
 	{"status", statusText, `"received":"fe"`, `"received":"fe","dropped":1`, "failing[0].exchange.dropped", false},
 	{"status", statusText, `"key_generation":258`, `"key_generation":0`, "key_generation", false},
 	{"status", statusText, `"key_generation":258`, `"key_generation":65536`, "key_generation", false},
+	{"status", statusText, `"spool_dropped":7`, `"spool_dropped":0`, "spool_dropped", false},
+	{"status", statusText, `"spool_dropped":7`, `"spool_dropped":9007199254740992`, "spool_dropped", false},
 	{"status", statusText, `"2027-03-01T08:00:00.000Z"`, `"1970-03-01T08:00:00.000Z"`, "certificate_ends", false},
 	{"status", statusText, `"kind":"serial"`, `"kind":"radio"`, "lines[0].kind", false},
 	{"status", statusText, `"l1"`, `""`, "lines[0].name", false},

@@ -139,7 +139,7 @@ func sampleHealth() *Status {
 // sampleFrames has every field of a status, and the bounds of an exchange.
 func sampleFrames() *Status {
 	s := sampleHealth()
-	s.KeyGeneration, s.CertificateEnds = 0x0102, at2026(59)
+	s.KeyGeneration, s.CertificateEnds, s.SpoolDropped = 0x0102, at2026(59), MaxCount
 	long := bytes.Repeat([]byte{0xA5}, MaxFrameBytes)
 	s.Failing[0].Cause = CauseNoAnswer
 	s.Failing[0].Exchange = &Exchange{At: at2026(5), Protocol: DLT645, Sent: []byte{0x68, 0x17, 0x16}}

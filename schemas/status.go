@@ -66,6 +66,10 @@ type Status struct {
 	// in the order of its configuration, or, of more, those with the lowest success
 	// rate.
 	Lines []LineStatus
+	// SpoolDropped counts envelopes of readings without a receipt that the spool has
+	// dropped since StartedAt, full or aged, because the operator chose that; at most
+	// MaxCount. The accounts of the slots name what is lost with them.
+	SpoolDropped uint64
 }
 
 // MeterHealth is how well one meter was read since midnight UTC.
@@ -160,6 +164,9 @@ func (s Status) Validate() error {
 		if *c.value > MaxCount {
 			return &FieldError{Field: statusFields[c.key], Problem: fmt.Sprintf("%d, want at most %d", *c.value, uint64(MaxCount))}
 		}
+	}
+	if s.SpoolDropped > MaxCount {
+		return &FieldError{Field: statusFields[statusSpoolDropped], Problem: fmt.Sprintf("%d, want at most %d", s.SpoolDropped, uint64(MaxCount))}
 	}
 	if !s.CertificateEnds.IsZero() {
 		if err := validTime("certificate_ends", s.CertificateEnds); err != nil {

@@ -346,7 +346,10 @@ var spoiltStatuses = []struct {
 		s[18], s[19] = 17, list
 	}},
 	{"101 faults", "failing", func(s, f body) { s[19] = make([]int, 101) }},
-	{"unknown field", "key 24", func(s, f body) { s[24] = 1 }},
+	{"unknown field", "key 25", func(s, f body) { s[25] = 1 }},
+	{"0 envelopes dropped", "spool_dropped", func(s, f body) { s[24] = 0 }},
+	{"dropped above 2^53-1", "spool_dropped", func(s, f body) { s[24] = uint64(1 << 53) }},
+	{"dropped as a text", "spool_dropped", func(s, f body) { s[24] = "1" }},
 	{"key generation 0", "key_generation", func(s, f body) { s[21] = 0 }},
 	{"key generation above 16 bits", "key_generation", func(s, f body) { s[21] = 65536 }},
 	{"certificate that ends in 1970", "certificate_ends", func(s, f body) { s[22] = 0 }},

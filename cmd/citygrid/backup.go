@@ -80,7 +80,7 @@ collectors then send again what the copy does not know as stored.`,
 			parts, _ := backupParts(cfg, file)
 			m, err := backup.Put(cmd.Context(), from, parts)
 			if err != nil {
-				return cli.Failed(fmt.Errorf("%w; what was put back so far stays: move it away before you try again", err))
+				return cli.Failed(err)
 			}
 			printManifest(cmd, from, m)
 			return nil

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -16,6 +17,7 @@ import (
 	"time"
 
 	"citygrid/hub/api"
+	"citygrid/internal/backup"
 	"citygrid/internal/city"
 	"citygrid/internal/influxd"
 	"citygrid/internal/pgtest"
@@ -149,6 +151,10 @@ grid: {dsn: "sqlite:grid.db", media: {dir: media}}
 	if err := os.WriteFile(file, text, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	letters := filepath.Join(s.dir, "data", "dead-letters.jsonl.1")
+	if err := errors.Join(os.Mkdir(filepath.Dir(letters), 0o700), os.WriteFile(letters, []byte("{}\n"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
 	back, forth := commandsOf(t, "### Taking a copy"), commandsOf(t, "### Going back to a copy")
 	t.Chdir(s.dir)
 	s.do("systemctl start citygrid-hub")
@@ -163,6 +169,7 @@ grid: {dsn: "sqlite:grid.db", media: {dir: media}}
 	for _, line := range back {
 		s.do(line)
 	}
+	s.hasAll(strings.Fields(back[0])[5])
 	s.receipted("the second batch", second)
 	if got := s.stored(begin); !slices.Equal(got, []time.Time{before, after}) {
 		t.Fatalf("stored %v", got)
@@ -177,8 +184,29 @@ grid: {dsn: "sqlite:grid.db", media: {dir: media}}
 	if got := s.stored(begin); !slices.Equal(got, []time.Time{before, after}) {
 		t.Errorf("sent again: %v, want both", got)
 	}
-	if _, err := os.Stat(filepath.Join(s.dir, "ledger.db")); err != nil {
-		t.Error(err)
+	for _, path := range []string{"ledger.db", "grid.db", letters} {
+		if _, err := os.Stat(path); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// hasAll checks that a copy has every part of a hub, the replay state first, and of each
+// at least one file.
+func (s *site) hasAll(dir string) {
+	s.t.Helper()
+	m, err := backup.Check(dir)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if want := []string{"replay", "keys", "config", "ledger.db", "grid.db", "completeness.db", "media", "refused", "readings"}; !slices.Equal(m.Parts, want) || len(m.Missing) > 0 {
+		s.t.Errorf("the copy has %q without %q, want %q", m.Parts, m.Missing, want)
+	}
+	for _, part := range m.Parts {
+		has := func(f backup.File) bool { return f.Size > 0 && (f.Path == part || strings.HasPrefix(f.Path, part+"/")) }
+		if part != "media" && !slices.ContainsFunc(m.Files, has) { // nobody took a photo
+			s.t.Errorf("nothing of %s is in the copy", part)
+		}
 	}
 }
 

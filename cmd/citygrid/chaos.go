@@ -22,13 +22,19 @@ func newChaos() *cobra.Command {
 InfluxDB) with 200 simulated meters, loads cards, reports component events, and
 lets a schedule of faults drawn from its seed happen: kill -9 at bad moments,
 stopped processes, a broker and an InfluxDB that are gone or answer with errors,
-slow, half-open and broken connections, full disks, damaged spools, a clock that
-is set, two collectors with one identity, a folder restored from an old image.
+slow, half-open and broken connections, full disks of collector, hub and InfluxDB,
+damaged spools, a clock that is set, two collectors with one identity, a folder
+restored from an old image; in one of fifty seeds a broker that is gone for minutes.
 When all faults have ended it holds every reading, card entry and event that was
 ever on the collector's disk against InfluxDB, the ledger and the cases.
 
-It fails when anything was lost, doubled or changed, or a program broke, and says
-which seed. One seed alone again, with its schedule:
+What a damaged spool destroys is lost on purpose, and must be told: each such read
+must lie in a slot that the hub's ledger of completeness (citygrid gaps) shows as
+without a reading. The ledger knows slots: of a slot that was read twice, or whose
+read went out in two envelopes, it has the rest, and the report counts that apart.
+
+It fails when anything was lost, doubled or changed, or destroyed and not told, when a
+good reading was put aside with a bad one, or a program broke, and says which seed. One seed alone again, with its schedule:
   citygrid chaos --trials 1 --seed 17
 Filling disks needs root on Linux; without it the other faults are tried.`,
 		Example: `  citygrid chaos --trials 500 --json chaos.json`,

@@ -126,7 +126,8 @@ func (f *gapFlags) run(ctx context.Context, out io.Writer, q completeness.Query,
 		return err
 	}
 	area := func(id schemas.CollectorID) schemas.AreaCode { c, _ := list.Find(id); return c.Area }
-	l, err := completeness.Open(ctx, dsn, completeness.Options{Now: now, Log: cli.NewLog(), Area: area})
+	enrolled := func(id schemas.CollectorID) bool { c, ok := list.Find(id); return ok && !c.Revoked }
+	l, err := completeness.Open(ctx, dsn, completeness.Options{Now: now, Log: cli.NewLog(), Aside: true, Area: area, Enrolled: enrolled})
 	if err != nil {
 		return err
 	}

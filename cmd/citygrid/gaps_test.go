@@ -11,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -32,26 +31,37 @@ type readFunc func(context.Context) ([]schemas.Reading, error)
 
 func (f readFunc) Read(ctx context.Context) ([]schemas.Reading, error) { return f(ctx) }
 
-// runCollector runs c1 on a folder for some time: two meters, of which one answers while
-// it is to.
-func runCollector(t *testing.T, dir, broker string, answers *atomic.Bool, span time.Duration) {
+// slotTime is the time between two reads of a meter of runCollector.
+const slotTime = 200 * time.Millisecond
+
+// runCollector runs c1 on a folder until its first meter was read often enough. It has a
+// second one, which answers or does not.
+func runCollector(t *testing.T, dir, broker string, answers bool, enough func(reads int) bool) {
 	t.Helper()
 	bundle, err := seal.ReadBundle(filepath.Join(dir, "keys", "c1.bundle"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	meter := func(id schemas.MeterID, answers func() bool) collector.Meter {
-		read := func(context.Context) ([]schemas.Reading, error) {
-			if !answers() {
-				return nil, &adapters.Error{Meter: id, Class: adapters.Transient, Request: "a register", Err: errors.New("no answer")}
-			}
-			return []schemas.Reading{{Meter: id, Quantity: "power.voltage.l1", Unit: "V", Value: schemas.Decimal{Mantissa: 2301, Exponent: -1}, TakenAt: time.Now().UTC().Truncate(time.Millisecond)}}, nil
+	ctx, end := context.WithTimeout(t.Context(), patience)
+	defer end()
+	reads := 0 // by the one goroutine of the line
+	first := func(context.Context) ([]schemas.Reading, error) {
+		if reads++; enough(reads) {
+			end()
 		}
-		return collector.Meter{ID: id, Source: readFunc(read), Interval: 200 * time.Millisecond}
+		return voltage("P-1"), nil
+	}
+	second := func(context.Context) ([]schemas.Reading, error) {
+		if !answers {
+			return nil, &adapters.Error{Meter: "P-2", Class: adapters.Transient, Request: "a register", Err: errors.New("no answer")}
+		}
+		return voltage("P-2"), nil
 	}
 	c, err := collector.Open(collector.Options{
 		Bundle: &bundle, Provider: seal.DefaultProvider(), DataDir: filepath.Join(dir, "box"),
-		Lines: []collector.Line{{Name: "a", Meters: []collector.Meter{meter("P-1", func() bool { return true }), meter("P-2", answers.Load)}}},
+		Lines: []collector.Line{{Name: "a", Meters: []collector.Meter{
+			{ID: "P-1", Source: readFunc(first), Interval: slotTime}, {ID: "P-2", Source: readFunc(second), Interval: slotTime},
+		}}},
 		Batch: collector.BatchLimits{MaxReadings: 10, MaxAge: 20 * time.Millisecond},
 		Spool: spool.Options{CommitEvery: time.Millisecond}, CardSpool: spool.Options{CommitEvery: time.Millisecond}, EventSpool: spool.Options{CommitEvery: time.Millisecond},
 		Broker:   mqttlink.Config{URL: "tcp://" + broker, Backoff: mqttlink.Backoff{Min: time.Millisecond, Max: 20 * time.Millisecond}},
@@ -60,11 +70,17 @@ func runCollector(t *testing.T, dir, broker string, answers *atomic.Bool, span t
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), span)
-	defer cancel()
 	if err := errors.Join(c.Run(ctx), c.Close()); err != nil {
 		t.Fatal(err)
 	}
+	if !errors.Is(ctx.Err(), context.Canceled) {
+		t.Fatalf("only %d reads in %s", reads, patience)
+	}
+}
+
+// voltage is what a meter shows now.
+func voltage(id schemas.MeterID) []schemas.Reading {
+	return []schemas.Reading{{Meter: id, Quantity: "power.voltage.l1", Unit: "V", Value: schemas.Decimal{Mantissa: 2301, Exponent: -1}, TakenAt: time.Now().UTC().Truncate(time.Millisecond)}}
 }
 
 // slotsOfHub asks for the completeness of c1 since a moment.
@@ -115,15 +131,19 @@ func TestGapsEndToEnd(t *testing.T) {
 	ready, stop := startCommand(t, "hub", "-c", path)
 	until(t, ready.URL, "all well", func(_ int, r api.ReadyJSON) bool { return r.Ready })
 	begun := time.Now().Truncate(time.Hour)
-	var answers atomic.Bool
-	answers.Store(true)
-	runCollector(t, dir, broker, &answers, 2*time.Second)
-	time.Sleep(time.Second) // the pause
-	answers.Store(false)
-	runCollector(t, dir, broker, &answers, 3*time.Second)
+	runCollector(t, dir, broker, true, func(reads int) bool { return reads == 10 })
+	ended, again := time.Now(), time.Time{}
+	<-time.After(5 * slotTime) // the pause
+	runCollector(t, dir, broker, false, func(reads int) bool {
+		if reads == 1 {
+			again = time.Now()
+		}
+		return reads > 10 && reads > 2*int(again.Sub(ended)/slotTime) // so that most slots of the second are silent
+	})
 
 	var s api.CollectorSlotsJSON
-	waitFor(t, "every slot is accounted for", func() bool {
+	defer func() { t.Logf("the last figures: %+v", s) }()
+	until(t, ready.URL, "every slot is accounted for", func(int, api.ReadyJSON) bool {
 		s = slotsOfHub(t, ready.URL, begun, time.Now().Add(time.Hour))
 		return s.Received > 0 && s.Unknown == 0 && s.Lost["meter_silent"] > 0
 	})
@@ -135,7 +155,7 @@ func TestGapsEndToEnd(t *testing.T) {
 	receipts := make(chan []byte, 10)
 	publishSealed(t, dir, "tcp://"+broker, sealedBatch(t, dir, 100, hour.Add(30*time.Minute)), receipts)
 	publishSealed(t, dir, "tcp://"+broker, sealedAccounts(t, dir, 101, schemas.SlotAccount{Meter: "P-1", Hour: hour, Interval: time.Hour, Planned: 1}), receipts)
-	waitFor(t, "the reading of 90 days ago has closed its gap", func() bool {
+	until(t, ready.URL, "the reading of 90 days ago has closed its gap", func(int, api.ReadyJSON) bool {
 		s = slotsOfHub(t, ready.URL, hour, hour.Add(time.Hour))
 		return s.Expected == 1 && s.Received == 1
 	})
@@ -153,18 +173,6 @@ func TestGapsEndToEnd(t *testing.T) {
 		}
 	}
 	stop()
-}
-
-// waitFor waits for something that takes a few rounds of the hub.
-func waitFor(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	deadline := time.Now().Add(2 * patience)
-	for !ok() {
-		if time.Now().After(deadline) {
-			t.Fatalf("not in time: %s", what)
-		}
-		time.Sleep(100 * time.Millisecond)
-	}
 }
 
 // sealedAccounts is an envelope of c1 with accounts alone.

@@ -277,6 +277,7 @@ func (h *hubProgram) serve(ctx context.Context, out io.Writer, dir string, serie
 		return cli.Failed(err)
 	}
 	registerWriter(h.registry, writer)
+	registerSpools(h.registry, live)
 	options := h.apiOptions(live, receiver, series, writer, brokerURL)
 	if err := errors.Join(h.ledgerOptions(&options), h.gridOptions(&options), h.accountOptions(&options)); err != nil {
 		return err

@@ -45,12 +45,12 @@ func TestHubReloadsKeys(t *testing.T) {
 		}
 	}
 	load(0x0100)
-	second, err := office.NewMaster(next)
+	second, err := office.NewMaster(h.ring.Load(), next)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := office.Rotate(second, enrolment.Rotation{Collectors: []schemas.CollectorID{"c1"}, Grace: enrolment.DefaultGrace,
-		Bundle: func(schemas.CollectorID) string { return filepath.Join(dir, "next") }}); err != nil {
+		Bundle: func(schemas.CollectorID, uint16) string { return filepath.Join(dir, "next") }}); err != nil {
 		t.Fatal(err)
 	}
 	load(0x0100, 0x0200)
@@ -65,7 +65,7 @@ func TestHubReloadsKeys(t *testing.T) {
 		t.Errorf("asked for %q; want each once by the key office and once by the hub", data)
 	}
 	h.masters = enrolment.NotIncluded{Interface: "PKCS #11"}
-	if _, err := office.NewMaster(next); err != nil {
+	if _, err := office.NewMaster(h.ring.Load(), next); err != nil {
 		t.Fatal(err)
 	}
 	if err := h.loadKeys(t.Context()); err == nil || !strings.Contains(err.Error(), "not included") {

@@ -96,6 +96,15 @@ func registerBroker(reg prometheus.Registerer, b *brokerconfig.Broker) {
 	})
 }
 
+// registerSpools exports what the collectors' statuses tell of their spools, for those
+// whose own metrics nobody collects.
+func registerSpools(reg prometheus.Registerer, live *api.Live) {
+	reg.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: "citygrid_spools_dropped_total",
+		Help: "Envelopes of readings that spools of collectors dropped without a receipt, full or aged, as their operators chose; alarm on any growth.",
+	}, func() float64 { return float64(live.SpoolDropped()) }))
+}
+
 // registerWriter exports the writer's own account of itself.
 func registerWriter(reg prometheus.Registerer, w *store.Writer) {
 	set := counters.New(reg, "store")

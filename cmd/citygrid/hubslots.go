@@ -24,7 +24,8 @@ const completenessFile = "completeness.db"
 func (h *hubProgram) openSlots(ctx context.Context, series *store.Store, receiver func() *ingest.Receiver) (*completeness.Ledger, error) {
 	l, err := completeness.Open(ctx, completenessAddress(h.cfg), completeness.Options{
 		Now: time.Now, Log: h.log, Store: series.Moments,
-		Area: func(id schemas.CollectorID) schemas.AreaCode { area, _, _ := h.find(id); return area },
+		Area:     func(id schemas.CollectorID) schemas.AreaCode { area, _, _ := h.find(id); return area },
+		Enrolled: func(id schemas.CollectorID) bool { _, _, ok := h.find(id); return ok },
 		Refill: func(ctx context.Context, id schemas.CollectorID, list []schemas.Refill) error {
 			return receiver().Refill(ctx, id, list)
 		},

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"citygrid/hub/api"
 	"citygrid/hub/config"
 	"citygrid/internal/certs"
@@ -175,6 +177,21 @@ func TestStoreByTLS13(t *testing.T) {
 	cfg.Influx.CA = filepath.Join(t.TempDir(), "absent")
 	if _, err := storeTLS(cfg); err == nil || !strings.Contains(err.Error(), "influx.ca") {
 		t.Errorf("%v", err)
+	}
+}
+
+// TestSpoolsDropped: what the collectors' statuses tell is a metric of the hub.
+func TestSpoolsDropped(t *testing.T) {
+	now := time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC)
+	live, reg := api.NewLive(func() time.Time { return now }), prometheus.NewRegistry()
+	registerSpools(reg, live)
+	now = now.Add(time.Hour)
+	for id, n := range map[schemas.CollectorID]uint64{"c-1": 7, "c-2": 5, "c-3": 0} {
+		live.CollectorStatus(schemas.Status{Collector: id, At: now, StartedAt: now.Add(-time.Minute), SpoolDropped: n})
+	}
+	families, err := reg.Gather()
+	if err != nil || len(families) != 1 || families[0].GetName() != "citygrid_spools_dropped_total" || families[0].GetMetric()[0].GetCounter().GetValue() != 12 {
+		t.Errorf("%v, %v", families, err)
 	}
 }
 

@@ -86,29 +86,39 @@ func (r *rotation) run(cmd *cobra.Command) error {
 	if !r.compromised { // somebody else has the old key
 		r.ring = ring
 	}
-	if r.master {
-		if master, err = r.nextMaster(cmd, folder, master); err != nil {
-			return err
-		}
-	}
-	ids, err := r.ids(folder)
-	if err != nil {
-		return err
-	}
-	if len(ids) == 0 {
-		fmt.Fprintf(cmd.OutOrStdout(), "no collector is behind; %s\n", hangUp)
-		return nil
+	if r.out == "" {
+		r.out = r.dir
 	}
 	wrap, err := r.wrap()
 	if err != nil {
 		return err
 	}
-	if r.out == "" {
-		r.out = r.dir
+	plan := enrolment.Rotation{Collectors: r.named(), Grace: r.grace, Compromised: r.compromised, Wrap: wrap, Bundle: r.path}
+	if !r.master {
+		return r.rotate(cmd, folder, master, plan)
 	}
-	issued, err := folder.Rotate(master, enrolment.Rotation{
-		Collectors: ids, Grace: r.grace, Compromised: r.compromised, Wrap: wrap, Bundle: r.path,
-	})
+	if err := folder.CheckNextMaster(plan); err != nil {
+		return fmt.Errorf("%w; nothing was changed", err)
+	}
+	if master, err = r.nextMaster(cmd, folder, ring, master); err != nil {
+		return err
+	}
+	if err := r.rotate(cmd, folder, master, plan); err != nil {
+		return fmt.Errorf("%w; master key %d is active and no collector has a key of it yet: go on with --behind, since --master would draw another", err, master.Generation)
+	}
+	return nil
+}
+
+// rotate makes the bundles.
+func (r *rotation) rotate(cmd *cobra.Command, folder enrolment.Office, master *seal.Master, plan enrolment.Rotation) (err error) {
+	if plan.Collectors, err = r.ids(folder); err != nil {
+		return err
+	}
+	if len(plan.Collectors) == 0 {
+		fmt.Fprintf(cmd.OutOrStdout(), "no collector is behind; %s\n", hangUp)
+		return nil
+	}
+	issued, err := folder.Rotate(master, plan)
 	if err != nil {
 		return err
 	}
@@ -119,16 +129,21 @@ func (r *rotation) run(cmd *cobra.Command) error {
 	return nil
 }
 
-// path is that of a new bundle: the bundle before it may still lie there.
-func (r *rotation) path(id schemas.CollectorID) string {
-	return filepath.Join(r.out, string(id)+"-next"+r.suffix())
+// path is that of a new bundle, with its generation: those before it may still lie there.
+func (r *rotation) path(id schemas.CollectorID, generation uint16) string {
+	return filepath.Join(r.out, fmt.Sprintf("%s-%04x%s", id, generation, r.suffix()))
 }
 
-func (r *rotation) ids(folder enrolment.Office) (ids []schemas.CollectorID, err error) {
+// named are the collectors that the command line names.
+func (r *rotation) named() (ids []schemas.CollectorID) {
 	for _, id := range r.collectors {
 		ids = append(ids, schemas.CollectorID(id))
 	}
-	if len(ids) > 0 {
+	return ids
+}
+
+func (r *rotation) ids(folder enrolment.Office) (ids []schemas.CollectorID, err error) {
+	if ids = r.named(); len(ids) > 0 {
 		return ids, nil
 	}
 	list, err := enrolment.Load(folder.List())
@@ -143,12 +158,12 @@ func (r *rotation) ids(folder enrolment.Office) (ids []schemas.CollectorID, err 
 }
 
 // nextMaster makes the next master key the active one.
-func (r *rotation) nextMaster(cmd *cobra.Command, folder enrolment.Office, before *seal.Master) (*seal.Master, error) {
+func (r *rotation) nextMaster(cmd *cobra.Command, folder enrolment.Office, have *seal.Ring, before *seal.Master) (*seal.Master, error) {
 	draw, err := r.draw(cmd.Context(), folder, before)
 	if err != nil {
 		return nil, err
 	}
-	master, err := folder.NewMaster(draw)
+	master, err := folder.NewMaster(have, draw)
 	if err != nil {
 		return nil, err
 	}

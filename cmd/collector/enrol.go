@@ -1,10 +1,12 @@
 package main
 
 import (
+	"bufio"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -62,9 +64,26 @@ func keyBeside(request, key string) string {
 	return strings.TrimSuffix(request, filepath.Ext(request)) + ".key"
 }
 
+// samePath reports whether two paths are of one file, be it there or not.
+func samePath(a, b string) (bool, error) {
+	absA, errA := filepath.Abs(a)
+	absB, errB := filepath.Abs(b)
+	if err := errors.Join(errA, errB); err != nil {
+		return false, err
+	}
+	infoA, errA := os.Stat(a)
+	infoB, errB := os.Stat(b)
+	return absA == absB || errA == nil && errB == nil && os.SameFile(infoA, infoB), nil
+}
+
 // enrolRequest makes the key once: a request that is asked for again is of the key
 // that lies there.
 func enrolRequest(cmd *cobra.Command, id schemas.CollectorID, out, keyPath string) error {
+	if same, err := samePath(out, keyPath); err != nil {
+		return err
+	} else if same {
+		return fmt.Errorf("%s would hold both the request and the private key: give --out or --key another name, such as box.req", out)
+	}
 	key, err := seal.ReadBoxKey(keyPath)
 	if errors.Is(err, fs.ErrNotExist) {
 		if key, err = seal.NewBoxKey(id, rand.Reader); err != nil {
@@ -97,6 +116,7 @@ func enrolRequest(cmd *cobra.Command, id schemas.CollectorID, out, keyPath strin
 // acceptance is the flags of enrol accept.
 type acceptance struct {
 	in, bundle, key, code, words string
+	plain                        bool
 }
 
 func newEnrolAccept() *cobra.Command {
@@ -106,7 +126,9 @@ func newEnrolAccept() *cobra.Command {
 		Short: "Open a bundle of the key office and put it in place of the old one",
 		Long: `Open a bundle of the key office and put it in place of the old one.
 
-FILE is a sealed bundle, or a plain one that was carried here. A box that has a bundle
+FILE is a sealed bundle, or with --plain one that was carried here as it is. Whoever saw
+a request can seal to it: a bundle for a request counts when the key office reads the same
+words, which --words gives or a question asks for. A box that has a bundle
 keeps its broker password where the new one has none, and its earlier keys, which what
 lies in its spool was sealed under. An older bundle, and one that was accepted before,
 is refused. Restart the collector afterwards; its spool goes out as it is.`,
@@ -118,26 +140,26 @@ is refused. Restart the collector afterwards; its spool goes out as it is.`,
 	cmd.Flags().StringVar(&a.key, "key", "", "private key `FILE` of the request (default: beside --in, .key)")
 	cmd.Flags().StringVar(&a.code, "code", "", "where the one-time code is: fd:N (fd:0 to type it), file:PATH or env:NAME")
 	cmd.Flags().StringVar(&a.words, "words", "", "words of the bundle as the key office read them; others are refused")
-	cmd.MarkFlagsMutuallyExclusive("key", "code")
+	cmd.Flags().BoolVar(&a.plain, "plain", false, "the bundle is not sealed: somebody who may have the key carried it here")
+	cmd.MarkFlagsMutuallyExclusive("key", "code", "plain")
+	cmd.MarkFlagsMutuallyExclusive("words", "plain")
 	cli.MustRequire(cmd, "in", "bundle")
 	return cmd
 }
 
 func (a *acceptance) run(cmd *cobra.Command) error {
+	if a.plain {
+		return a.runPlain(cmd)
+	}
 	data, err := os.ReadFile(a.in)
 	if err != nil {
 		return err
 	}
 	sealed, err := seal.ParseSealed(data)
 	if err != nil {
-		return a.runPlain(cmd, err)
+		return fmt.Errorf("%s: %w; a bundle that was carried here as it is wants --plain", a.in, err)
 	}
-	out := cmd.OutOrStdout()
-	switch {
-	case a.words == "" && sealed.Method == seal.ByKey: // only the key office and this box have the key
-	case a.words == "":
-		fmt.Fprintf(out, "words of the bundle, the same at the key office: %s\n", sealed.Words())
-	case a.words != sealed.Words():
+	if a.words != "" && a.words != sealed.Words() {
 		return fmt.Errorf("the words of %s are %s: it is not the bundle that the key office sealed", a.in, sealed.Words())
 	}
 	record := acceptedRecord(a.bundle)
@@ -146,6 +168,9 @@ func (a *acceptance) run(cmd *cobra.Command) error {
 	}
 	b, erase, err := a.open(sealed)
 	if err != nil {
+		return err
+	}
+	if err := a.confirm(cmd, sealed); err != nil {
 		return err
 	}
 	if err := a.place(cmd, b); err != nil {
@@ -158,14 +183,34 @@ func (a *acceptance) run(cmd *cobra.Command) error {
 	return nil
 }
 
-// runPlain takes a bundle that was carried here as it is.
-func (a *acceptance) runPlain(cmd *cobra.Command, notSealed error) error {
-	if a.code != "" || a.words != "" {
-		return fmt.Errorf("%s: %w", a.in, notSealed)
+// confirm asks whether the key office sealed the bundle. The code or the box's own key
+// says so already; a request is public, and proves nothing of who answered it.
+func (a *acceptance) confirm(cmd *cobra.Command, sealed *seal.SealedBundle) error {
+	if a.words != "" || sealed.Method == seal.ByKey {
+		return nil
 	}
+	out := cmd.OutOrStdout()
+	fmt.Fprintf(out, "words of the bundle, the same at the key office: %s\n", sealed.Words())
+	if sealed.Method == seal.ByCode {
+		return nil
+	}
+	fmt.Fprint(out, "does the key office read you these words? yes or no: ")
+	answer, err := bufio.NewReader(io.LimitReader(cmd.InOrStdin(), 64)).ReadString('\n')
+	fmt.Fprintln(out)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	if strings.TrimSpace(answer) != "yes" {
+		return errors.New("the bundle is not accepted and nothing was changed: have the key office read the words of the bundle, and answer yes or give them with --words")
+	}
+	return nil
+}
+
+// runPlain takes a bundle that was carried here as it is.
+func (a *acceptance) runPlain(cmd *cobra.Command) error {
 	b, err := seal.ReadIssued(a.in)
 	if err != nil {
-		return fmt.Errorf("%s is neither a sealed bundle nor a plain one: %w; %w", a.in, notSealed, err)
+		return err
 	}
 	if err := a.place(cmd, b); err != nil {
 		return err

@@ -53,7 +53,9 @@ func (c *Config) BuildMonitored(name string, monitor func(line.Event)) (collecto
 func (c *Config) buildLine(i int, l *Line, sets *profileSets, monitor func(line.Event)) (collector.Line, error) {
 	w := newWire(l, monitor)
 	out := collector.Line{Name: l.Name, Kind: l.kind(), Address: l.Address, Close: w.line.Close, CloseAfterCycle: l.CloseAfterCycle, ProbeShare: l.ProbeShare, Timeout: time.Duration(l.Timeout)}
-	offset := time.Duration(c.Spread) * time.Duration(i) / time.Duration(len(c.Lines))
+	// In whole milliseconds, as the moments of readings are: no account can be given of
+	// slots that begin between two.
+	offset := (time.Duration(c.Spread) * time.Duration(i) / time.Duration(len(c.Lines))).Truncate(time.Millisecond)
 	for j, m := range l.Meters {
 		built, key, err := w.meter(m, sets)
 		if err != nil {
@@ -61,7 +63,8 @@ func (c *Config) buildLine(i int, l *Line, sets *profileSets, monitor func(line.
 		}
 		interval := m.Interval
 		orDefault(&interval, c.Interval)
-		built.Interval, built.Offset = time.Duration(interval), offset
+		built.Interval = time.Duration(interval)
+		built.Offset = offset % built.Interval // which a meter's own interval may be below
 		out.Meters = append(out.Meters, built)
 	}
 	return out, nil

@@ -25,10 +25,10 @@ type collector struct {
 }
 
 // tally is the work at the collectors' side that the river adds up.
-type tally struct{ values, sealed, published, freed uint64 }
+type tally struct{ values, sealed, published, freed, dropped uint64 }
 
 func tallyOf(s *schemas.Status) tally {
-	return tally{values: s.ValuesRead, sealed: s.EnvelopesSealed, published: s.EnvelopesPublished, freed: s.EnvelopesFreed}
+	return tally{values: s.ValuesRead, sealed: s.EnvelopesSealed, published: s.EnvelopesPublished, freed: s.EnvelopesFreed, dropped: s.SpoolDropped}
 }
 
 func (t *tally) add(o tally) {
@@ -36,6 +36,7 @@ func (t *tally) add(o tally) {
 	t.sealed += o.sealed
 	t.published += o.published
 	t.freed += o.freed
+	t.dropped += o.dropped
 }
 
 // since returns by how much each count grew from old to t. One that fell began
@@ -49,7 +50,7 @@ func (t tally) since(old tally) tally {
 	}
 	return tally{
 		values: grown(t.values, old.values), sealed: grown(t.sealed, old.sealed),
-		published: grown(t.published, old.published), freed: grown(t.freed, old.freed),
+		published: grown(t.published, old.published), freed: grown(t.freed, old.freed), dropped: grown(t.dropped, old.dropped),
 	}
 }
 
@@ -114,6 +115,17 @@ func (l *Live) CollectorStatus(s schemas.Status) {
 	s.Lines = slices.Clone(s.Lines[:min(len(s.Lines), schemas.MaxLines)])
 	c.status, c.hasStatus = s, true
 	l.setFaults(c)
+}
+
+// SpoolDropped is how many envelopes of readings the spools of all collectors have
+// dropped without a receipt since the hub's start, as far as their statuses told.
+func (l *Live) SpoolDropped() (n uint64) {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	for _, c := range l.collectors {
+		n += c.seen.dropped
+	}
+	return n
 }
 
 // setFaults moves the faults that c reports onto the meters' rows. Those that it no
@@ -184,6 +196,7 @@ type CollectorJSON struct {
 	SpoolBytes   uint64      `json:"spool_bytes"`
 	SpoolQuota   uint64      `json:"spool_quota" doc:"Bytes that the spool may take"`
 	SpoolFull    bool        `json:"spool_full" doc:"True while it has stopped reading because the spool is full"`
+	SpoolDropped uint64      `json:"spool_dropped" doc:"Sealed records with readings that the spool dropped without a receipt, full or aged, as its operator chose; since started_at. The gaps name what is lost"`
 	FailingTotal uint32      `json:"failing_total" doc:"Meters whose last read failed"`
 	Failing      []FaultJSON `json:"failing" nullable:"false" doc:"The first of them, at most 100"`
 	// Health is what the collector tells of the meters that need a look.
@@ -246,7 +259,7 @@ func (c *collector) json(now time.Time) CollectorJSON {
 		ReadsMissed: s.ReadsMissed, ValuesRead: s.ValuesRead,
 		Sealed: s.EnvelopesSealed, Published: s.EnvelopesPublished, Freed: s.EnvelopesFreed,
 		SpoolRecords: s.SpoolRecords, SpoolBytes: s.SpoolBytes, SpoolQuota: s.SpoolQuota,
-		SpoolFull: s.SpoolFull, FailingTotal: s.FailingTotal, Failing: []FaultJSON{}, Health: []HealthJSON{},
+		SpoolFull: s.SpoolFull, SpoolDropped: s.SpoolDropped, FailingTotal: s.FailingTotal, Failing: []FaultJSON{}, Health: []HealthJSON{},
 	}
 	for i := range s.Health {
 		j.Health = append(j.Health, healthJSON(&s.Health[i]))

@@ -290,7 +290,7 @@ func TestCollectorAccount(t *testing.T) {
 	l.CollectorStatus(schemas.Status{Collector: "c1", Area: "330106", At: epoch.Add(-4 * time.Second), StartedAt: epoch.Add(-2 * time.Hour)}) // older: dropped
 	l.now = func() time.Time { return epoch.Add(5 * time.Second) }
 	l.CollectorStatus(schemas.Status{Collector: "c1", Area: "330106", At: epoch.Add(time.Second), StartedAt: epoch.Add(-time.Hour),
-		KeyGeneration: 258, CertificateEnds: epoch.Add(-time.Hour),
+		KeyGeneration: 258, CertificateEnds: epoch.Add(-time.Hour), SpoolDropped: 7,
 		Lines: []schemas.LineStatus{{Name: "riser", Kind: schemas.LineSerial, Address: "/dev/ttyS0", Meters: 3, Planned: 4, Read: 3, Used: 340}}})
 	l.Session("c1", schemas.Readings, 7, [8]byte{1}, epoch)
 	l.Session("c1", schemas.Readings, 7, [8]byte{1}, epoch.Add(time.Second))
@@ -304,6 +304,9 @@ func TestCollectorAccount(t *testing.T) {
 	c := mustDecode[CollectorJSON](t, ask(h, "GET", "/api/v1/collectors/c1"))
 	if c.KeyGeneration == nil || *c.KeyGeneration != 258 || c.CertificateDays == nil || *c.CertificateDays != -1 || *c.StatusAgeS != 4 {
 		t.Errorf("%+v", c.CollectorLinkJSON)
+	}
+	if c.SpoolDropped != 7 || l.SpoolDropped() != 7 {
+		t.Errorf("%d records dropped, %d by all", c.SpoolDropped, l.SpoolDropped())
 	}
 	if len(c.Lines) != 1 || c.Lines[0].Used != 0.34 || rateText(c.Lines[0].Success) != "0.7500" || c.Lines[0].Kind != "serial" {
 		t.Errorf("%+v", c.Lines)

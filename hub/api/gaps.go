@@ -59,7 +59,8 @@ type CollectorSlotsJSON struct {
 	SlotsJSON
 }
 
-type gapsInput struct {
+// GapsRange is the part of a query that says of when and whom.
+type GapsRange struct {
 	Since     time.Time `query:"since" doc:"First moment, RFC 3339; a day before until when absent"`
 	Until     time.Time `query:"until" doc:"First moment after the range; now when absent"`
 	Collector string    `query:"collector" pattern:"^[0-9A-Za-z_-]{0,32}$"`
@@ -67,7 +68,7 @@ type gapsInput struct {
 }
 
 type gapListInput struct {
-	gapsInput
+	GapsRange
 	Meter  string `query:"meter" pattern:"^[0-9A-Za-z_-]{0,32}$"`
 	Reason string `query:"reason" enum:"collector_off,clock_set,line_busy,line_down,meter_silent,meter_refused,disk_full,spool_age,spool_full,store_lost,unknown,no_word," doc:"Only gaps mostly for this reason"`
 	Cursor string `query:"cursor" maxLength:"100" doc:"The next of an earlier page with the same since and until"`
@@ -95,7 +96,7 @@ func (g *gapRoutes) register(api huma.API) {
 const codeNoCompleteness = "no_completeness_ledger"
 
 // query checks the range.
-func (g *gapRoutes) query(in *gapsInput) (completeness.Query, *Problem) {
+func (g *gapRoutes) query(in *GapsRange) (completeness.Query, *Problem) {
 	q := completeness.Query{Since: in.Since.UTC(), Until: in.Until.UTC(), Collector: schemas.CollectorID(in.Collector), Area: in.Area}
 	if g.ledger == nil {
 		return q, problem(http.StatusNotFound, codeNoCompleteness, "This hub keeps no ledger of what should have come.")
@@ -113,7 +114,7 @@ func (g *gapRoutes) query(in *gapsInput) (completeness.Query, *Problem) {
 }
 
 func (g *gapRoutes) gaps(ctx context.Context, in *gapListInput) (*gapsOutput, error) {
-	q, bad := g.query(&in.gapsInput)
+	q, bad := g.query(&in.GapsRange)
 	if bad != nil {
 		return nil, bad
 	}
@@ -146,7 +147,7 @@ func slotsOf(c *completeness.Counts) SlotsJSON {
 	return s
 }
 
-func (g *gapRoutes) completeness(ctx context.Context, in *gapsInput) (*completenessOutput, error) {
+func (g *gapRoutes) completeness(ctx context.Context, in *GapsRange) (*completenessOutput, error) {
 	q, bad := g.query(in)
 	if bad != nil {
 		return nil, bad

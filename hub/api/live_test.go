@@ -161,9 +161,9 @@ func TestCollectorsWork(t *testing.T) {
 		now = epoch.Add(tc.after)
 		l.CollectorStatus(schemas.Status{
 			Collector: tc.collector, At: now, StartedAt: tc.started,
-			ValuesRead: tc.n, EnvelopesSealed: 2 * tc.n, EnvelopesPublished: 3 * tc.n, EnvelopesFreed: 4 * tc.n,
+			ValuesRead: tc.n, EnvelopesSealed: 2 * tc.n, EnvelopesPublished: 3 * tc.n, EnvelopesFreed: 4 * tc.n, SpoolDropped: 5 * tc.n,
 		})
-		want := tally{tc.want, 2 * tc.want, 3 * tc.want, 4 * tc.want}
+		want := tally{tc.want, 2 * tc.want, 3 * tc.want, 4 * tc.want, 5 * tc.want}
 		if got := l.census(now).seen; got != want {
 			t.Errorf("%d, %s: %+v, want %+v", i, tc.name, got, want)
 		}

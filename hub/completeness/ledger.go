@@ -49,6 +49,12 @@ type Options struct {
 	// DefaultLateAfter. SilentAfter is how long a collector may say nothing; 0:
 	// DefaultSilentAfter. Keep is how long hours are kept; 0: DefaultKeep.
 	LateAfter, SilentAfter, Keep time.Duration
+	// Enrolled reports whether a collector may still send; nil: all may. What one that was
+	// revoked does not say is no gap.
+	Enrolled func(schemas.CollectorID) bool
+	// Aside says that the ledger hears no collector itself and is opened beside the hub, or
+	// without it.
+	Aside bool
 	// Area says in which area a collector is, for questions about one; nil: in none.
 	Area func(schemas.CollectorID) schemas.AreaCode
 	// BusyWait is how long to wait for another writer; 0 means 10 s.
@@ -77,7 +83,8 @@ type Ledger struct {
 	// checks are hours to be counted from the store, and when.
 	checks map[checkKey]time.Time
 	gauges Gauges
-	// opened is when nobody could have been heard before.
+	// opened is when nobody could have been heard before; with Options.Aside it is that of
+	// the hub that runs, or zero.
 	opened time.Time
 }
 
@@ -160,7 +167,24 @@ func (l *Ledger) load(ctx context.Context) error {
 	for _, c := range heard {
 		l.heard[schemas.CollectorID(c.Collector)] = time.UnixMilli(c.HeardMs).UTC()
 	}
+	if l.o.Aside {
+		return l.loadOpened(ctx)
+	}
 	return nil
+}
+
+// loadOpened reads since when a hub has the ledger open; zero: none has, or one that does
+// not say so.
+func (l *Ledger) loadOpened(ctx context.Context) error {
+	var open []string
+	err := l.db.Read.NewRaw("SELECT value FROM completeness_facts WHERE name = 'open'").Scan(ctx, &open)
+	l.opened = time.Time{}
+	for _, value := range open {
+		if at, err := time.Parse(time.RFC3339, value); err == nil {
+			l.opened = at
+		}
+	}
+	return err
 }
 
 type meterRow struct {
@@ -185,10 +209,15 @@ func (l *Ledger) Heard(id schemas.CollectorID, at time.Time) {
 	}
 }
 
-// silent reports whether a collector has said nothing for long, while this hub could have
-// heard it. mu is held.
+// silent reports whether a collector that is enrolled has said nothing for long, while the
+// hub could have heard it. mu is held.
 func (l *Ledger) silent(id schemas.CollectorID, now time.Time) bool {
-	return now.Sub(later(l.heard[id], l.opened)) > l.o.SilentAfter
+	return l.enrolled(id) && now.Sub(later(l.heard[id], l.opened)) > l.o.SilentAfter
+}
+
+// enrolled reports whether anything is expected of a collector.
+func (l *Ledger) enrolled(id schemas.CollectorID) bool {
+	return l.o.Enrolled == nil || l.o.Enrolled(id)
 }
 
 // Stored notes readings of a collector that are in the store. It waits for no disk: what
@@ -247,11 +276,14 @@ func (l *Ledger) StoreAccounts(ctx context.Context, id schemas.CollectorID, acco
 			fresh[key] = make(day)
 		}
 		fresh[key].of(hourKey{uint8(a.Hour.UTC().Hour()), a.Schedule()}).merge(recordOf(a))
-		if told := toldBy(a); told.After(said[from].told) {
+		if told := l.saidUpTo(a, now); told.After(said[from].told) {
 			said[from] = schedule{Schedule: a.Schedule(), told: told}
 		}
 	}
 	l.Heard(id, now)
+	if err := l.presumeBefore(ctx, id, accounts, now); err != nil {
+		return err
+	}
 	deltas := l.takeDeltas(func(key rowKey) bool { return fresh[key] != nil })
 	for key, d := range deltas {
 		fresh[key].merge(d)
@@ -303,7 +335,7 @@ func (l *Ledger) afterAccounts(id schemas.CollectorID, accounts []schemas.SlotAc
 		if blind {
 			wait = checkSoon
 		}
-		if told := toldBy(a); !ok || told.After(known.told) {
+		if told := l.saidUpTo(a, now); told.After(known.told) {
 			learnt := known.learnt
 			if !ok || known.Schedule != s {
 				learnt = now
@@ -356,9 +388,9 @@ func (l *Ledger) giveBack(deltas map[rowKey]day) {
 
 // put merges days into the tables, and leaves in fresh what the tables then hold.
 func (l *Ledger) put(ctx context.Context, fresh map[rowKey]day, said map[source]schedule) error {
-	return l.db.Change(ctx, func(tx bun.Tx) error {
+	return l.change(ctx, func(tx bun.Tx) error {
 		for key, d := range fresh {
-			if err := l.mergeRow(ctx, tx, key, d); err != nil {
+			if err := mergeRow(ctx, tx, key, d); err != nil {
 				return err
 			}
 		}
@@ -371,24 +403,43 @@ func (l *Ledger) put(ctx context.Context, fresh map[rowKey]day, said map[source]
 	})
 }
 
-func (l *Ledger) mergeRow(ctx context.Context, tx bun.Tx, key rowKey, d day) error {
-	was, err := l.row(ctx, tx, key)
+// change runs do as the only writer of the ledger. SQLite has one writer; on PostgreSQL a
+// lock that ends with the transaction makes them queue. Without it two who merge into a
+// row that is not there yet would both find none, and the second would write over what
+// the first has put there; a lock on a row cannot help before there is one.
+func (l *Ledger) change(ctx context.Context, do func(tx bun.Tx) error) error {
+	return l.db.Change(ctx, func(tx bun.Tx) error {
+		if !l.db.SQLite() {
+			if _, err := tx.NewRaw("SELECT pg_advisory_xact_lock(hashtext('completeness_days'))").Exec(ctx); err != nil {
+				return err
+			}
+		}
+		return do(tx)
+	})
+}
+
+// bytewise is a column as Go compares it, whatever language the database sorts in.
+func (l *Ledger) bytewise(column string) string {
+	if l.db.SQLite() {
+		return column
+	}
+	return column + ` COLLATE "C"`
+}
+
+func mergeRow(ctx context.Context, tx bun.Tx, key rowKey, d day) error {
+	was, err := row(ctx, tx, key)
 	if err != nil {
 		return err
 	}
 	d.merge(was)
+	d.withdraw(key.day)
 	return putRow(ctx, tx, key, d)
 }
 
-// row reads a day; an empty one where there is none. On PostgreSQL it is locked, so that
-// two who merge into it follow one another.
-func (l *Ledger) row(ctx context.Context, tx bun.Tx, key rowKey) (day, error) {
-	query := "SELECT hours FROM completeness_days WHERE meter = ? AND collector = ? AND day = ?"
-	if !l.db.SQLite() {
-		query += " FOR UPDATE"
-	}
+// row reads a day; an empty one where there is none.
+func row(ctx context.Context, tx bun.Tx, key rowKey) (day, error) {
 	var rows [][]byte
-	if err := tx.NewRaw(query, string(key.meter), string(key.collector), key.day).Scan(ctx, &rows); err != nil {
+	if err := tx.NewRaw("SELECT hours FROM completeness_days WHERE meter = ? AND collector = ? AND day = ?", string(key.meter), string(key.collector), key.day).Scan(ctx, &rows); err != nil {
 		return nil, err
 	}
 	if len(rows) == 0 {

@@ -78,7 +78,7 @@ func (l *Ledger) Gaps(ctx context.Context, q Query) (p Page, err error) {
 	}
 	where, args := q.where("short > 0")
 	if after.meter != "" {
-		where += " AND meter >= ?"
+		where += " AND " + l.bytewise("meter") + " >= ?"
 		args = append(args, string(after.meter))
 	}
 	err = l.rows(ctx, where, args, func(key rowKey, d day) error {
@@ -241,7 +241,8 @@ func (c *Counts) reason() Reason {
 // for the collector's next look.
 const unsaidAfter = 70 * time.Minute
 
-// unsaid returns what collectors have not told of, a gap for each of them.
+// unsaid returns what collectors have not told of, a gap for each of them. One that is not
+// enrolled any more ends with its last account.
 func (l *Ledger) unsaid(q *Query, now time.Time) (list []Gap) {
 	l.mu.Lock()
 	newest := make(map[schemas.CollectorID]time.Time)
@@ -253,7 +254,7 @@ func (l *Ledger) unsaid(q *Query, now time.Time) (list []Gap) {
 		id := from.collector
 		// A meter of which its collector says nothing while it goes on telling of others
 		// is not read by it any more.
-		if !l.wants(q, id) || newest[id].Sub(s.told) > s.Interval+3*unsaidAfter {
+		if !l.wants(q, id) || !l.enrolled(id) || newest[id].Sub(s.told) > s.Interval+3*unsaidAfter {
 			continue
 		}
 		if !l.silent(id, now) && now.Sub(newest[id]) <= unsaidAfter+time.Hour+s.Interval {
@@ -327,7 +328,7 @@ func (l *Ledger) Completeness(ctx context.Context, q Query) (list []Collector, e
 		}
 		c := all[key.collector]
 		if c == nil {
-			c = &Collector{ID: key.collector}
+			c = l.retired(key.collector)
 			all[key.collector] = c
 		}
 		if key.source != last {
@@ -357,13 +358,26 @@ func (l *Ledger) Completeness(ctx context.Context, q Query) (list []Collector, e
 	return list, nil
 }
 
-// collectors lists those that the query is about, without counts.
+// retired is a collector that is listed for what it once told.
+func (l *Ledger) retired(id schemas.CollectorID) *Collector {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	c := &Collector{ID: id, Heard: l.heard[id]}
+	for from, s := range l.schedules {
+		if from.collector == id {
+			c.Told = later(c.Told, s.told)
+		}
+	}
+	return c
+}
+
+// collectors lists those that the query is about and that are enrolled, without counts.
 func (l *Ledger) collectors(q *Query, now time.Time) map[schemas.CollectorID]*Collector {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	all := make(map[schemas.CollectorID]*Collector)
 	for id, heard := range l.heard {
-		if l.wants(q, id) {
+		if l.wants(q, id) && l.enrolled(id) {
 			all[id] = &Collector{ID: id, Heard: heard, Silent: l.silent(id, now)}
 		}
 	}

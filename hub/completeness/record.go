@@ -1,10 +1,7 @@
 package completeness
 
 import (
-	"encoding/binary"
-	"errors"
 	"slices"
-	"time"
 
 	"citygrid/schemas"
 )
@@ -18,9 +15,10 @@ const (
 	// store found.
 	StoreLost Reason = "store_lost"
 	// Unknown: the collector read it, as its account says, and it has not come: it is on
-	// its way, waits in a spool, or was destroyed with one.
+	// its way, waits in a spool, or was destroyed with one. Or no account tells of it, and
+	// accounts tell of what was before and after: then the same holds for the account.
 	Unknown Reason = "unknown"
-	// NoWord: the collector has said nothing of that time.
+	// NoWord: the collector has said nothing of that time, nor of any later one.
 	NoWord Reason = "no_word"
 )
 
@@ -61,6 +59,32 @@ func (b *bits) set(n uint32) {
 	(*b)[n/8] |= 1 << (n % 8)
 }
 
+// setFrom adds the numbers from <= n < end.
+func (b *bits) setFrom(from, end uint32) {
+	for ; from < end && from%8 != 0; from++ {
+		b.set(from)
+	}
+	for ; from+8 <= end; from += 8 {
+		b.set(from)
+		(*b)[from/8] = 0xff
+	}
+	for ; from < end; from++ {
+		b.set(from)
+	}
+}
+
+// without returns the numbers of b that are not in c.
+func (b bits) without(c bits) bits {
+	left := slices.Clone(b)
+	for n := range min(len(b), len(c)) {
+		left[n] &^= c[n]
+	}
+	return left
+}
+
+// none reports whether the set is empty.
+func (b bits) none() bool { return !slices.ContainsFunc(b, func(x byte) bool { return x != 0 }) }
+
 func (b bits) has(n uint32) bool { return n/8 < uint32(len(b)) && b[n/8]&(1<<(n%8)) != 0 }
 
 func (b *bits) or(c bits) {
@@ -93,13 +117,21 @@ func (b bits) all(yield func(uint32) bool) {
 // unions, and a slot has the loss of the highest rank. Only a count from the store takes
 // anything back.
 type record struct {
-	planned              bits // empty: nobody has told
+	planned bits // empty: nobody has told
+	// presumed are the planned slots of which no account tells: those between two
+	// accounts. A slot that any account tells of is not presumed any more.
+	presumed             bits
 	read, late, refilled bits
 	loss                 []uint8 // rank by slot number; 0: none
 	asked                bool    // the collector was asked to refill what it can
 }
 
 func (r *record) merge(o *record) {
+	if len(r.presumed)+len(o.presumed) > 0 {
+		told := r.told()
+		r.presumed.or(o.presumed)
+		r.presumed = r.presumed.without(told).without(o.told())
+	}
 	r.planned.or(o.planned)
 	r.read.or(o.read)
 	r.late.or(o.late)
@@ -109,6 +141,9 @@ func (r *record) merge(o *record) {
 	}
 	r.asked = r.asked || o.asked
 }
+
+// told are the planned slots that accounts tell of.
+func (r *record) told() bits { return r.planned.without(r.presumed) }
 
 // lose gives a slot a loss, unless it has one of a higher rank.
 func (r *record) lose(n uint32, rank uint8) {
@@ -285,190 +320,4 @@ func (k hourKey) order(l hourKey) int {
 		}
 	}
 	return 0
-}
-
-// formatDay is the first byte of a row's hours.
-const formatDay = 1
-
-// flags of a record.
-const (
-	flagWhole = 1 << iota // every planned slot was read, in time
-	flagAsked
-)
-
-// encode writes a day: for each hour its schedule, what was planned, and sets of slots.
-// An hour that was read in whole takes few bytes.
-func (d day) encode() []byte {
-	out := []byte{formatDay}
-	for _, k := range d.keys() {
-		r := d[k]
-		flags := uint64(0)
-		whole := r.isWhole()
-		if whole {
-			flags |= flagWhole
-		}
-		if r.asked {
-			flags |= flagAsked
-		}
-		for _, n := range []uint64{uint64(k.hour), uint64(k.Interval.Milliseconds()), uint64(k.Offset.Milliseconds()), flags} {
-			out = binary.AppendUvarint(out, n)
-		}
-		out = appendRuns(out, r.planned)
-		if whole {
-			continue
-		}
-		for _, b := range []bits{r.read, r.late, r.refilled} {
-			out = append(binary.AppendUvarint(out, uint64(len(b))), b...)
-		}
-		out = r.appendLoss(out)
-	}
-	return out
-}
-
-// isWhole reports whether what is planned was read in time, and nothing else is known.
-func (r *record) isWhole() bool {
-	if len(r.planned) == 0 || len(r.late) > 0 || len(r.refilled) > 0 || r.short() > 0 {
-		return false
-	}
-	for n := range r.read.all {
-		if !r.planned.has(n) {
-			return false
-		}
-	}
-	return true
-}
-
-// appendRuns writes a set as runs: how many, and for each how many numbers it leaves out
-// and holds. Most hours are one run.
-func appendRuns(out []byte, b bits) []byte {
-	var runs []uint64
-	next, last := uint32(0), uint32(0)
-	for n := range b.all {
-		if len(runs) == 0 || n > last+1 {
-			runs = append(runs, uint64(n-next), 0)
-		}
-		runs[len(runs)-1]++
-		last, next = n, n+1
-	}
-	out = binary.AppendUvarint(out, uint64(len(runs)/2))
-	for _, n := range runs {
-		out = binary.AppendUvarint(out, n)
-	}
-	return out
-}
-
-// appendLoss writes the losses as runs.
-func (r *record) appendLoss(out []byte) []byte {
-	var runs []byte
-	n := uint64(0)
-	for i := 0; i < len(r.loss); {
-		end := i + 1
-		for end < len(r.loss) && r.loss[end] == r.loss[i] {
-			end++
-		}
-		runs = append(binary.AppendUvarint(runs, uint64(end-i)), r.loss[i])
-		n++
-		i = end
-	}
-	return append(binary.AppendUvarint(out, n), runs...)
-}
-
-var errDamaged = errors.New("a row of completeness_days is damaged; restore the database from the back-up")
-
-// decodeDay reads what encode wrote.
-func decodeDay(data []byte) (day, error) {
-	r := reader{data: data}
-	if r.byte() != formatDay {
-		return nil, errDamaged
-	}
-	d := make(day)
-	for len(r.data) > 0 && !r.bad {
-		k := hourKey{hour: uint8(r.below(24))}
-		k.Interval = time.Duration(r.below(uint64(schemas.MaxInterval/time.Millisecond)+1)) * time.Millisecond
-		k.Offset = time.Duration(r.below(uint64(schemas.MaxInterval/time.Millisecond))) * time.Millisecond
-		flags := r.below(4)
-		one := &record{planned: r.runs(), asked: flags&flagAsked != 0}
-		if flags&flagWhole != 0 {
-			one.read = slices.Clone(one.planned)
-		} else {
-			one.read, one.late, one.refilled = r.bits(), r.bits(), r.bits()
-			r.losses(one)
-		}
-		d[k] = one
-	}
-	if r.bad {
-		return nil, errDamaged
-	}
-	return d, nil
-}
-
-const slotBound = uint64(schemas.MaxSlots)
-
-// reader takes a row apart; what is wrong sticks.
-type reader struct {
-	data []byte
-	bad  bool
-}
-
-func (r *reader) byte() byte {
-	if r.bad || len(r.data) == 0 {
-		r.bad = true
-		return 0
-	}
-	b := r.data[0]
-	r.data = r.data[1:]
-	return b
-}
-
-// below reads a number that is less than limit.
-func (r *reader) below(limit uint64) uint64 {
-	n, size := binary.Uvarint(r.data)
-	if r.bad || size <= 0 || n >= limit {
-		r.bad = true
-		return 0
-	}
-	r.data = r.data[size:]
-	return n
-}
-
-func (r *reader) runs() (b bits) {
-	next := uint64(0)
-	for runs := r.below(slotBound + 1); runs > 0 && !r.bad; runs-- {
-		next += r.below(slotBound)
-		n := r.below(slotBound + 1)
-		if next+n > slotBound {
-			r.bad = true
-			return nil
-		}
-		for ; n > 0; n-- {
-			b.set(uint32(next))
-			next++
-		}
-	}
-	return b
-}
-
-func (r *reader) bits() bits {
-	n := r.below(slotBound/8 + 1)
-	if r.bad || n > uint64(len(r.data)) {
-		r.bad = true
-		return nil
-	}
-	b := bits(slices.Clone(r.data[:n]))
-	r.data = r.data[n:]
-	return b
-}
-
-func (r *reader) losses(one *record) {
-	for runs := r.below(slotBound + 1); runs > 0 && !r.bad; runs-- {
-		n := r.below(slotBound + 1)
-		rank := r.byte()
-		if uint64(len(one.loss))+n > slotBound {
-			r.bad = true
-			return
-		}
-		for ; n > 0; n-- {
-			one.loss = append(one.loss, rank)
-		}
-	}
 }

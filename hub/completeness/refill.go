@@ -21,7 +21,7 @@ var errEnough = errors.New("enough")
 // asking is the hours of one collector that it is asked for.
 type asking struct {
 	refills []schemas.Refill
-	rows    map[rowKey]bool
+	hours   map[rowKey][]hourKey
 }
 
 // askRefills asks the collectors that can be reached for what is lost behind their backs.
@@ -34,15 +34,14 @@ func (l *Ledger) askRefills(ctx context.Context, now time.Time) error {
 	wanted := make(map[schemas.CollectorID]*asking)
 	n := 0
 	err := l.rows(ctx, "wanted > 0", nil, func(key rowKey, d day) error {
-		if l.isSilent(key.collector, now) {
+		if !l.enrolled(key.collector) || l.isSilent(key.collector, now) {
 			return nil
 		}
 		a := wanted[key.collector]
 		if a == nil {
-			a = &asking{rows: make(map[rowKey]bool)}
+			a = &asking{hours: make(map[rowKey][]hourKey)}
 			wanted[key.collector] = a
 		}
-		a.rows[key] = true
 		a.add(key, d)
 		if n++; n >= refillsAtOnce {
 			return errEnough
@@ -66,6 +65,7 @@ func (a *asking) add(key rowKey, d day) {
 		if !d[k].wants() {
 			continue
 		}
+		a.hours[key] = append(a.hours[key], k)
 		from := time.Unix(key.day*86400+int64(k.hour)*3600, 0).UTC()
 		to := from.Add(time.Hour + k.Interval)
 		if last := len(a.refills) - 1; last >= 0 && a.refills[last].Meter == key.meter && !a.refills[last].To.Before(from) {
@@ -76,20 +76,23 @@ func (a *asking) add(key rowKey, d day) {
 	}
 }
 
-// ask sends the requests and notes that they were sent.
+// ask sends the requests and notes that they were sent: what was lost since they were
+// listed is asked for in the next round.
 func (l *Ledger) ask(ctx context.Context, id schemas.CollectorID, a *asking) error {
 	if err := l.o.Refill(ctx, id, a.refills); err != nil {
 		return err
 	}
 	l.o.Log.Info("a collector was asked to refill from its meters' memories", "collector", id, "times", len(a.refills))
-	err := l.db.Change(ctx, func(tx bun.Tx) error {
-		for key := range a.rows {
-			d, err := l.row(ctx, tx, key)
+	err := l.change(ctx, func(tx bun.Tx) error {
+		for key, hours := range a.hours {
+			d, err := row(ctx, tx, key)
 			if err != nil {
 				return err
 			}
-			for _, r := range d {
-				r.asked = r.asked || r.wants()
+			for _, k := range hours {
+				if r := d[k]; r != nil && r.wants() {
+					r.asked = true
+				}
 			}
 			if err := putRow(ctx, tx, key, d); err != nil {
 				return err

@@ -34,20 +34,28 @@ const (
 // refills and keeps the figures of Gauges, until ctx is done; then it writes the rest.
 // Failures are logged and tried again. It may be called once.
 func (l *Ledger) Run(ctx context.Context) error {
-	if err := l.began(ctx); err != nil {
-		return sqldb.Explain("begin the completeness ledger", err)
-	}
 	timer := time.NewTicker(tick)
 	defer timer.Stop()
-	last := make(map[string]time.Time)
+	last, begun := make(map[string]time.Time), false
 	for {
-		now := l.o.Now()
-		l.round(ctx, now, last)
+		if !begun {
+			err := l.began(ctx)
+			if begun = err == nil; !begun {
+				l.failed(ctx, "begin", err)
+			}
+		}
+		l.round(ctx, l.o.Now(), last)
 		select {
 		case <-ctx.Done():
-			return l.ended(context.WithoutCancel(ctx))
+			return l.ended(context.WithoutCancel(ctx), begun)
 		case <-timer.C:
 		}
+	}
+}
+
+func (l *Ledger) failed(ctx context.Context, work string, err error) {
+	if ctx.Err() == nil {
+		l.o.Log.Error("the completeness ledger could not do its work and tries again", "work", work, "error", err)
 	}
 }
 
@@ -69,8 +77,8 @@ func (l *Ledger) round(ctx context.Context, now time.Time, last map[string]time.
 			continue
 		}
 		last[job.what] = now
-		if err := job.do(ctx, now); err != nil && ctx.Err() == nil {
-			l.o.Log.Error("the completeness ledger could not do its work and tries again", "work", job.what, "error", err)
+		if err := job.do(ctx, now); err != nil {
+			l.failed(ctx, job.what, err)
 		}
 	}
 }
@@ -87,16 +95,20 @@ func (l *Ledger) began(ctx context.Context) error {
 			return err
 		}
 	}
-	_, err := l.db.Write.NewRaw("INSERT INTO completeness_facts (name, value) VALUES ('open', 'yes') ON CONFLICT (name) DO NOTHING").Exec(ctx)
+	_, err := l.db.Write.NewRaw("INSERT INTO completeness_facts (name, value) VALUES ('open', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value", l.opened.UTC().Format(time.RFC3339)).Exec(ctx)
 	return err
 }
 
-// ended writes everything and notes that nothing is in memory any more.
-func (l *Ledger) ended(ctx context.Context) error {
+// ended writes everything and, where began has looked at what was before, notes that
+// nothing is in memory any more.
+func (l *Ledger) ended(ctx context.Context, begun bool) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	if err := l.flush(ctx, func(rowKey) bool { return true }); err != nil {
 		return err
+	}
+	if !begun {
+		return nil
 	}
 	_, err := l.db.Write.NewRaw("DELETE FROM completeness_facts WHERE name = 'open'").Exec(ctx)
 	return sqldbError("end the completeness ledger", err)
@@ -124,9 +136,11 @@ func (l *Ledger) checkAll(ctx context.Context) error {
 	})
 }
 
-// rows calls each for the rows of a condition, in the order of meters, collectors and days.
+// rows calls each for the rows of a condition, in the order of meters, collectors and days
+// as Go compares them: pages go on from there.
 func (l *Ledger) rows(ctx context.Context, where string, args []any, each func(rowKey, day) error) error {
-	found, err := l.db.Read.QueryContext(ctx, l.db.Rebind("SELECT meter, collector, day, hours FROM completeness_days WHERE "+where+" ORDER BY meter, collector, day"), args...)
+	query := "SELECT meter, collector, day, hours FROM completeness_days WHERE " + where + " ORDER BY " + l.bytewise("meter") + ", " + l.bytewise("collector") + ", day"
+	found, err := l.db.Read.QueryContext(ctx, query, args...)
 	if err != nil {
 		return err
 	}
@@ -197,7 +211,7 @@ func (l *Ledger) putHeard(ctx context.Context) error {
 	l.mu.Lock()
 	heard := maps.Clone(l.heard)
 	l.mu.Unlock()
-	err := l.db.Change(ctx, func(tx bun.Tx) error {
+	err := l.change(ctx, func(tx bun.Tx) error {
 		for id, at := range heard {
 			if _, err := tx.NewRaw(`INSERT INTO completeness_collectors (collector, heard_ms) VALUES (?, ?)
 ON CONFLICT (collector) DO UPDATE SET heard_ms = excluded.heard_ms WHERE completeness_collectors.heard_ms < excluded.heard_ms`, string(id), at.UnixMilli()).Exec(ctx); err != nil {
@@ -225,7 +239,7 @@ func (l *Ledger) CheckDue(ctx context.Context, now time.Time) error {
 		}
 	}
 	l.mu.Unlock()
-	err := l.fromStore(ctx, due, func(d, found day, _ int64) { d.merge(found) })
+	err := l.fromStore(ctx, due, func(d, _, found day, _ rowKey) { d.merge(found) })
 	if err != nil {
 		return err
 	}
@@ -251,9 +265,12 @@ func (s hourSpan) with(hour uint8) hourSpan {
 	return hourSpan{min(s.from, hour), max(s.end, hour+1)}
 }
 
-// fromStore counts days from the store, and lets settle bring what a row has and what was
-// found together.
-func (l *Ledger) fromStore(ctx context.Context, rows map[rowKey]hourSpan, settle func(d, found day, number int64)) error {
+// settling brings together what a row has, what it had before the store was asked, and what
+// was found there. In between accounts and readings may have come.
+type settling func(d, had, found day, key rowKey)
+
+// fromStore counts days from the store, and lets settle bring what is known together.
+func (l *Ledger) fromStore(ctx context.Context, rows map[rowKey]hourSpan, settle settling) error {
 	keys := slices.Collect(maps.Keys(rows))
 	slices.SortFunc(keys, func(a, b rowKey) int {
 		if a.day != b.day {
@@ -279,7 +296,7 @@ func (l *Ledger) fromStore(ctx context.Context, rows map[rowKey]hourSpan, settle
 }
 
 // countDay counts hours of rows of one day.
-func (l *Ledger) countDay(ctx context.Context, keys []rowKey, hours hourSpan, settle func(d, found day, number int64)) error {
+func (l *Ledger) countDay(ctx context.Context, keys []rowKey, hours hourSpan, settle settling) error {
 	number := keys[0].day
 	midnight := time.Unix(number*86400, 0).UTC()
 	begin, end := midnight.Add(time.Duration(hours.from)*time.Hour), midnight.Add(time.Duration(hours.end)*time.Hour)
@@ -324,14 +341,14 @@ func (l *Ledger) countDay(ctx context.Context, keys []rowKey, hours hourSpan, se
 	if err != nil {
 		return err
 	}
-	err = l.db.Change(ctx, func(tx bun.Tx) error {
+	err = l.change(ctx, func(tx bun.Tx) error {
 		for _, rows := range shapes {
-			for key := range rows {
-				d, err := l.row(ctx, tx, key)
+			for key, had := range rows {
+				d, err := row(ctx, tx, key)
 				if err != nil {
 					return err
 				}
-				settle(d, found[key], number)
+				settle(d, had, found[key], key)
 				if err := putRow(ctx, tx, key, d); err != nil {
 					return err
 				}
@@ -413,29 +430,43 @@ func (l *Ledger) Recount(ctx context.Context, from, until time.Time) error {
 	if err != nil {
 		return sqldb.Explain("list the days to be counted again", err)
 	}
-	return l.fromStore(ctx, keys, func(d, found day, number int64) {
+	now := l.o.Now()
+	return l.fromStore(ctx, keys, func(d, had, found day, key rowKey) {
 		for k, r := range d {
-			if begin := number*86400 + int64(k.hour)*3600; begin >= from.Unix() && begin < until.Unix() {
-				r.recount(found[k])
-			} else if found[k] != nil {
-				r.merge(found[k])
+			begin := key.day*86400 + int64(k.hour)*3600
+			if begin >= from.Unix() && begin < until.Unix() && r.recount(had[k], found[k]) {
+				l.checkAgain(checkKey{key.source, begin}, now)
 			}
 		}
+		d.merge(found)
 	})
 }
 
-// recount takes over what the store has.
-func (r *record) recount(found *record) {
+// checkAgain has an hour counted from the store that lost something to a recount: what was
+// sent again while the store was asked looked as if it had been there before.
+func (l *Ledger) checkAgain(key checkKey, now time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.check(key, now.Add(checkLater))
+}
+
+// recount takes back what was known when the store was asked and is not there, and reports
+// whether that is anything.
+func (r *record) recount(had, found *record) (lost bool) {
+	if had == nil {
+		return false
+	}
 	if found == nil {
 		found = &record{}
 	}
+	r.read, r.refilled = r.read.without(had.read.without(found.read)), r.refilled.without(had.refilled.without(found.refilled))
 	for n := range r.planned.all {
-		if (r.read.has(n) || r.refilled.has(n)) && !found.read.has(n) && !found.refilled.has(n) {
+		was := had.read.has(n) || had.refilled.has(n)
+		if was && !found.read.has(n) && !found.refilled.has(n) && !r.read.has(n) && !r.refilled.has(n) {
 			r.lose(n, rankLost)
-			r.asked = false
+			r.asked, lost = false, true
 		}
 	}
-	r.read, r.refilled = found.read, found.refilled
 	for n := range r.late {
 		if n < len(r.read) {
 			r.late[n] &= r.read[n]
@@ -443,10 +474,14 @@ func (r *record) recount(found *record) {
 			r.late[n] = 0
 		}
 	}
+	return lost
 }
 
 // tidy drops what is too old.
 func (l *Ledger) tidy(ctx context.Context, now time.Time) error {
-	_, err := l.db.Write.NewRaw("DELETE FROM completeness_days WHERE day < ?", now.Add(-l.o.Keep).Unix()/86400).Exec(ctx)
+	err := l.change(ctx, func(tx bun.Tx) error {
+		_, err := tx.NewRaw("DELETE FROM completeness_days WHERE day < ?", now.Add(-l.o.Keep).Unix()/86400).Exec(ctx)
+		return err
+	})
 	return sqldbError("drop old days", err)
 }

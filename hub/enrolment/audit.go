@@ -170,7 +170,7 @@ func digestOf(line []byte) string {
 // than the list says, or changed, does not keep an operator from revoking a key: the
 // entries then follow from what the list remembers, and the break stays to be seen.
 func (f Folder) append(known Head, entries []Entry) (Head, error) {
-	file, err := os.OpenFile(f.Audit(), os.O_RDWR|os.O_CREATE, 0o600)
+	file, err := durable.OpenFile(f.Audit(), 0o600)
 	if err != nil {
 		return known, fmt.Errorf("audit log: %w", err)
 	}

@@ -191,7 +191,7 @@ func TestAuditUnwritable(t *testing.T) {
 	if err := os.Mkdir(w.Audit(), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.Rotate(w.master, Rotation{Collectors: []schemas.CollectorID{"c1"}, Bundle: func(id schemas.CollectorID) string { return w.path(id, 1) }}); err == nil {
+	if _, err := w.Rotate(w.master, Rotation{Collectors: []schemas.CollectorID{"c1"}, Bundle: func(id schemas.CollectorID, _ uint16) string { return w.path(id, 1) }}); err == nil {
 		t.Error("rotated without being written down")
 	}
 	if _, err := w.Issue(w.master, Request{Area: "310115", Collector: "c2", Bundle: w.path("c2", 0)}); err == nil {

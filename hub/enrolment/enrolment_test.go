@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -305,4 +306,44 @@ func FuzzParse(f *testing.F) {
 			}
 		}
 	})
+}
+
+// A key office that works as root leaves the folder to the hub, which could not read the
+// list otherwise: a revocation would not be in force.
+func TestRootLeavesTheFolderToItsOwner(t *testing.T) {
+	if os.Geteuid() != 0 || runtime.GOOS == "windows" {
+		t.Skip("only root can work in a folder of somebody else")
+	}
+	const hub = 1201
+	folder := Folder(t.TempDir())
+	if err := os.Chown(string(folder), hub, hub); err != nil {
+		t.Fatal(err)
+	}
+	office := Office{Folder: folder, By: "root"}
+	if err := office.Init("test", secret.New("a passphrase that is long"), seal.MinRounds); err != nil {
+		t.Fatal(err)
+	}
+	master, err := seal.ReadMaster(folder.Master(), secret.New("a passphrase that is long"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := office.Issue(master, Request{Area: "310115", Collector: "c1", Bundle: filepath.Join(string(folder), "c1.bundle")}); err != nil {
+		t.Fatal(err)
+	}
+	if err := office.Revoke("c1"); err != nil {
+		t.Fatal(err)
+	}
+	entries, err := os.ReadDir(string(folder))
+	if err != nil || len(entries) < 5 {
+		t.Fatalf("%v, %v", entries, err)
+	}
+	for _, e := range entries {
+		info, err := e.Info()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if stat := reflect.ValueOf(info.Sys()).Elem(); stat.FieldByName("Uid").Uint() != hub || stat.FieldByName("Gid").Uint() != hub {
+			t.Errorf("%s does not belong to the hub", e.Name())
+		}
+	}
 }

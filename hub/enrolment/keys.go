@@ -216,8 +216,8 @@ func writeBundle(path string, b seal.Bundle, before uint16, wrap Wrap) error {
 	if wrap == nil {
 		return seal.WriteBundle(path, b)
 	}
-	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("write bundle: %s is there already: move it away first", path)
+	if err := mustBeNew(path); err != nil {
+		return err
 	}
 	data, err := wrap(b, before)
 	if err != nil {
@@ -225,6 +225,17 @@ func writeBundle(path string, b seal.Bundle, before uint16, wrap Wrap) error {
 	}
 	if err := durable.WriteFile(path, data, 0o600); err != nil {
 		return fmt.Errorf("write bundle: %w", err)
+	}
+	return nil
+}
+
+// mustBeNew keeps a bundle from being replaced, and finds that its folder is missing.
+func mustBeNew(path string) error {
+	if _, err := os.Stat(filepath.Dir(path)); err != nil {
+		return fmt.Errorf("write bundle: %w", err)
+	}
+	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("write bundle: %s is there already: move it away first", path)
 	}
 	return nil
 }

@@ -30,8 +30,9 @@ type Rotation struct {
 	// Compromised destroys the old keys at once, and gives a new broker password.
 	// Nobody else's key changes.
 	Compromised bool
-	// Bundle returns the path of a collector's new bundle file.
-	Bundle func(schemas.CollectorID) string
+	// Bundle returns the path of a collector's new bundle file, by the generation of
+	// the key in it: with the generation in its name, none meets one of before.
+	Bundle func(id schemas.CollectorID, generation uint16) string
 	// Wrap seals the bundles for their way to the boxes.
 	Wrap Wrap
 }
@@ -54,7 +55,10 @@ func (o Office) Rotate(master *seal.Master, r Rotation) (out []Issued, err error
 			}
 			return errors.Join(errs...)
 		}
-		for _, id := range r.Collectors {
+		for i, id := range r.Collectors {
+			if slices.Contains(r.Collectors[:i], id) {
+				return p, errors.Join(fmt.Errorf("rotate: collector %s is named twice", id), p.undo())
+			}
 			entry, done, err := o.rotateOne(list, master, id, &r)
 			if err != nil {
 				return p, errors.Join(err, p.undo())
@@ -70,12 +74,9 @@ func (o Office) Rotate(master *seal.Master, r Rotation) (out []Issued, err error
 }
 
 func (o Office) rotateOne(list *List, master *seal.Master, id schemas.CollectorID, r *Rotation) (Entry, Issued, error) {
-	c, ok := list.Find(id)
-	switch {
-	case !ok:
-		return Entry{}, Issued{}, fmt.Errorf("rotate: no collector %q in %s", id, o.List())
-	case c.Revoked:
-		return Entry{}, Issued{}, fmt.Errorf("rotate: collector %s is revoked; citygrid keys issue --renew lets it in again", id)
+	c, err := o.rotatable(list, id)
+	if err != nil {
+		return Entry{}, Issued{}, err
 	}
 	before := c.Generation
 	next, err := c.following(master)
@@ -94,13 +95,54 @@ func (o Office) rotateOne(list *List, master *seal.Master, id schemas.CollectorI
 		c.retire(next, DecryptOnly, until)
 		note = "the old key opens until " + until.Format(time.RFC3339)
 	}
-	path := r.Bundle(id)
+	path := r.Bundle(id, next)
 	if err := writeBundle(path, bundle, before, r.Wrap); err != nil {
 		return Entry{}, Issued{}, err
 	}
 	list.Put(c)
 	key := seal.CheckValue(bundle.Key.Secret)
 	return Entry{Act: act, Collector: id, From: before, To: next, Key: key, Note: note}, Issued{id, next, path, key}, nil
+}
+
+// rotatable returns a collector that may have another key.
+func (o Office) rotatable(list *List, id schemas.CollectorID) (Collector, error) {
+	c, ok := list.Find(id)
+	switch {
+	case !ok:
+		return c, fmt.Errorf("rotate: no collector %q in %s", id, o.List())
+	case c.Revoked:
+		return c, fmt.Errorf("rotate: collector %s is revoked; citygrid keys issue --renew lets it in again", id)
+	}
+	return c, nil
+}
+
+// CheckNextMaster reports what would keep Rotate from giving the collectors of r, or
+// for none all that are not revoked, keys of the master key after the active one. It is
+// for asking before NewMaster, which is not taken back; nothing is changed.
+func (o Office) CheckNextMaster(r Rotation) error {
+	list, err := Load(o.List())
+	if err != nil {
+		return err
+	}
+	if len(r.Collectors) == 0 {
+		for _, c := range list.Collectors {
+			if !c.Revoked {
+				r.Collectors = append(r.Collectors, c.ID)
+			}
+		}
+	}
+	generation := seal.Generation(list.ActiveMaster()+1, 0)
+	var problems []error
+	for _, id := range r.Collectors {
+		if _, err := o.rotatable(list, id); err != nil {
+			problems = append(problems, err)
+			continue
+		}
+		if err := mustBeNew(r.Bundle(id, generation)); err != nil {
+			problems = append(problems, err)
+		}
+	}
+	return errors.Join(problems...)
 }
 
 // bundle makes the bundle of c under generation next; a compromised box gets a new
@@ -131,9 +173,10 @@ func (l *List) Behind() (ids []schemas.CollectorID) {
 }
 
 // NewMaster makes the next generation of the master key the active one: draw returns
-// it, and has kept it where it will be found. The generation before opens until it
-// is destroyed. Collectors keep their keys until they are rotated.
-func (o Office) NewMaster(draw func(generation uint8) (*seal.Master, error)) (master *seal.Master, err error) {
+// it, and has kept it where it will be found. One of the same key as those in use, have,
+// is refused: it would rotate nothing. The generation before opens until it is
+// destroyed. Collectors keep their keys until they are rotated.
+func (o Office) NewMaster(have *seal.Ring, draw func(generation uint8) (*seal.Master, error)) (master *seal.Master, err error) {
 	err = o.change(func(list *List) (plan, error) {
 		before := list.ActiveMaster()
 		if before == 255 {
@@ -141,6 +184,9 @@ func (o Office) NewMaster(draw func(generation uint8) (*seal.Master, error)) (ma
 		}
 		if master, err = draw(before + 1); err != nil {
 			return plan{}, err
+		}
+		if _, err := have.With(master); err != nil {
+			return plan{}, fmt.Errorf("the next master key: %w", err)
 		}
 		list.Masters = slices.Clone(list.MasterKeys())
 		list.Masters[len(list.Masters)-1].State = DecryptOnly

@@ -50,7 +50,7 @@ func (w *testOffice) path(id schemas.CollectorID, n int) string {
 func (w *testOffice) rotate(n int, grace time.Duration, compromised bool, ids ...schemas.CollectorID) []seal.Bundle {
 	w.t.Helper()
 	issued, err := w.Rotate(w.master, Rotation{Collectors: ids, Grace: grace, Compromised: compromised,
-		Bundle: func(id schemas.CollectorID) string { return w.path(id, n) }})
+		Bundle: func(id schemas.CollectorID, _ uint16) string { return w.path(id, n) }})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -68,13 +68,41 @@ func (w *testOffice) rotate(n int, grace time.Duration, compromised bool, ids ..
 // nextMaster makes the next master key active.
 func (w *testOffice) nextMaster() {
 	w.t.Helper()
-	m, err := w.NewMaster(func(generation uint8) (*seal.Master, error) {
+	m, err := w.NewMaster(w.have(), func(generation uint8) (*seal.Master, error) {
 		return seal.NewMaster("test", generation, rand.Reader)
 	})
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	w.master, w.ring = m, append(w.ring, m)
+}
+
+// have is the master keys in use.
+func (w *testOffice) have() *seal.Ring {
+	w.t.Helper()
+	ring, err := seal.NewRing(w.ring...)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return ring
+}
+
+// A key service that ignores the generation would rotate to the same key.
+func TestNewMasterRefusesTheSameKey(t *testing.T) {
+	w := newTestOffice(t, "c1")
+	w.nextMaster()
+	before, _ := os.ReadFile(w.List())
+	for _, old := range w.ring {
+		_, err := w.NewMaster(w.have(), func(generation uint8) (*seal.Master, error) {
+			return &seal.Master{Tenant: "test", Generation: generation, Secret: old.Secret}, nil
+		})
+		if err == nil || !strings.Contains(err.Error(), "are the same") {
+			t.Errorf("master key %d again: %v", old.Generation, err)
+		}
+	}
+	if after, _ := os.ReadFile(w.List()); !bytes.Equal(before, after) {
+		t.Error("a refused master key changed the list")
+	}
 }
 
 func (w *testOffice) list() *List { return mustLoad(w.t, w.Folder) }
@@ -184,21 +212,56 @@ func TestRotateRefuses(t *testing.T) {
 	for name, ids := range map[string][]schemas.CollectorID{
 		"unknown": {"c1", "c9"}, "revoked": {"c1", "c2"}, "twice": {"c1", "c1"},
 	} {
-		_, err := w.Rotate(w.master, Rotation{Collectors: ids, Bundle: func(id schemas.CollectorID) string { return w.path(id, 1) }})
+		_, err := w.Rotate(w.master, Rotation{Collectors: ids, Bundle: w.byGeneration})
 		if err == nil {
 			t.Errorf("%s: rotated", name)
 		}
-		if _, err := os.Stat(w.path("c1", 1)); err == nil {
-			t.Errorf("%s: a refused rotation left a bundle", name)
-			_ = os.Remove(w.path("c1", 1))
+		if left, _ := filepath.Glob(w.byGeneration("*", 0x0101)); len(left) > 0 {
+			t.Errorf("%s: a refused rotation left %v", name, left)
 		}
 	}
 	if after, _ := os.ReadFile(w.List()); !bytes.Equal(before, after) {
 		t.Error("a refused rotation changed the list")
 	}
 	w.nextMaster()
-	if _, err := w.Rotate(w.ring[0], Rotation{Collectors: []schemas.CollectorID{"c1"}, Bundle: func(id schemas.CollectorID) string { return w.path(id, 1) }}); err == nil || !strings.Contains(err.Error(), "master key 2, not of 1") {
+	if _, err := w.Rotate(w.ring[0], Rotation{Collectors: []schemas.CollectorID{"c1"}, Bundle: func(id schemas.CollectorID, _ uint16) string { return w.path(id, 1) }}); err == nil || !strings.Contains(err.Error(), "master key 2, not of 1") {
 		t.Errorf("rotated to an old master key: %v", err)
+	}
+}
+
+// byGeneration is a Rotation.Bundle.
+func (w *testOffice) byGeneration(id schemas.CollectorID, generation uint16) string {
+	return filepath.Join(string(w.Folder), fmt.Sprintf("%s-%04x.bundle", id, generation))
+}
+
+// What would stop a rotation of the master key is found before the new one is active.
+func TestCheckNextMaster(t *testing.T) {
+	w := newTestOffice(t, "c1", "c2", "c3")
+	if err := w.Revoke("c3"); err != nil {
+		t.Fatal(err)
+	}
+	all := Rotation{Bundle: w.byGeneration}
+	if err := w.CheckNextMaster(all); err != nil {
+		t.Errorf("nothing is in the way: %v", err)
+	}
+	in := w.byGeneration("c2", 0x0200)
+	if err := os.WriteFile(in, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	nowhere := func(schemas.CollectorID, uint16) string { return filepath.Join(string(w.Folder), "absent", "f") }
+	for want, r := range map[string]Rotation{
+		in:                all,
+		"is revoked":      {Collectors: []schemas.CollectorID{"c1", "c3"}, Bundle: w.byGeneration},
+		`no collector "x`: {Collectors: []schemas.CollectorID{"x"}, Bundle: w.byGeneration},
+		"absent":          {Bundle: nowhere},
+	} {
+		if err := w.CheckNextMaster(r); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v; want %s", err, want)
+		}
+	}
+	w.nextMaster()
+	if _, err := w.Rotate(w.master, Rotation{Collectors: []schemas.CollectorID{"c2"}, Bundle: w.byGeneration}); err == nil {
+		t.Errorf("%s was not where the rotation writes", in)
 	}
 }
 

@@ -9,8 +9,8 @@ import (
 )
 
 // maxHeld bounds the bytes of the envelopes of readings between intake and
-// receipt. Decoded they take some three times as much beside. It is several
-// thousand envelopes, more than half a second of the fastest intake, and keeps
+// receipt. Decoded and with their book-keeping they take four times as much beside,
+// six times when each holds one reading. It is some thousand envelopes, more than half a second of the fastest intake, and keeps
 // the hub's memory the same whether its store is away for a second or a day:
 // what does not fit waits at the broker, and behind it in the collectors' spools.
 const maxHeld = 16 << 20

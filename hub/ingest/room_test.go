@@ -3,12 +3,14 @@ package ingest
 import (
 	"context"
 	"errors"
+	"runtime"
 	"testing"
 	"time"
 
 	"golang.org/x/sync/semaphore"
 
 	"citygrid/internal/mqttlink"
+	"citygrid/schemas"
 	"citygrid/schemas/seal"
 )
 
@@ -111,4 +113,72 @@ func TestEveryWayGivesItsRoomBack(t *testing.T) {
 	if all := int64(4 * len(envelope)); !r.held.room.TryAcquire(all) {
 		t.Error("not all of the room is free in the end")
 	}
+}
+
+// awayStore keeps all that it is given and answers nothing.
+type awayStore struct{ given [][]schemas.Reading }
+
+func (s *awayStore) Submit(_ context.Context, readings []schemas.Reading, _ func(error)) error {
+	s.given = append(s.given, readings)
+	return nil
+}
+
+// TestMemoryIsBoundedWhileTheStoreIsAway: with the store away for good the hub takes
+// maxHeld of envelopes and not one more, and what it holds then, decoded and with its
+// book-keeping, stays within a bound, be the envelopes full or as small as they can be.
+func TestMemoryIsBoundedWhileTheStoreIsAway(t *testing.T) {
+	for name, c := range map[string]struct {
+		readings   int
+		room, most int64
+	}{
+		"full":  {100, maxHeld, 8 * maxHeld},
+		"small": {1, maxHeld / 4, 10 * maxHeld / 4}, // a quarter is quicker, and shows the same
+	} {
+		t.Run(name, func(t *testing.T) {
+			master, o, store := newTestMaster(t), testOptions(t), new(awayStore)
+			o.Master, o.Store = master, store
+			r, err := New(o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if c.room != maxHeld {
+				r.held = held{semaphore.NewWeighted(c.room)}
+			}
+			s := newSender(t, master, "c1")
+			before, taken := heap(), int64(0)
+			intake := func(ctx context.Context, envelope []byte) error {
+				return r.intake(ctx, mqttlink.Message{Topic: readingsTopic("c1"), Payload: envelope})
+			}
+			for taken <= 2*c.room {
+				envelope := s.batch(c.readings, 2300)
+				if !r.held.room.TryAcquire(int64(len(envelope))) {
+					break
+				}
+				r.held.room.Release(int64(len(envelope)))
+				if err := intake(t.Context(), envelope); err != nil {
+					t.Fatal(err)
+				}
+				taken += int64(len(envelope))
+			}
+			over, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+			defer cancel()
+			if err := intake(over, s.batch(c.readings, 2300)); !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("one more than there is room for: %v", err)
+			}
+			grown := heap() - before
+			t.Logf("%d envelopes, %.1f MiB, take %.1f MiB of memory", len(store.given), float64(taken)/(1<<20), float64(grown)/(1<<20))
+			if taken > c.room || taken < c.room-1<<16 || grown > c.most {
+				t.Errorf("%d bytes of envelopes and %d of memory; want at most %d and %d", taken, grown, c.room, c.most)
+			}
+			runtime.KeepAlive(r)
+		})
+	}
+}
+
+// heap is what is in use after a collection.
+func heap() int64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
 }

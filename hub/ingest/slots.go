@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"citygrid/internal/mqttlink"
 	"citygrid/schemas"
 	"citygrid/schemas/seal"
 )
@@ -45,8 +46,12 @@ func newCommander(r *Receiver) *commander {
 	return &commander{sealers: s}
 }
 
+// refillWait bounds the wait for the broker's word that it has a request.
+const refillWait = 10 * time.Second
+
 // Refill asks a collector to read times from its meters' own memories. It returns an error
-// when the request could not be sent; that it was sent does not say that it arrived.
+// when the broker did not take the request; that it did does not say that the request
+// arrived.
 func (r *Receiver) Refill(ctx context.Context, id schemas.CollectorID, refills []schemas.Refill) error {
 	conn := r.conn.Load()
 	area, _, ok := r.o.Enrolled(id)
@@ -59,10 +64,18 @@ func (r *Receiver) Refill(ctx context.Context, id schemas.CollectorID, refills [
 		if err != nil {
 			return fmt.Errorf("ask collector %s for a refill: %w", id, err)
 		}
-		conn.Publish(ctx, schemas.Topic{Area: area, Collector: id, Stream: schemas.Commands}.String(), envelope, false)
+		if err := publishAndWait(ctx, conn, schemas.Topic{Area: area, Collector: id, Stream: schemas.Commands}.String(), envelope); err != nil {
+			return fmt.Errorf("ask collector %s for a refill: %w", id, err)
+		}
 		refills = refills[n:]
 	}
 	return nil
+}
+
+func publishAndWait(ctx context.Context, conn *mqttlink.Conn, topic string, payload []byte) error {
+	ctx, cancel := context.WithTimeout(ctx, refillWait)
+	defer cancel()
+	return conn.Publish(ctx, topic, payload, false).Wait(ctx)
 }
 
 func (c *commander) seal(r *Receiver, command *schemas.Command) ([]byte, error) {

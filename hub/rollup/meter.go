@@ -41,8 +41,33 @@ type meter struct {
 	got    [openHours]gotHour
 }
 
-// gotHour is how many live readings with a value came of an hour.
-type gotHour struct{ hour, n int64 }
+// gotHour is how many live readings with a value came of an hour. The store takes a
+// reading that comes again as the one it has; so it counts once here too.
+type gotHour struct {
+	hour, n int64
+	// at has the moments of the newest of them, ms of the hour, ascending.
+	at []int32
+}
+
+// timesKept bounds the moments that are kept of an hour: one every 30 s. A meter that
+// answers more often has its late readings counted when the hour is closed.
+const timesKept = 120
+
+// take counts a reading that has not been counted.
+func (g *gotHour) take(at int32) {
+	n, there := slices.BinarySearch(g.at, at)
+	if there {
+		return
+	}
+	if len(g.at) == timesKept {
+		if n == 0 {
+			return // it may be one whose moment is not kept any more
+		}
+		g.at, n = slices.Delete(g.at, 0, 1), n-1
+	}
+	g.at = slices.Insert(g.at, n, at)
+	g.n++
+}
 
 // pace is how often a meter answers, ms; 0 while that is not known.
 type pace struct {
@@ -85,7 +110,7 @@ func (m *meter) hear(r *schemas.Reading, open int64) {
 			m.last = at
 		}
 		// After an outage the newest come first and what was read meanwhile behind them.
-		if at >= open {
+		if at >= open && at < open+openHours*hourMs {
 			m.count(at)
 		}
 	}
@@ -98,9 +123,9 @@ func (m *meter) count(at int64) {
 	hour := at - at%hourMs
 	g := &m.got[hour/hourMs%openHours]
 	if g.hour != hour {
-		g.hour, g.n = hour, 0
+		g.hour, g.n, g.at = hour, 0, g.at[:0]
 	}
-	g.n++
+	g.take(int32(at - hour))
 }
 
 func (m *meter) heard(hour int64) int64 {

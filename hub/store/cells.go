@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -60,10 +61,7 @@ const cellExponent = -9
 // where no flow is known. An hour that is written again is one point; a field that it
 // had before and has not any more stays, which known says. Errors are those of Write.
 func (s *Store) StoreCellHours(ctx context.Context, areas bool, list []CellHour) error {
-	name, placeTag := cellMeasurement, "cell"
-	if areas {
-		name, placeTag = areaMeasurement, "area"
-	}
+	name, placeTag := cellNames(areas)
 	for part := range slices.Chunk(list, s.batch) {
 		var lines []byte
 		for n := range part {
@@ -138,10 +136,40 @@ const selectCell = `"mantissa"::integer, "exponent"::integer, "known"::integer, 
 // where it is empty of all; those of one place and medium in a row, ascending in time.
 // It streams. An error of fn ends it and is returned as it is.
 func (s *Store) CellHours(ctx context.Context, areas bool, place string, medium schemas.Medium, from, to time.Time, fn func(CellHour) error) error {
-	name, placeTag := cellMeasurement, "cell"
+	_, placeTag := cellNames(areas)
+	return s.query(ctx, cellQuery(areas, place, medium, from, to), func(piece *series) error {
+		h := CellHour{Place: piece.Tags[placeTag], Medium: schemas.Medium(piece.Tags["medium"])}
+		rows, err := newRows(piece, cellColumns()...)
+		if err != nil {
+			return fmt.Errorf("read the hours of %s: %w", h.Place, err)
+		}
+		return rows.each(func() error {
+			there, err := true, rows.cellHour(&h)
+			if errors.Is(err, errHalf) {
+				h, there, err = s.wholeHour(ctx, areas, h)
+			}
+			if err != nil {
+				return fmt.Errorf("read the hours of %s: row %s: %w", h.Place, rows.cells, err)
+			}
+			if !there {
+				return nil
+			}
+			return fn(h)
+		})
+	})
+}
+
+// cellNames are the measurement and the tag of the hours of cells or of areas.
+func cellNames(areas bool) (name, placeTag string) {
 	if areas {
-		name, placeTag = areaMeasurement, "area"
+		return areaMeasurement, "area"
 	}
+	return cellMeasurement, "cell"
+}
+
+// cellQuery asks for what CellHours returns.
+func cellQuery(areas bool, place string, medium schemas.Medium, from, to time.Time) string {
+	name, placeTag := cellNames(areas)
 	where := []string{between(bounded(from), bounded(to))}
 	if place != "" {
 		where = append(where, `"`+placeTag+`" = `+quoteString(place))
@@ -149,26 +177,17 @@ func (s *Store) CellHours(ctx context.Context, areas bool, place string, medium 
 	if medium != "" {
 		where = append(where, `"medium" = `+quoteString(string(medium)))
 	}
-	q := `SELECT ` + selectCell + ` FROM "` + name + `" WHERE ` + strings.Join(where, " AND ") + ` GROUP BY "` + placeTag + `", "medium"`
-	return s.query(ctx, q, func(piece *series) error {
-		h := CellHour{Place: piece.Tags[placeTag], Medium: schemas.Medium(piece.Tags["medium"])}
-		rows, err := newRows(piece, cellColumns()...)
-		if err != nil {
-			return fmt.Errorf("read the hours of %s: %w", h.Place, err)
-		}
-		return rows.each(func() error {
-			if err := rows.cellHour(&h); err != nil {
-				return fmt.Errorf("read the hours of %s: row %s: %w", h.Place, rows.cells, err)
-			}
-			return fn(h)
-		})
-	})
+	return `SELECT ` + selectCell + ` FROM "` + name + `" WHERE ` + strings.Join(where, " AND ") + ` GROUP BY "` + placeTag + `", "medium"`
 }
 
-// cellHour fills in what the row holds.
+// cellHour fills in what the row holds. Only a flow may be missing; a row without
+// another field is errHalf, with its hour filled in.
 func (r *rows) cellHour(h *CellHour) (err error) {
 	if h.Hour, err = r.time(0); err != nil {
 		return err
+	}
+	if r.anyNull(1, 2, 3, 4, 6, 7, 8, 9, 10, 11, 12) {
+		return errHalf
 	}
 	exponent, err := r.small(2, -18, 18)
 	if err != nil {
@@ -192,13 +211,15 @@ func (r *rows) cellHour(h *CellHour) (err error) {
 
 // CellSums calls fn with the sums over the stored hours of from <= Hour < to of every
 // cell, of one medium; Flow is the least, and of the meters those of the worst hour.
-// Where the hours of a cell have different exponents they are added up one by one.
+// Where the hours of a cell have different exponents, or one of them is being written,
+// they are added up one by one.
 func (s *Store) CellSums(ctx context.Context, medium schemas.Medium, from, to time.Time, fn func(CellHour) error) error {
 	q := `SELECT sum("mantissa"::integer), min("exponent"::integer), max("exponent"::integer), sum("known"::integer) AS "known", sum("broken"::integer) AS "broken", ` +
 		`min("flow_min"::float) AS "flow", max("meters"::integer) AS "meters", min("counted"::integer) AS "counted", max("partial"::integer) AS "partial", ` +
-		`max("carried"::integer) AS "carried", sum("expected"::integer) AS "expected", sum("got"::integer) AS "got" FROM "` + cellMeasurement +
+		`max("carried"::integer) AS "carried", sum("expected"::integer) AS "expected", sum("got"::integer) AS "got", ` +
+		`count("mantissa") AS "mantissas", count("exponent") AS "exponents", count("known") AS "knowns" FROM "` + cellMeasurement +
 		`" WHERE "medium" = ` + quoteString(string(medium)) + ` AND ` + between(bounded(from), bounded(to)) + ` GROUP BY "cell"`
-	columns := []string{"time", "sum", "min", "max", "known", "broken", "flow", "meters", "counted", "partial", "carried", "expected", "got"}
+	columns := []string{"time", "sum", "min", "max", "known", "broken", "flow", "meters", "counted", "partial", "carried", "expected", "got", "mantissas", "exponents", "knowns"}
 	return s.query(ctx, q, func(piece *series) error {
 		rows, err := newRows(piece, columns...)
 		if err != nil {
@@ -222,8 +243,8 @@ func (s *Store) CellSums(ctx context.Context, medium schemas.Medium, from, to ti
 // cellSum reads a row of CellSums; same is false where the mantissas cannot be added up
 // as they are.
 func (r *rows) cellSum(medium schemas.Medium) (h CellHour, same bool, err error) {
-	var whole [11]int64
-	for n, at := range []int{1, 2, 3, 4, 5, 7, 8, 9, 10, 11, 12} {
+	var whole [14]int64
+	for n, at := range []int{1, 2, 3, 4, 5, 7, 8, 9, 10, 11, 12, 13, 14, 15} {
 		if whole[n], _, err = r.integer(at); err != nil {
 			return h, false, err
 		}
@@ -231,7 +252,7 @@ func (r *rows) cellSum(medium schemas.Medium) (h CellHour, same bool, err error)
 	h = CellHour{Medium: medium, Known: whole[3] > 0, Broken: whole[4] > 0, Meters: whole[5], Counted: whole[6], Partial: whole[7], Carried: whole[8],
 		Expected: whole[9], Got: whole[10]}
 	h.Flow, h.FlowKnown, err = r.float(6)
-	same = whole[1] == whole[2] && whole[1] == cellExponent
+	same = whole[1] == whole[2] && whole[1] == cellExponent && whole[11] == whole[12] && whole[11] == whole[13]
 	if h.Known && !h.Broken && same {
 		h.Value = schemas.Decimal{Mantissa: whole[0], Exponent: cellExponent}
 	}

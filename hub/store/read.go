@@ -50,7 +50,8 @@ func (s *Store) Last(ctx context.Context, since time.Time) ([]schemas.Reading, e
 	return all, nil
 }
 
-// readings runs a query whose columns begin with those of a reading.
+// readings runs a query whose columns begin with those of a reading. A point that is
+// being written while it is read is asked for again, in its place in the order.
 func (s *Store) readings(ctx context.Context, q string, columns []string, fn func(schemas.Reading) error) error {
 	return s.query(ctx, q, func(piece *series) error {
 		r := schemas.Reading{
@@ -66,8 +67,15 @@ func (s *Store) readings(ctx context.Context, q string, columns []string, fn fun
 			return fmt.Errorf("read meter %s, %s: %w", r.Meter, r.Quantity, err)
 		}
 		return rows.each(func() error {
-			if err := rows.reading(&r); err != nil {
+			there, err := true, rows.reading(&r)
+			if errors.Is(err, errHalf) {
+				r, there, err = s.wholeReading(ctx, r)
+			}
+			if err != nil {
 				return fmt.Errorf("read meter %s, %s: row %s: %w", r.Meter, r.Quantity, rows.cells, err)
+			}
+			if !there {
+				return nil
 			}
 			return fn(r)
 		})

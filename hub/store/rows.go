@@ -142,8 +142,8 @@ func (r *rows) small(i int, lowest, highest int64) (int64, error) {
 }
 
 // reading fills in what the row holds, its cells being time, mantissa,
-// exponent, quality, reason from cell 0 on. A reading that should have a number
-// and has none was not written by this package; it is an error, never a zero.
+// exponent, quality, reason from cell 0 on. A reading that lacks what it should
+// have is errHalf, with its time filled in, never a zero.
 func (r *rows) reading(into *schemas.Reading) error {
 	at, err := r.time(0)
 	if err != nil {
@@ -158,19 +158,25 @@ func (r *rows) reading(into *schemas.Reading) error {
 		return fmt.Errorf("exponent: %w", err)
 	}
 	quality, err := r.small(3, 0, int64(schemas.Missing))
-	if err != nil || isNull(r.cells[3]) {
-		return fmt.Errorf("quality %s: %w", r.cells[3], errRows)
+	if err != nil {
+		return fmt.Errorf("quality %s: %w", r.cells[3], err)
 	}
 	into.TakenAt, into.Quality = at, schemas.Quality(quality)
 	into.Value, into.Reason = schemas.Decimal{}, ""
+	if isNull(r.cells[3]) {
+		return fmt.Errorf("%w: a reading without quality", errHalf)
+	}
 	if into.HasValue() {
 		if !ok || isNull(r.cells[2]) {
-			return fmt.Errorf("%w: a %s reading without mantissa and exponent", errRows, into.Quality)
+			return fmt.Errorf("%w: a %s reading without mantissa and exponent", errHalf, into.Quality)
 		}
 		into.Value = schemas.Decimal{Mantissa: mantissa, Exponent: int8(exponent)}
 	}
 	if into.Quality == schemas.Good {
 		return nil
+	}
+	if isNull(r.cells[4]) {
+		return fmt.Errorf("%w: a %s reading without reason", errHalf, into.Quality)
 	}
 	reason, err := r.text(4)
 	into.Reason = schemas.Reason(reason)

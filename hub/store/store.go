@@ -85,6 +85,7 @@ type Store struct {
 	db, rp  string // of queries
 	timeout time.Duration
 	batch   int
+	pause   func(context.Context, time.Duration) bool // false when ctx ended first
 
 	hc      *http.Client
 	service influxhttp.Service
@@ -114,6 +115,7 @@ func Open(c Config) (*Store, error) {
 		url:     client.HTTPService().ServerURL(),
 		timeout: c.Timeout,
 		batch:   c.BatchPoints,
+		pause:   pause,
 		hc:      hc,
 		service: client.HTTPService(),
 		writes:  client.WriteAPIBlocking(c.Org, c.Bucket),

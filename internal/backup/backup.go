@@ -19,7 +19,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"citygrid/internal/durable"
@@ -32,8 +31,14 @@ type Part struct {
 	Name string
 	// Take writes the copy to the path to, which is not there yet.
 	Take func(ctx context.Context, to string) error
+	// Free reports what would be in the way of Put; nil where nothing can be.
+	Free func(from string) error
 	// Put brings it back from the path from. It refuses to write over what is there.
 	Put func(ctx context.Context, from string) error
+	// Required fails a copy in which the part has no file. For another part Absent goes
+	// into Manifest.Missing then, if it says anything.
+	Required bool
+	Absent   string
 }
 
 // Manifest says what a copy holds.
@@ -66,12 +71,20 @@ func Take(ctx context.Context, dir, program string, parts []Part, missing []stri
 	if there, err := os.ReadDir(dir); err != nil || len(there) > 0 {
 		return nil, errors.Join(err, fmt.Errorf("the folder %s is not empty: give each copy a folder of its own", dir))
 	}
-	m := &Manifest{Format: 1, Program: program, TakenAt: now().UTC(), Missing: missing}
+	m := &Manifest{Format: 1, Program: program, TakenAt: now().UTC(), Missing: slices.Clone(missing)}
 	for _, p := range parts {
 		if err := p.Take(ctx, filepath.Join(dir, p.Name)); err != nil {
 			return nil, fmt.Errorf("copy %s: %w; the copy in %s is not whole, remove it", p.Name, err, dir)
 		}
 		m.Parts = append(m.Parts, p.Name)
+		switch any, err := hasFile(filepath.Join(dir, p.Name)); {
+		case err != nil:
+			return nil, err
+		case !any && p.Required:
+			return nil, fmt.Errorf("copy %s: there is nothing to copy; the copy in %s is not whole, remove it", p.Name, dir)
+		case !any && p.Absent != "":
+			m.Missing = append(m.Missing, p.Absent)
+		}
 	}
 	var err error
 	if m.Files, err = list(dir); err != nil {
@@ -116,22 +129,47 @@ func Check(dir string) (*Manifest, error) {
 }
 
 // Put checks the copy in dir and brings its parts back, in the order in which they were
-// taken. It stops at the first error; what was put back before stays.
+// taken. It begins only where nothing is in the way of any part. As root it gives what it
+// puts back the owner of the folder that it goes into.
 func Put(ctx context.Context, dir string, parts []Part) (*Manifest, error) {
 	m, err := Check(dir)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w; nothing was put back", err)
 	}
+	var order []Part
 	for _, name := range m.Parts {
 		n := slices.IndexFunc(parts, func(p Part) bool { return p.Name == name })
 		if n < 0 {
-			return m, fmt.Errorf("the copy has %s, and the configuration names no place for it", name)
+			return m, fmt.Errorf("the copy has %s, and the configuration names no place for it; nothing was put back", name)
 		}
-		if err := parts[n].Put(ctx, filepath.Join(dir, name)); err != nil {
-			return m, fmt.Errorf("put %s back: %w", name, err)
+		if p := parts[n]; p.Free != nil {
+			if err := p.Free(filepath.Join(dir, name)); err != nil {
+				return m, fmt.Errorf("put %s back: %w; nothing was put back", name, err)
+			}
+		}
+		order = append(order, parts[n])
+	}
+	for _, p := range order {
+		if err := p.Put(ctx, filepath.Join(dir, p.Name)); err != nil {
+			return m, fmt.Errorf("put %s back: %w; what was put back so far stays: move it away before you try again", p.Name, err)
 		}
 	}
 	return m, nil
+}
+
+// hasFile reports whether path is a file, or a folder with a file anywhere in it.
+func hasFile(path string) (has bool, err error) {
+	err = filepath.WalkDir(path, func(_ string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		has = true
+		return fs.SkipAll
+	})
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return has, err
 }
 
 // list measures all files below dir but the manifest, in the order of their names.
@@ -165,91 +203,3 @@ func measure(path string) (File, error) {
 	}
 	return File{Size: n, SM3: hex.EncodeToString(h.Sum(nil))}, nil
 }
-
-// Files is the part name made of the files and folders at paths. One that is not there
-// is left out, and so is one for which skip, which may be nil, says so by its base name.
-// Files that are written at one stroke (internal/durable) are whole in the copy. Two
-// paths of one base name are an error.
-func Files(name string, paths []string, skip func(base string) bool) Part {
-	return Part{
-		Name: name,
-		Take: func(_ context.Context, to string) error {
-			if err := os.MkdirAll(to, 0o700); err != nil {
-				return err
-			}
-			for _, from := range paths {
-				if err := copyTree(from, filepath.Join(to, filepath.Base(from)), skip); err != nil && !errors.Is(err, fs.ErrNotExist) {
-					return err
-				}
-			}
-			return durable.SyncDir(to)
-		},
-		Put: func(_ context.Context, from string) error {
-			for _, to := range paths {
-				if err := copyTree(filepath.Join(from, filepath.Base(to)), to, nil); err != nil && !errors.Is(err, fs.ErrNotExist) {
-					return err
-				}
-			}
-			return nil
-		},
-	}
-}
-
-// copyTree copies a file, or a folder with all that is in it, durably. A file that comes
-// and goes meanwhile is left out.
-func copyTree(from, to string, skip func(string) bool) error {
-	if skip != nil && skip(filepath.Base(from)) {
-		return nil
-	}
-	info, err := os.Stat(from)
-	if err != nil {
-		return err
-	}
-	if !info.IsDir() {
-		return copyFile(from, to)
-	}
-	if there, err := os.ReadDir(to); err == nil && len(there) > 0 {
-		return fmt.Errorf("%s is there already and not empty: nothing is written over; move it away", to)
-	}
-	if err := os.MkdirAll(to, 0o700); err != nil {
-		return err
-	}
-	entries, err := os.ReadDir(from)
-	if err != nil {
-		return err
-	}
-	for _, e := range entries {
-		err := copyTree(filepath.Join(from, e.Name()), filepath.Join(to, e.Name()), skip)
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-	}
-	return durable.SyncDir(to)
-}
-
-func copyFile(from, to string) (err error) {
-	in, err := os.Open(from)
-	if err != nil {
-		return err
-	}
-	defer in.Close()
-	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
-		return err
-	}
-	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("%s is there already: nothing is written over; move it away", to)
-	}
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, out.Close()) }()
-	if _, err := io.Copy(out, in); err != nil {
-		return err
-	}
-	return out.Sync()
-}
-
-// Temporary reports whether a file is one that a program is about to replace another
-// with (internal/durable), or a lock: no part of anything.
-func Temporary(base string) bool { return base == "lock" || strings.HasPrefix(base, ".") }

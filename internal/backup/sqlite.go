@@ -23,20 +23,32 @@ func SQLite(name, dsn string) Part {
 			}
 			return sqldb.Copy(ctx, dsn, to)
 		},
+		Free: func(from string) error {
+			if _, err := os.Stat(from); errors.Is(err, fs.ErrNotExist) {
+				return nil
+			}
+			return freeDatabase(path)
+		},
 		Put: func(ctx context.Context, from string) error {
 			if _, err := os.Stat(from); errors.Is(err, fs.ErrNotExist) {
 				return nil
 			}
-			// A log of another database's writes would be played into this one.
-			for _, beside := range []string{"-wal", "-shm", "-journal"} {
-				if _, err := os.Stat(path + beside); err == nil {
-					return fmt.Errorf("%s%s is there: move away what is left of the old database", path, beside)
-				}
-			}
-			if err := sqldb.Whole(ctx, from); err != nil {
+			if err := errors.Join(freeDatabase(path), sqldb.Whole(ctx, from)); err != nil {
 				return err
 			}
 			return copyFile(from, path)
 		},
+		Absent: fmt.Sprintf("%s: %s is not there yet", strings.TrimSuffix(name, ".db"), path),
 	}
+}
+
+// freeDatabase reports what is left of an old database at path. A log of its writes would
+// be played into the new one.
+func freeDatabase(path string) error {
+	for _, beside := range []string{"-wal", "-shm", "-journal"} {
+		if _, err := os.Lstat(path + beside); err == nil {
+			return fmt.Errorf("%s%s is there: move away what is left of the old database", path, beside)
+		}
+	}
+	return Free(path)
 }

@@ -9,10 +9,14 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"errors"
+	"io/fs"
+	"maps"
+	"math"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -204,6 +208,48 @@ func TestRenewAndRevoke(t *testing.T) {
 	}
 }
 
+// TestRenewThatFails: what is in use stays where it is.
+func TestRenewThatFails(t *testing.T) {
+	f, pass := newFolder(t), secret.New(testPassphrase)
+	old := issue(t, f, Request{Kind: Collector, Name: "c-7"}, begun)
+	before := tree(t, f)
+	refused := func(name string, r Request) {
+		t.Helper()
+		r.Kind, r.Name, r.Days = Collector, "c-7", 365
+		if _, err := f.Renew(pass, r, begun.Add(day)); err == nil {
+			t.Errorf("%s: renewed", name)
+		}
+		if after := tree(t, f); !maps.Equal(before, after) {
+			t.Errorf("%s: the folder has %v, had %v", name, slices.Sorted(maps.Keys(after)), slices.Sorted(maps.Keys(before)))
+		}
+	}
+	refused("a request that is none", Request{Signing: []byte("x")})
+	in := f.path("clients", "c-7."+old.Serial+".key")
+	if err := os.WriteFile(in, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	before = tree(t, f)
+	refused("something is where the old key should go", Request{})
+}
+
+// tree reads the files of the folder.
+func tree(t *testing.T, f Folder) map[string]string {
+	t.Helper()
+	files := make(map[string]string)
+	err := filepath.WalkDir(string(f), func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		data, err := os.ReadFile(path)
+		files[path] = string(data)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
+}
+
 func revoked(t *testing.T, f Folder) map[string]bool {
 	t.Helper()
 	ca, err := readCertificates(f.CA())
@@ -234,6 +280,19 @@ func TestPassphrase(t *testing.T) {
 		t.Fatal(err)
 	}
 	block, _ := pem.Decode(text)
+	salt, iv, data, rounds, err := decodeSealed(block.Bytes)
+	if err != nil || rounds != sealRounds {
+		t.Fatalf("%d rounds, %v", rounds, err)
+	}
+	for n, taken := range map[int]bool{0: false, 1: true, maxRounds: true, maxRounds + 1: false, math.MaxInt32: false} {
+		der, err := encodeSealed(salt, iv, data, n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, _, _, _, err := decodeSealed(der); (err == nil) != taken {
+			t.Errorf("%d rounds: %v", n, err)
+		}
+	}
 	for i := range block.Bytes { // a damaged file is an error and no panic
 		for _, bit := range []byte{1, 0x80} {
 			damaged := append([]byte(nil), block.Bytes...)

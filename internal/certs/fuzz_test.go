@@ -48,7 +48,7 @@ func FuzzRequest(f *testing.F) {
 // FuzzSealedKey: no file makes the reader of the authority's key panic.
 func FuzzSealedKey(f *testing.F) {
 	salt, iv := make([]byte, 16), make([]byte, 16)
-	der, err := encodeSealed(salt, iv, make([]byte, 144))
+	der, err := encodeSealed(salt, iv, make([]byte, 144), sealRounds)
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -70,12 +70,16 @@ func (f Folder) Issue(passphrase secret.Secret, r Request, now time.Time) (Issue
 		if err := errors.Join(absent(out.Cert), absent(f.keyPath(r.Kind, r.Name))); err != nil {
 			return Issued{}, fmt.Errorf("issue a certificate: %w", err)
 		}
-		return a.issue(r, out)
+		made, err := a.sign(r)
+		if err != nil {
+			return Issued{}, err
+		}
+		return a.keep(r, made, out)
 	})
 }
 
 // Renew makes a certificate with a new key in place of the live one of a name, with the
-// same hosts, and moves the old one aside. The old one stays good until it ends or is
+// same hosts, and moves the old one aside, or leaves everything as it is. The old one stays good until it ends or is
 // revoked by its serial number, so that nothing stops while the new one is brought to its
 // place.
 func (f Folder) Renew(passphrase secret.Secret, r Request, now time.Time) (Issued, error) {
@@ -92,10 +96,19 @@ func (f Folder) Renew(passphrase secret.Secret, r Request, now time.Time) (Issue
 			r.Hosts = old.Hosts
 		}
 		r.Kind, r.Cluster = old.Kind, r.Cluster || old.Cluster
-		if err := f.setAside(old); err != nil {
+		made, err := a.sign(r)
+		if err != nil {
 			return Issued{}, err
 		}
-		return a.issue(r, f.place(r))
+		restore, err := f.setAside(old)
+		if err != nil {
+			return Issued{}, err
+		}
+		out, err := a.keep(r, made, f.place(r))
+		if err != nil {
+			return Issued{}, errors.Join(err, restore())
+		}
+		return out, nil
 	})
 }
 
@@ -118,7 +131,8 @@ func (f Folder) Revoke(passphrase secret.Secret, kind Kind, name, serial string,
 			return Issued{}, err
 		}
 		if a.live(kind, name) < 0 {
-			return Issued{}, f.setAside(revoked[len(revoked)-1])
+			_, err := f.setAside(revoked[len(revoked)-1])
+			return Issued{}, err
 		}
 		return Issued{}, nil
 	})
@@ -197,44 +211,65 @@ func (f Folder) place(r Request) Issued {
 	return out
 }
 
-// setAside gives the files of a certificate the name of its serial number.
-func (f Folder) setAside(r Record) error {
+// setAside gives the files of a certificate the name of its serial number; restore takes
+// that back. With an error nothing has moved.
+func (f Folder) setAside(r Record) (restore func() error, err error) {
+	moved := make(map[string]string) // from where to where
+	restore = func() (err error) {
+		for from, to := range moved {
+			err = errors.Join(err, os.Rename(to, from))
+		}
+		return err
+	}
 	for _, path := range []string{f.certPath(r.Kind, r.Name), f.keyPath(r.Kind, r.Name)} {
 		if absent(path) == nil {
 			continue // the device kept its key, or somebody took the file to its place
 		}
 		ext := filepath.Ext(path)
 		to := path[:len(path)-len(ext)] + "." + r.Serial + ext
-		if err := absent(to); err != nil {
-			return fmt.Errorf("set %s aside: %w", path, err)
+		err := absent(to)
+		if err == nil {
+			err = os.Rename(path, to)
 		}
-		if err := os.Rename(path, to); err != nil {
-			return fmt.Errorf("set %s aside: %w", path, err)
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("set %s aside: %w", path, err), restore())
 		}
+		moved[path] = to
 	}
-	return nil
+	return restore, nil
 }
 
-// issue signs and writes. The record comes first: a certificate that nobody knows of
-// could not be revoked.
-func (a *authority) issue(r Request, out Issued) (Issued, error) {
+// signed is a certificate that nobody has yet.
+type signed struct {
+	der, private []byte // private is PEM; nil when the device keeps its key
+	cert         *x509.Certificate
+}
+
+// sign makes a certificate and writes nothing.
+func (a *authority) sign(r Request) (signed, error) {
 	public, private, err := r.key()
 	if err != nil {
-		return Issued{}, err
+		return signed{}, err
 	}
 	template, err := a.template(r)
 	if err != nil {
-		return Issued{}, err
+		return signed{}, err
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, a.cert, public, a.key)
 	if err != nil {
-		return Issued{}, fmt.Errorf("sign the certificate of %s: %w", r.Name, err)
+		return signed{}, fmt.Errorf("sign the certificate of %s: %w", r.Name, err)
 	}
 	cert, err := x509.ParseCertificate(der)
 	if err != nil {
-		return Issued{}, fmt.Errorf("sign the certificate of %s: %w", r.Name, err)
+		return signed{}, fmt.Errorf("sign the certificate of %s: %w", r.Name, err)
 	}
-	out.Record = recordOf(cert)
+	return signed{der, private, cert}, nil
+}
+
+// keep writes what sign made. The record comes first: a certificate that nobody knows of
+// could not be revoked.
+func (a *authority) keep(r Request, made signed, out Issued) (Issued, error) {
+	out.Record = recordOf(made.cert)
 	out.Kind, out.Hosts, out.Cluster = r.Kind, r.Hosts, r.Cluster
 	a.records = append(a.records, out.Record)
 	if err := a.folder.writeRecords(a.records); err != nil {
@@ -243,12 +278,12 @@ func (a *authority) issue(r Request, out Issued) (Issued, error) {
 	if err := os.MkdirAll(filepath.Dir(out.Cert), 0o700); err != nil {
 		return Issued{}, err
 	}
-	if private != nil {
-		if err := durable.WriteFile(out.Key, private, 0o600); err != nil {
+	if made.private != nil {
+		if err := durable.WriteFile(out.Key, made.private, 0o600); err != nil {
 			return Issued{}, err
 		}
 	}
-	return out, durable.WriteFile(out.Cert, encodeCertificate(der), 0o644)
+	return out, durable.WriteFile(out.Cert, encodeCertificate(made.der), 0o644)
 }
 
 // template is what the certificate says. Its end is not after the authority's, or

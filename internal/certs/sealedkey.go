@@ -20,7 +20,9 @@ import (
 // sealRounds is how often PBKDF2-HMAC-SHA256 goes round.
 const sealRounds = 600_000
 
-// maxRounds bounds what a file can make this machine do.
+// maxRounds bounds what a file can make this machine do. It is why the seal is read here:
+// gmsm/pkcs8 reads the same form, and any number of rounds, weaker ciphers and scrypt of
+// any size with it, so that most of this file would have to stand before it.
 const maxRounds = 10_000_000
 
 // The names of PBES2's parts [RFC 8018 A, RFC 9879].
@@ -72,7 +74,7 @@ func sealKey(key *ecdsa.PrivateKey, passphrase secret.Secret) ([]byte, error) {
 	}
 	data := make([]byte, len(plain))
 	cipher.NewCBCEncrypter(block, iv).CryptBlocks(data, plain)
-	der, err := encodeSealed(salt, iv, data)
+	der, err := encodeSealed(salt, iv, data, sealRounds)
 	if err != nil {
 		return nil, fmt.Errorf("seal the authority's key: %w", err)
 	}
@@ -90,7 +92,7 @@ func derive(passphrase secret.Secret, salt []byte, rounds int) (cipher.Block, er
 	return aes.NewCipher(key)
 }
 
-func encodeSealed(salt, iv, data []byte) ([]byte, error) {
+func encodeSealed(salt, iv, data []byte, rounds int) ([]byte, error) {
 	var errs [4]error
 	raw := func(n int, v any) asn1.RawValue {
 		der, err := asn1.Marshal(v)
@@ -99,7 +101,7 @@ func encodeSealed(salt, iv, data []byte) ([]byte, error) {
 	}
 	prf := pkix.AlgorithmIdentifier{Algorithm: oid(2, 9), Parameters: asn1.NullRawValue}
 	scheme := pbes2{
-		Derive: pkix.AlgorithmIdentifier{Algorithm: oid(1, 5, 12), Parameters: raw(0, pbkdf2Parameters{Salt: salt, Rounds: sealRounds, PRF: prf})},
+		Derive: pkix.AlgorithmIdentifier{Algorithm: oid(1, 5, 12), Parameters: raw(0, pbkdf2Parameters{Salt: salt, Rounds: rounds, PRF: prf})},
 		Cipher: pkix.AlgorithmIdentifier{Algorithm: aes256CBC(), Parameters: raw(1, iv)},
 	}
 	der, err := asn1.Marshal(sealedKey{pkix.AlgorithmIdentifier{Algorithm: oid(1, 5, 13), Parameters: raw(2, scheme)}, data})

@@ -25,11 +25,10 @@ func envelopeOf(data []byte) (envelope, error) {
 // damage lets readings gather in the spool, kills the collector, spoils a file of its
 // spool, and starts it again.
 func (t *trial) damage(ctx context.Context, f Fault) error {
-	link := t.links[city.Collector]
-	link.set(weather{gone: true})
+	back := t.links[city.Collector].leave()
 	sleep(ctx, f.For)
 	err := t.crash(city.Collector)
-	link.set(weather{})
+	back()
 	if err != nil {
 		return err
 	}

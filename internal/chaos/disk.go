@@ -15,16 +15,16 @@ type disk struct {
 	mounted bool
 }
 
-// newDisk makes the folder dir/disk-PART and links dir/PART to the data folder in it.
-func newDisk(dir, part string, small bool) (*disk, error) {
-	d := &disk{dir: filepath.Join(dir, "disk-"+part)}
+// newDisk makes the folder dir/disk-NAME and links dir/NAME to the data folder in it.
+func newDisk(dir, name string, small bool) (*disk, error) {
+	d := &disk{dir: filepath.Join(dir, "disk-"+name)}
 	if err := os.Mkdir(d.dir, 0o700); err != nil {
 		return nil, err
 	}
 	if small && mount(d.dir) == nil {
 		d.mounted = true
 	}
-	return d, d.link(filepath.Join(dir, part), "data")
+	return d, d.link(filepath.Join(dir, name), "data")
 }
 
 // link makes a path outside lead to a folder of the disk.

@@ -15,7 +15,8 @@
 // The oracle shares nothing with what it judges: the archive keeps every segment that the
 // spool ever wrote, whatever the spool frees, and a parser of its own reads it. What was
 // on disk must be stored once, with the same value, and with the value that the meter
-// showed.
+// showed. What a damaged spool destroyed must lie in slots that the hub's ledger of
+// completeness knows to be without a reading.
 //
 // The same seed makes the same schedule. The moments at which processes are hit are drawn
 // too, but the machine decides what they are doing just then, so a seed that failed once

@@ -19,7 +19,10 @@ import (
 // hit makes one fault happen and returns when it has ended.
 func (t *trial) hit(ctx context.Context, f Fault) error {
 	switch f.Kind {
-	case BrokerGone, StoreGone, Slow, HalfOpen, Reset:
+	case BrokerGone, BrokerMinutes, StoreGone:
+		t.cutOff(ctx, f)
+		return nil
+	case Slow, HalfOpen, Reset:
 		t.spoilLink(ctx, f)
 		return nil
 	case Store5xx, Store429, BadPoint, StoreCut:
@@ -55,26 +58,31 @@ func (t *trial) count(k Kind) {
 	t.result.Faults[k]++
 }
 
+// cutOff takes the broker away from all, or InfluxDB from the hub, for a while.
+func (t *trial) cutOff(ctx context.Context, f Fault) {
+	t.count(f.Kind)
+	parts := []string{city.Collector, city.Hub}
+	if f.Kind == StoreGone {
+		parts = []string{city.Influxd}
+	}
+	for _, part := range parts {
+		defer t.links[part].leave()()
+	}
+	sleep(ctx, f.For)
+}
+
 // spoilLink makes a link bad for a while.
 func (t *trial) spoilLink(ctx context.Context, f Fault) {
 	t.count(f.Kind)
-	links := []*link{t.links[f.Part]}
-	if f.Kind == BrokerGone {
-		links = []*link{t.links[city.Collector], t.links[city.Hub]}
-	}
-	w := map[Kind]weather{
-		BrokerGone: {gone: true}, StoreGone: {gone: true}, HalfOpen: {frozen: true}, Reset: {cutIn: int64(f.N%20_000) + 1},
+	l := t.links[f.Part]
+	l.set(map[Kind]weather{
+		HalfOpen: {frozen: true}, Reset: {cutIn: int64(f.N%20_000) + 1},
 		Slow: {delay: time.Duration(f.N%40+1) * time.Millisecond, piece: 1400},
-	}[f.Kind]
-	for _, l := range links {
-		l.set(w)
-	}
+	}[f.Kind])
 	sleep(ctx, f.For)
-	for _, l := range links {
-		l.set(weather{})
-		if f.Kind == HalfOpen && f.N%2 == 0 {
-			l.cut() // the router has forgotten the connection; otherwise it goes on
-		}
+	l.set(weather{})
+	if f.Kind == HalfOpen && f.N%2 == 0 {
+		l.cut() // the router has forgotten the connection; otherwise it goes on
 	}
 }
 
@@ -83,7 +91,7 @@ func (t *trial) spoilStore(ctx context.Context, f Fault) {
 	t.count(f.Kind)
 	t.gate.set(map[Kind]mode{
 		Store5xx: {status: []int{500, 502, 503}[f.N%3]}, Store429: {status: 429, retryAfter: 1},
-		BadPoint: {spoil: true}, StoreCut: {cut: true},
+		BadPoint: {spoil: true, whole: f.N%2 == 0}, StoreCut: {cut: true},
 	}[f.Kind])
 	sleep(ctx, f.For)
 	t.gate.set(mode{})
@@ -96,11 +104,26 @@ func (t *trial) fillDisk(ctx context.Context, f Fault) error {
 		return nil // Result.NoDisk says so
 	}
 	t.count(f.Kind)
-	if err := d.fill(int64(f.N % (16 << 10))); err != nil {
+	leave := int64(f.N % (16 << 10))
+	if f.Part == city.Influxd {
+		leave %= 4 << 10 // its log is compressed
+	}
+	if err := d.fill(leave); err != nil {
 		return err
 	}
 	sleep(ctx, f.For)
-	return d.free()
+	if err := d.free(); err != nil || f.Part != city.Influxd {
+		return err
+	}
+	// InfluxDB 1.8 writes nothing more to a log that it could not write to once, until it
+	// is started again, as its operator does then.
+	lock := t.parts[f.Part]
+	lock.Lock()
+	defer lock.Unlock()
+	if err := t.crash(f.Part); err != nil {
+		return err
+	}
+	return t.comeBack(ctx, f.Part)
 }
 
 // await returns when the trigger of a kill has come, or is not likely to come any more.
@@ -197,7 +220,7 @@ func (t *trial) comeBack(ctx context.Context, part string) error {
 	deadline := time.Now().Add(recovery)
 	for {
 		t.starting.Lock()
-		err := t.city.Restart(ctx, part)
+		err := within(ctx, "start "+part, recovery, func(ctx context.Context) error { return t.city.Restart(ctx, part) })
 		t.starting.Unlock()
 		if err == nil || time.Now().After(deadline) || ctx.Err() != nil {
 			return err
@@ -205,10 +228,25 @@ func (t *trial) comeBack(ctx context.Context, part string) error {
 		t.mu.Lock()
 		t.result.Refusals++
 		t.mu.Unlock()
-		if part == city.Influxd || !sleep(ctx, 100*time.Millisecond) {
+		if !sleep(ctx, 100*time.Millisecond) {
 			return err
 		}
 	}
+}
+
+// revive starts parts again that ended by themselves for want of room, as systemd would.
+func (t *trial) revive(ctx context.Context) error {
+	var errs []error
+	for _, part := range []string{city.Collector, city.Hub} {
+		if !t.plan.onDisk(part) || t.city.Signal(part, 0) == nil {
+			continue
+		}
+		t.mu.Lock()
+		t.result.Refusals++
+		t.mu.Unlock()
+		errs = append(errs, t.crash(part), t.comeBack(ctx, part))
+	}
+	return errors.Join(errs...)
 }
 
 // pause stops a part for a while.

@@ -36,6 +36,7 @@ type gate struct {
 	kills int             // hubs after which that was so
 	known bool            // that this hub is one of them
 	bad   map[string]bool // the points that InfluxDB refuses for good
+	whole bool            // it takes nothing of a write that has one of them
 }
 
 // mode is how InfluxDB answers writes.
@@ -44,6 +45,7 @@ type mode struct {
 	retryAfter int  // seconds
 	cut        bool // takes it and gives no answer
 	spoil      bool // the next write has a bad point
+	whole      bool // and nothing of a write with a bad point is taken
 }
 
 func newGate() (*gate, error) {
@@ -52,7 +54,7 @@ func newGate() (*gate, error) {
 		return nil, err
 	}
 	g := &gate{
-		url: l.Addr().String(), client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 16}}, done: make(chan struct{}),
+		url: l.Addr().String(), client: &http.Client{Timeout: recovery, Transport: &http.Transport{MaxIdleConnsPerHost: 16}}, done: make(chan struct{}),
 		taken: make(map[string]bool), life: make(map[string]bool), bad: make(map[string]bool),
 	}
 	g.server = &http.Server{Handler: g, ReadHeaderTimeout: time.Minute}
@@ -73,7 +75,9 @@ func (g *gate) to(url string) { g.target.Store(&url) }
 func (g *gate) set(m mode) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	m.spoil = m.spoil || g.mode.spoil // until a write has met it
+	if !m.spoil && g.mode.spoil { // until a write has met it
+		m.spoil, m.whole = true, g.mode.whole
+	}
 	g.mode = m
 }
 
@@ -97,9 +101,10 @@ func (g *gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	g.mu.Lock()
 	m := g.mode
 	if m.spoil && g.spoil(body) {
-		g.mode.spoil = false
+		g.mode.spoil, g.whole = false, m.whole
 	}
 	good, bad := g.sort(body)
+	whole := g.whole
 	g.mu.Unlock()
 	switch {
 	case m.status != 0:
@@ -107,6 +112,8 @@ func (g *gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Retry-After", fmt.Sprint(m.retryAfter))
 		}
 		answerError(w, m.status, "chaos: the server is not well")
+	case bad > 0 && whole: // as the parsers of later versions do
+		answerError(w, http.StatusBadRequest, "unable to parse: a point is not well")
 	case bad > 0:
 		if len(good) > 0 && !g.send(r, good) {
 			panic(http.ErrAbortHandler)

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -13,12 +14,22 @@ import (
 // letter is what the oracle reads of a line of the hub's letters.
 type letter struct {
 	Code    string `json:"code"`
+	Reason  string `json:"reason"`
 	Payload []byte `json:"payload"`
 }
 
+// badReadings counts, as the hub does in its words, the readings of an envelope that the
+// store refused; -1 where it does not say.
+func (l *letter) badReadings() (n int) {
+	if _, err := fmt.Sscanf(l.Reason, "the store refused %d readings for good", &n); err != nil {
+		return -1
+	}
+	return n
+}
+
 // readLetters returns the envelopes that a hub has put aside.
-func readLetters(dir string) (map[envelope]string, error) {
-	refused := make(map[envelope]string)
+func readLetters(dir string) (map[envelope]letter, error) {
+	refused := make(map[envelope]letter)
 	for _, name := range []string{"dead-letters.jsonl", "dead-letters.jsonl.1", "rejected.jsonl"} {
 		data, err := os.ReadFile(filepath.Join(dir, name))
 		if errors.Is(err, fs.ErrNotExist) {
@@ -35,7 +46,7 @@ func readLetters(dir string) (map[envelope]string, error) {
 				continue // cut short by a kill; it is written again
 			}
 			if e, err := envelopeOf(l.Payload); err == nil {
-				refused[e] = l.Code
+				refused[e] = l
 			}
 		}
 		if err := lines.Err(); err != nil {

@@ -19,6 +19,7 @@ type link struct {
 
 	mu     sync.Mutex
 	state  weather
+	away   int           // outages that go on: one that ends does not end another
 	thaw   chan struct{} // closed when a frozen link thaws
 	pairs  map[*pair]struct{}
 	closed bool
@@ -26,7 +27,6 @@ type link struct {
 
 // weather is what a link does to what passes.
 type weather struct {
-	gone   bool
 	frozen bool
 	delay  time.Duration // before each piece
 	piece  int           // how much passes at once; 0: as it comes
@@ -74,7 +74,7 @@ func (k *link) accept() {
 // connect carries one connection until either side ends it.
 func (k *link) connect(client *net.TCPConn) {
 	target := k.target.Load()
-	if target == nil || k.now().gone {
+	if target == nil || k.isAway() {
 		_ = client.SetLinger(0)
 		_ = client.Close()
 		return
@@ -104,7 +104,7 @@ func (k *link) connect(client *net.TCPConn) {
 func (k *link) add(p *pair) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.closed || k.state.gone {
+	if k.closed || k.away > 0 {
 		return false
 	}
 	k.pairs[p] = struct{}{}
@@ -190,7 +190,27 @@ func (k *link) now() weather {
 	return k.state
 }
 
-// set changes the weather. A link that is gone loses its connections.
+func (k *link) isAway() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.away > 0
+}
+
+// leave takes the link away until back is called: its connections are cut, and no other
+// is accepted.
+func (k *link) leave() (back func()) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.away++
+	k.resetAll()
+	return func() {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		k.away--
+	}
+}
+
+// set changes the weather.
 func (k *link) set(w weather) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -199,9 +219,6 @@ func (k *link) set(w weather) {
 		k.thaw = make(chan struct{})
 	}
 	k.state = w
-	if w.gone {
-		k.resetAll()
-	}
 }
 
 // cut resets every connection.

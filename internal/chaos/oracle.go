@@ -25,6 +25,8 @@ type owed struct {
 	// that was read twice may be doubted once.
 	values []string
 	found  bool
+	// live is the read that a live reading is of.
+	live read
 }
 
 // account is everything that was ever on disk, by name.
@@ -51,13 +53,16 @@ type judgement struct {
 	t                       *trial
 	readings, cards, events account
 	// refused are the envelopes that the hub has put aside, with the code.
-	refused map[envelope]string
-	truth   func(schemas.Reading, time.Duration) error
+	refused map[envelope]letter
+	// destroyed counts the live readings that a fault took off the collector's disk, by
+	// the read that they were of.
+	destroyed map[read]int
+	truth     func(schemas.Reading, time.Duration) error
 }
 
 // judge holds what was on disk against what the hub has.
 func (t *trial) judge(ctx context.Context) error {
-	j := &judgement{t: t, readings: account{}, cards: account{}, events: account{}, truth: t.city.Truthful()}
+	j := &judgement{t: t, readings: account{}, cards: account{}, events: account{}, destroyed: make(map[read]int), truth: t.city.Truthful()}
 	happened, err := t.city.Suffered(ctx)
 	if err != nil {
 		return fmt.Errorf("ask the simulators what they made happen: %w", err)
@@ -69,7 +74,7 @@ func (t *trial) judge(ctx context.Context) error {
 	if j.refused, err = readLetters(t.disks[city.Hub].path("data")); err != nil {
 		return err
 	}
-	for _, look := range []func(context.Context) error{j.judgeLogs, j.judgeReadings, j.judgeCards, j.judgeEvents, j.judgeCounters} {
+	for _, look := range []func(context.Context) error{j.judgeLogs, j.judgeReadings, j.judgeTold, j.judgeCards, j.judgeEvents, j.judgeCounters} {
 		if err := look(ctx); err != nil {
 			return err
 		}
@@ -134,7 +139,11 @@ func (j *judgement) enter(opener *seal.Opener, s schemas.Stream, data []byte) er
 			return err
 		}
 		for _, r := range batch.Readings {
-			if o := j.readings.add(pointOf(r), valueOf(r), in); len(o.values) > 1 && j.clash(r.Origin, o.values) {
+			o := j.readings.add(pointOf(r), valueOf(r), in)
+			if r.Origin == schemas.Live {
+				o.live = readOf(r)
+			}
+			if len(o.values) > 1 && j.clash(r.Origin, o.values) {
 				j.t.result.Clashes++
 				j.t.result.example("two values of one moment: %s: %q", o.what, o.values)
 			}
@@ -195,8 +204,8 @@ const storeRejected = "store_rejected"
 // must be there.
 func (j *judgement) excused(o *owed) (reason string) {
 	for _, e := range o.in {
-		switch code, refused := j.refused[e]; {
-		case refused && code != storeRejected: // that excuses the bad point alone
+		switch code := j.refused[e].Code; {
+		case code != "" && code != storeRejected: // that excuses the bad point alone
 			reason = code
 		case j.t.damaged[e] != "":
 			reason = string(j.t.damaged[e])
@@ -221,6 +230,9 @@ func (j *judgement) missing(what string, a account, lost *int) {
 			j.t.result.example("%s lost: %s, in %v", what, o.what, o.in)
 		default:
 			j.t.result.Excused[reason]++
+			if o.live.meter != "" && mustTell(reason) {
+				j.destroyed[o.live]++
+			}
 		}
 	}
 }
@@ -261,7 +273,7 @@ func (j *judgement) judgeReadings(ctx context.Context) error {
 			continue
 		}
 		for _, e := range o.in {
-			if j.refused[e] == storeRejected {
+			if j.refused[e].Code == storeRejected {
 				r.BadPoints++
 				o.found = true
 			}
@@ -423,27 +435,43 @@ func (j *judgement) judgeCounters(ctx context.Context) error {
 		r.example("the hub counts %d points stored, and its envelopes hold %d", counted, most)
 	}
 	r.MissingEnvelopes = int(city.Sum(families["citygrid_hub_missing_envelopes"]))
-	for _, kind := range []Kind{BitFlip, Truncate} {
-		if r.Reported == 0 && r.MissingEnvelopes == 0 {
-			r.Untold += r.Excused[string(kind)]
-		}
+	rejected, ok := families["citygrid_store_rejected_points"]
+	if !ok {
+		return errors.New("the hub does not count the points that the store refused")
 	}
-	spoilt := map[envelope]bool{}
+	j.judgeLetters(int(city.Sum(rejected)))
+	return nil
+}
+
+// judgeLetters holds what the hub has put aside against what InfluxDB was made to refuse:
+// a good reading that went aside with a bad one is as good as lost. rejected is the hub's
+// own count.
+func (j *judgement) judgeLetters(rejected int) {
+	r := j.t.result
+	spoilt, most := map[envelope]int{}, 0
 	for key := range j.t.gate.refused() {
 		if o := j.readings[key]; o != nil {
+			most += len(o.in)
 			for _, e := range o.in {
-				spoilt[e] = true
+				spoilt[e]++
 			}
 		}
 	}
-	for e, code := range j.refused {
-		r.Refused[code]++
-		if code == storeRejected && !spoilt[e] || code != storeRejected && !j.t.plan.twins() {
+	if rejected > most {
+		r.Unexpected += rejected - most
+		r.example("the hub counts %d points that the store refused, and it was made to refuse %d", rejected, most)
+	}
+	for e, l := range j.refused {
+		r.Refused[l.Code]++
+		switch {
+		case l.Code == storeRejected && l.badReadings() != spoilt[e]:
 			r.Unexpected++
-			r.example("envelope %v was refused: %s", e, code)
+			r.example("of envelope %v the hub has put %d readings aside (%s), and %d were bad", e, l.badReadings(), l.Reason, spoilt[e])
+		case l.Code != storeRejected && !j.t.plan.twins():
+			r.Unexpected++
+			r.example("envelope %v was refused: %s", e, l.Code)
 		}
 	}
-	return nil
 }
 
 // judgeLogs looks for what a program says when it breaks.

@@ -15,29 +15,30 @@ type Kind string
 
 // The kinds of fault.
 const (
-	Kill        Kind = "kill"          // kill -9 of a part, which comes back
-	Pause       Kind = "pause"         // SIGSTOP, and SIGCONT a while later
-	BrokerGone  Kind = "broker-gone"   // every connection to the broker is cut and none accepted
-	StoreGone   Kind = "store-gone"    // the same of InfluxDB
-	Store5xx    Kind = "store-5xx"     // InfluxDB answers 500 or 503
-	Store429    Kind = "store-429"     // InfluxDB answers 429 with Retry-After
-	BadPoint    Kind = "bad-point"     // InfluxDB takes all of a batch but one point (400, partial write)
-	StoreCut    Kind = "store-cut"     // InfluxDB takes a write, and the answer is lost
-	Slow        Kind = "slow"          // a slow network
-	HalfOpen    Kind = "half-open"     // nothing passes, and nobody is told
-	Reset       Kind = "reset"         // a connection is reset in the middle of a message
-	DiskFull    Kind = "disk-full"     // no room on the disk of a part
-	BitFlip     Kind = "bit-flip"      // flipped bits in the spool while the collector is down
-	Truncate    Kind = "truncate"      // a spool file cut short while the collector is down
-	ClockBack   Kind = "clock-back"    // the collector's clock is set back
-	ClockAhead  Kind = "clock-forward" // and forward
-	Twin        Kind = "twin"          // a second collector with the same identity
-	RestoredOld Kind = "restored"      // the collector's folder is put back as it was earlier
+	Kill          Kind = "kill"           // kill -9 of a part, which comes back
+	Pause         Kind = "pause"          // SIGSTOP, and SIGCONT a while later
+	BrokerGone    Kind = "broker-gone"    // every connection to the broker is cut and none accepted
+	BrokerMinutes Kind = "broker-minutes" // the same for a minute or two, in one of fifty seeds
+	StoreGone     Kind = "store-gone"     // the same of InfluxDB
+	Store5xx      Kind = "store-5xx"      // InfluxDB answers 500 or 503
+	Store429      Kind = "store-429"      // InfluxDB answers 429 with Retry-After
+	BadPoint      Kind = "bad-point"      // InfluxDB takes all of a batch but one point (400, partial write)
+	StoreCut      Kind = "store-cut"      // InfluxDB takes a write, and the answer is lost
+	Slow          Kind = "slow"           // a slow network
+	HalfOpen      Kind = "half-open"      // nothing passes, and nobody is told
+	Reset         Kind = "reset"          // a connection is reset in the middle of a message
+	DiskFull      Kind = "disk-full"      // no room on the disk of a part
+	BitFlip       Kind = "bit-flip"       // flipped bits in the spool while the collector is down
+	Truncate      Kind = "truncate"       // a spool file cut short while the collector is down
+	ClockBack     Kind = "clock-back"     // the collector's clock is set back
+	ClockAhead    Kind = "clock-forward"  // and forward
+	Twin          Kind = "twin"           // a second collector with the same identity
+	RestoredOld   Kind = "restored"       // the collector's folder is put back as it was earlier
 )
 
 // Kinds returns every kind of fault.
 func Kinds() []Kind {
-	return []Kind{Kill, Pause, BrokerGone, StoreGone, Store5xx, Store429, BadPoint, StoreCut, Slow, HalfOpen, Reset,
+	return []Kind{Kill, Pause, BrokerGone, BrokerMinutes, StoreGone, Store5xx, Store429, BadPoint, StoreCut, Slow, HalfOpen, Reset,
 		DiskFull, BitFlip, Truncate, ClockBack, ClockAhead, Twin, RestoredOld}
 }
 
@@ -90,7 +91,8 @@ type Plan struct {
 // reading is how long the meters of a trial are read.
 const reading = 5 * time.Second
 
-// NewPlan returns the plan of a seed. Any six seeds in a row have every kind of fault.
+// NewPlan returns the plan of a seed. Any six seeds in a row have every kind of fault but
+// the outage of minutes.
 func NewPlan(seed uint64) Plan {
 	d := dice{rand.New(rand.NewPCG(seed, 0x6368616f73))}
 	p := Plan{Seed: seed, Patient: d.IntN(8) == 0}
@@ -105,6 +107,9 @@ func NewPlan(seed uint64) Plan {
 	for _, f := range groups[seed%uint64(len(groups))] {
 		p.Faults = append(p.Faults, d.cast(f))
 	}
+	if seed%longEvery == longAt {
+		p.Faults = append(p.Faults, d.cast(Fault{Kind: BrokerMinutes, Part: city.Broker}))
+	}
 	slices.SortStableFunc(p.Faults, func(a, b Fault) int { return int(a.At - b.At) })
 	return p
 }
@@ -114,6 +119,8 @@ const (
 	// commonCycle in how many trials all have had their turn.
 	commonEach  = 5
 	commonCycle = 6
+	// One of longEvery seeds has an outage of minutes, which takes as long.
+	longEvery, longAt = 50, 25
 )
 
 // commonFaults may meet any city on any day.
@@ -137,7 +144,7 @@ func commonFaults() []Fault {
 // rareFaults come in groups that do not hide each other's effects.
 func rareFaults() [][]Fault {
 	return [][]Fault{
-		{},
+		{{Kind: DiskFull, Part: city.Influxd}},
 		{{Kind: DiskFull, Part: city.Collector}, {Kind: ClockBack, Part: city.Collector}},
 		{{Kind: DiskFull, Part: city.Hub}, {Kind: BitFlip, Part: city.Collector}},
 		{{Kind: Truncate, Part: city.Collector}, {Kind: ClockAhead, Part: city.Collector}},
@@ -170,6 +177,8 @@ func (d dice) cast(f Fault) Fault {
 	switch f.Kind {
 	case Kill: // away for a while, but often back at once
 		f.For = max(0, d.between(-600*time.Millisecond, 900*time.Millisecond))
+	case BrokerMinutes:
+		f.For = d.between(time.Minute, 2*time.Minute)
 	case DiskFull: // it fills at a few pages a second
 		f.For = d.between(time.Second, 2500*time.Millisecond)
 	case RestoredOld, Twin:
@@ -189,6 +198,14 @@ func (p Plan) twins() bool { return p.Has(Twin) || p.Has(RestoredOld) }
 // onDisk reports whether the plan fills the disk of a part.
 func (p Plan) onDisk(part string) bool {
 	return slices.ContainsFunc(p.Faults, func(f Fault) bool { return f.Kind == DiskFull && f.Part == part })
+}
+
+// longest is how long the longest fault lasts.
+func (p Plan) longest() (most time.Duration) {
+	for _, f := range p.Faults {
+		most = max(most, f.For)
+	}
+	return most
 }
 
 // String is the schedule, a line for each fault.

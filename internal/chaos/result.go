@@ -61,8 +61,13 @@ type Result struct {
 	// collector's log lines about lost records.
 	MissingEnvelopes int `json:"missing_envelopes"`
 	Reported         int `json:"losses_told"`
-	// Untold are readings lost by damage that no counter of the product tells of.
-	Untold int `json:"damaged_untold"`
+	// Told are live readings destroyed on the collector's disk of which the hub's ledger of
+	// completeness says that they are missing. ReadAgain are those in whose slot the hub
+	// has another live reading: the meter was read again, or a part of the read was in
+	// another envelope. Untold are all others.
+	Told      int `json:"damaged_told"`
+	ReadAgain int `json:"damaged_read_again"`
+	Untold    int `json:"damaged_untold"`
 	// NoSpace are complaints of the programs that their disk is full; NoDisk says that no
 	// disk could be filled here.
 	NoSpace  int              `json:"complaints_no_space"`
@@ -86,7 +91,7 @@ func (r *Result) example(format string, args ...any) {
 
 // Bad counts all that must not be.
 func (r *Result) Bad() int {
-	bad := r.Lost + r.Duplicated + r.Wrong + r.Panics + r.Clashes + r.CasesWrong + r.Unexpected
+	bad := r.Lost + r.Duplicated + r.Wrong + r.Panics + r.Clashes + r.CasesWrong + r.Unexpected + r.Untold
 	if r.Problem != "" {
 		bad++
 	}
@@ -143,7 +148,7 @@ func (r *Report) add(one *Result) {
 		{&r.Lost, one.Lost}, {&r.Duplicated, one.Duplicated}, {&r.Wrong, one.Wrong}, {&r.Panics, one.Panics},
 		{&r.Clashes, one.Clashes}, {&r.CasesWrong, one.CasesWrong}, {&r.Unexpected, one.Unexpected}, {&r.BadPoints, one.BadPoints},
 		{&r.Torn, one.Torn}, {&r.Unreleased, one.Unreleased}, {&r.Rewritten, one.Rewritten}, {&r.Refusals, one.Refusals},
-		{&r.InSync, one.InSync}, {&r.Unremembered, one.Unremembered}, {&r.Untold, one.Untold}, {&r.MissingEnvelopes, one.MissingEnvelopes}, {&r.Reported, one.Reported}, {&r.NoSpace, one.NoSpace},
+		{&r.InSync, one.InSync}, {&r.Unremembered, one.Unremembered}, {&r.Told, one.Told}, {&r.ReadAgain, one.ReadAgain}, {&r.Untold, one.Untold}, {&r.MissingEnvelopes, one.MissingEnvelopes}, {&r.Reported, one.Reported}, {&r.NoSpace, one.NoSpace},
 	} {
 		*sum.to += sum.from
 	}
@@ -154,6 +159,10 @@ func (r *Report) add(one *Result) {
 		r.Failed = append(r.Failed, one)
 	}
 }
+
+// toldBound is up to where a loss is told.
+const toldBound = `what was destroyed on a collector's disk is told slot by slot, once the collector has stopped in good order or the hour is over;
+of a slot that was read twice, or whose read went out in two envelopes, the ledger of gaps has the rest and knows of no gap`
 
 // WriteTable writes the report for people.
 func (r *Report) WriteTable(out io.Writer) error {
@@ -170,10 +179,13 @@ func (r *Report) WriteTable(out io.Writer) error {
 	fmt.Fprintf(out, "faults: %s\n", words(r.Faults))
 	fmt.Fprintf(out, "kills in the middle of an fsync: %d, of a record: %d, between store and replay state: %d (%d points written again), between receipt and release: %d; starts that failed: %d; complaints about full disks: %d\n",
 		r.InSync, r.Torn, r.Unremembered, r.Rewritten, r.Unreleased, r.Refusals, r.NoSpace)
-	fmt.Fprintf(out, "bad points, each put aside alone: %d; readings, entries and events not stored, by reason: %s; of the damaged and cut short, told by no counter: %d; envelopes put aside: %s\n",
-		r.BadPoints, words(r.Excused), r.Untold, words(r.Refused))
+	fmt.Fprintf(out, "bad points, each put aside alone: %d; readings, entries and events not stored, by reason: %s; of the destroyed, told by the hub's ledger of gaps: %d, in a slot that it has otherwise: %d, not told: %d; envelopes put aside: %s\n",
+		r.BadPoints, words(r.Excused), r.Told, r.ReadAgain, r.Untold, words(r.Refused))
 	if r.NoDisk {
 		fmt.Fprintln(out, "no disk was filled: a small file system of its own needs root on Linux")
+	}
+	if r.Told+r.ReadAgain+r.Untold > 0 {
+		fmt.Fprintln(out, toldBound)
 	}
 	_, err := fmt.Fprintf(out, "peak memory: collector %d MiB, hub %d MiB; %.0f s for %.0f s of trials\n",
 		r.Peak[city.Collector]>>20, r.Peak[city.Hub]>>20, r.Elapsed, r.Seconds)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime/pprof"
 	"sync"
 	"time"
 )
@@ -76,8 +77,38 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	return report, nil
 }
 
-// tryOne runs one plan; what kept it from its end is part of the result.
+// tryOne runs one plan; what kept it from its end is part of the result. Every stage of a
+// trial has its bound; should one not keep it, the trial fails all the same, and leaves
+// its goroutine behind.
 func tryOne(ctx context.Context, o Options, p Plan, dir string) *Result {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	done := make(chan *Result, 1)
+	go func() { done <- carryOut(ctx, o, p, dir) }()
+	most := 20*recovery + 2*p.longest()
+	timer := time.NewTimer(most)
+	defer timer.Stop()
+	select {
+	case r := <-done:
+		return r
+	case <-timer.C:
+	}
+	stuck := newResult(p)
+	path := filepath.Join(dir, "stacks.txt")
+	stuck.Problem = errors.Join(fmt.Errorf("the trial did not end within %s; where it stands is in %s", most, path), writeStacks(path)).Error()
+	return stuck
+}
+
+// writeStacks writes down what every goroutine waits for.
+func writeStacks(path string) error {
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(pprof.Lookup("goroutine").WriteTo(f, 2), f.Close())
+}
+
+func carryOut(ctx context.Context, o Options, p Plan, dir string) *Result {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		r := newResult(p)
 		r.Problem = err.Error()

@@ -24,6 +24,9 @@ const meters = 200
 // what it has, after the last fault.
 const recovery = 60 * time.Second
 
+// patience bounds how long the collector may take to send what it has.
+func (t *trial) patience() time.Duration { return recovery + t.plan.longest() }
+
 // trial is one city under the faults of one plan.
 type trial struct {
 	plan   Plan
@@ -88,22 +91,27 @@ func runTrial(ctx context.Context, o Options, p Plan, dir string) (r *Result, er
 	begun := time.Now()
 	defer func() { t.result.Seconds = time.Since(begun).Seconds() }()
 	defer func() { err = errors.Join(err, t.end()) }()
-	if err := t.begin(ctx, o); err != nil {
-		return t.result, fmt.Errorf("start: %w", err)
+	for _, s := range []struct {
+		name string
+		most time.Duration
+		do   func(context.Context) error
+	}{
+		{"start the city", 3 * recovery, func(ctx context.Context) error { return t.begin(ctx, o) }},
+		{"let the faults happen", reading + 3*recovery + p.longest(), t.suffer},
+		{"let the city drain", 2*recovery + t.patience(), t.recover},
+		{"judge", 4 * recovery, t.judge},
+	} {
+		if err := within(ctx, s.name, s.most, s.do); err != nil {
+			return t.result, fmt.Errorf("%s: %w", s.name, err)
+		}
 	}
-	if err := t.suffer(ctx); err != nil {
-		return t.result, err
-	}
-	if err := t.recover(ctx); err != nil {
-		return t.result, err
-	}
-	return t.result, t.judge(ctx)
+	return t.result, nil
 }
 
 // begin starts the city behind its links.
 func (t *trial) begin(ctx context.Context, o Options) (err error) {
-	for _, part := range []string{city.Collector, city.Hub} {
-		if t.disks[part], err = newDisk(t.dir, part, t.plan.onDisk(part)); err != nil {
+	for part, name := range map[string]string{city.Collector: city.Collector, city.Hub: city.Hub, city.Influxd: "influxdb"} {
+		if t.disks[part], err = newDisk(t.dir, name, t.plan.onDisk(part)); err != nil {
 			return err
 		}
 		t.result.NoDisk = t.result.NoDisk || t.plan.onDisk(part) && !t.disks[part].mounted
@@ -123,7 +131,7 @@ func (t *trial) begin(ctx context.Context, o Options) (err error) {
 			StreamLines: 4, MetersPerLine: 4, Baud: lineWithoutPace, Turnaround: time.Millisecond,
 		},
 		Grid:  &city.GridOptions{Cells: 60, Components: 1000, Hold: time.Second},
-		Hooks: city.Hooks{Between: t.between, Adjust: t.adjust, Drain: recovery},
+		Hooks: city.Hooks{Between: t.between, Adjust: t.adjust, Drain: t.patience()},
 	})
 	return err
 }
@@ -168,19 +176,20 @@ func (t *trial) between(from, to, address string) (string, error) {
 // beside the collector.
 func (t *trial) adjust(c *collectorconfig.Config) {
 	c.Spool.Quota = 8 << 20
+	if t.plan.Has(BrokerMinutes) {
+		c.Spool.Quota = 64 << 20
+	}
 	c.Counters = []collectorconfig.Counter{{Dir: filepath.Join(t.dir, counterFolder)}}
 }
 
 // suffer lets everything of the plan happen, and returns when all faults have ended.
 func (t *trial) suffer(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, reading+2*recovery)
-	defer cancel()
 	watch, stop := context.WithCancel(ctx)
 	var watching, faults sync.WaitGroup
 	var mu sync.Mutex
 	var errs []error
 	do := func(what string, f func() error) {
-		if err := f(); err != nil && ctx.Err() == nil {
+		if err := f(); err != nil {
 			mu.Lock()
 			defer mu.Unlock()
 			errs = append(errs, fmt.Errorf("%s: %w", what, err))
@@ -202,7 +211,19 @@ func (t *trial) suffer(ctx context.Context) error {
 	sleep(ctx, time.Until(begun.Add(reading)))
 	stop()
 	watching.Wait()
-	return errors.Join(append(errs, context.Cause(ctx))...)
+	return errors.Join(errs...)
+}
+
+// within runs one stage of a trial. One that takes longer fails with the name of the
+// stage: everything in it ends with ctx, or has a bound of its own.
+func within(ctx context.Context, what string, most time.Duration, stage func(context.Context) error) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, most, fmt.Errorf("%s: not done within %s", what, most))
+	defer cancel()
+	err := stage(ctx)
+	if ctx.Err() != nil {
+		return errors.Join(context.Cause(ctx), err)
+	}
+	return err
 }
 
 // sleep returns false when ctx ended it.
@@ -278,7 +299,7 @@ func (t *trial) recover(ctx context.Context) error {
 	watching.Go(func() { archived = t.watch(watch) })
 	watching.Go(func() { t.measure(watch) })
 	sleep(ctx, 300*time.Millisecond)
-	err := t.city.Ended()
+	err := errors.Join(t.revive(ctx), t.city.Ended())
 	begun := time.Now()
 	if t.plan.twins() {
 		watching.Go(func() { t.cutShort(watch) })
@@ -314,13 +335,13 @@ func (t *trial) cutShort(ctx context.Context) {
 }
 
 // refusedOf counts the envelopes in a spool that the hub has refused.
-func (t *trial) refusedOf(folder string, refused map[envelope]string) (n uint64) {
+func (t *trial) refusedOf(folder string, refused map[envelope]letter) (n uint64) {
 	names, _ := filepath.Glob(filepath.Join(t.own.of, folder, "*.seg"))
 	for _, name := range names {
 		data, _ := os.ReadFile(name) // it may have gone
 		list, _ := parseSegment(data)
 		for _, r := range list {
-			if e, err := envelopeOf(r.data); err == nil && refused[e] != "" && refused[e] != storeRejected {
+			if e, err := envelopeOf(r.data); err == nil && refused[e].Code != "" && refused[e].Code != storeRejected {
 				n++
 			}
 		}

@@ -10,6 +10,7 @@ package durable
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 )
@@ -20,8 +21,11 @@ import (
 // temporary file is left behind. The file gets exactly the permissions perm,
 // whatever the process's umask. A symbolic link at path is replaced, not
 // followed.
+//
+// What root writes belongs to the owner and group of the file that it replaces, and a new
+// file to those of the folder, so that the service whose folder it is can read it.
 func WriteFile(path string, data []byte, perm os.FileMode) error {
-	return system{(*os.File).Sync, os.Rename, SyncDir}.replace(path, data, perm)
+	return system{(*os.File).Sync, os.Rename, SyncDir, os.Geteuid(), (*os.File).Chown}.replace(path, data, perm)
 }
 
 // system is the steps of WriteFile of which only the order can be tested: what
@@ -30,6 +34,8 @@ type system struct {
 	sync    func(*os.File) error
 	rename  func(from, to string) error
 	syncDir func(dir string) error
+	euid    int // of this process; on Windows -1
+	chown   func(f *os.File, uid, gid int) error
 }
 
 // replace is WriteFile.
@@ -39,7 +45,7 @@ func (s system) replace(path string, data []byte, perm os.FileMode) error {
 	if err != nil {
 		return fmt.Errorf("replace %s: %w", path, err)
 	}
-	if err := s.fill(f, data, perm); err != nil {
+	if err := s.fill(f, path, data, perm); err != nil {
 		return fmt.Errorf("replace %s: %w", path, errors.Join(err, os.Remove(f.Name())))
 	}
 	if err := s.rename(f.Name(), path); err != nil {
@@ -48,9 +54,13 @@ func (s system) replace(path string, data []byte, perm os.FileMode) error {
 	return s.syncDir(dir)
 }
 
-// fill writes data to f, makes it durable and closes f in every case.
-func (s system) fill(f *os.File, data []byte, perm os.FileMode) error {
+// fill writes data to f, which is to replace path, makes it durable and closes f in
+// every case.
+func (s system) fill(f *os.File, path string, data []byte, perm os.FileMode) error {
 	_, err := f.Write(data)
+	if err == nil {
+		err = keepOwner(f, path, s.euid, s.chown)
+	}
 	if err == nil {
 		err = f.Chmod(perm)
 	}
@@ -67,6 +77,47 @@ func (s system) fill(f *os.File, data []byte, perm os.FileMode) error {
 func SyncDir(dir string) error {
 	if err := syncDir(dir); err != nil {
 		return fmt.Errorf("make the names in %s durable: %w", dir, err)
+	}
+	return nil
+}
+
+// OpenFile opens the file at path for reading and writing, and makes an empty one with
+// perm where there is none. Like WriteFile it leaves what root makes in somebody's folder
+// to the owner of the folder.
+func OpenFile(path string, perm os.FileMode) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, perm)
+	if errors.Is(err, fs.ErrExist) {
+		return os.OpenFile(path, os.O_RDWR, 0)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := keepOwner(f, path, os.Geteuid(), (*os.File).Chown); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+// keepOwner gives f, which a process of user euid has just made, to the owner of the file
+// that it is to replace at path, or of the folder. Only root can, and only root needs to:
+// a service whose file an operator has replaced as root could not read it any more.
+func keepOwner(f *os.File, path string, euid int, chown func(f *os.File, uid, gid int) error) error {
+	if euid != 0 {
+		return nil
+	}
+	info, err := os.Lstat(path)
+	if made, _ := f.Stat(); errors.Is(err, fs.ErrNotExist) || err == nil && os.SameFile(info, made) {
+		info, err = os.Stat(filepath.Dir(path))
+	}
+	if err != nil {
+		return err
+	}
+	uid, gid, ok := owner(info)
+	if !ok || uid == 0 && gid == 0 {
+		return nil
+	}
+	if err := chown(f, uid, gid); err != nil {
+		return fmt.Errorf("leave the file to its owner: %w; run this as user %d", err, uid)
 	}
 	return nil
 }

@@ -25,7 +25,7 @@ var ErrLocked = errors.New("locked by another process")
 // The lock is advisory (flock(2)) and is not to be trusted on network file
 // systems.
 func Lock(path string) (unlock func() error, err error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	f, err := OpenFile(path, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("open the lock file %s: %w", path, err)
 	}

@@ -21,7 +21,7 @@ func TestWriteFileOrder(t *testing.T) {
 			t.Fatal(err)
 		}
 		steps := &recorder{t: t, path: path, fail: failing}
-		err := system{steps.sync, steps.rename, steps.syncDir}.replace(path, []byte("new"), 0o640)
+		err := system{steps.sync, steps.rename, steps.syncDir, os.Geteuid(), (*os.File).Chown}.replace(path, []byte("new"), 0o640)
 		if want := all[:min(failing+1, len(all))]; !slices.Equal(steps.done, want) {
 			t.Errorf("steps %q; want %q", steps.done, want)
 		}

@@ -9,21 +9,24 @@ import (
 	"sync"
 )
 
-// crowd is all open connections.
+// crowd is all open connections, and the requests under way on them.
 type crowd struct {
 	max, perAddress int
 	exempt          func(netip.Addr) bool
 
 	mu      sync.Mutex
 	open    int
-	from    map[netip.Addr]int
+	from    map[netip.Prefix]held
 	waiting *list.List // of *member: those that wait for their client, the longest first
 	evicted uint64
 	refused uint64
 }
 
+// held is what one client has of the server.
+type held struct{ connections, requests int }
+
 func newCrowd(most, perAddress int, exempt func(netip.Addr) bool) *crowd {
-	return &crowd{max: most, perAddress: perAddress, exempt: exempt, from: make(map[netip.Addr]int), waiting: list.New()}
+	return &crowd{max: most, perAddress: perAddress, exempt: exempt, from: make(map[netip.Prefix]held), waiting: list.New()}
 }
 
 func (c *crowd) counts() Counts {
@@ -36,7 +39,7 @@ func (c *crowd) counts() Counts {
 type member struct {
 	net.Conn
 	crowd   *crowd
-	address netip.Addr
+	client  netip.Prefix
 	counted bool // in from
 
 	// Under the crowd's lock:
@@ -76,14 +79,14 @@ func (a admitting) Accept() (net.Conn, error) {
 func (c *crowd) admit(conn net.Conn) (m, evicted *member) {
 	m = &member{Conn: conn, crowd: c}
 	if p, err := netip.ParseAddrPort(conn.RemoteAddr().String()); err == nil {
-		m.address = p.Addr().Unmap().WithZone("")
-		m.counted = !c.exempt(m.address)
+		address := p.Addr().Unmap().WithZone("")
+		m.client, m.counted = client(address), !c.exempt(address)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
-	case m.counted && c.from[m.address] >= c.perAddress:
-		evicted = c.longest(func(o *member) bool { return o.counted && o.address == m.address })
+	case m.counted && c.from[m.client].connections >= c.perAddress:
+		evicted = c.longest(func(o *member) bool { return o.counted && o.client == m.client })
 	case c.open >= c.max:
 		evicted = c.longest(func(*member) bool { return true })
 	default:
@@ -100,6 +103,29 @@ func (c *crowd) admit(conn net.Conn) (m, evicted *member) {
 	return m, evicted
 }
 
+// client is who has an address: an IPv4 address, or the whole /64 for IPv6, which is what
+// one subscriber has [RFC 6177 2].
+func client(a netip.Addr) netip.Prefix {
+	bits := 64
+	if a.Is4() {
+		bits = 32
+	}
+	return netip.PrefixFrom(a, bits).Masked()
+}
+
+// hold adds to what the client of m has. The caller holds mu.
+func (c *crowd) hold(m *member, connections, requests int) {
+	if !m.counted {
+		return
+	}
+	h := c.from[m.client]
+	h.connections += connections
+	h.requests += requests
+	if c.from[m.client] = h; h == (held{}) {
+		delete(c.from, m.client)
+	}
+}
+
 // longest returns the connection that has waited longest of those that fit; nil for none.
 func (c *crowd) longest(fits func(*member) bool) *member {
 	for e := c.waiting.Front(); e != nil; e = e.Next() {
@@ -112,9 +138,7 @@ func (c *crowd) longest(fits func(*member) bool) *member {
 
 func (c *crowd) add(m *member) {
 	c.open++
-	if m.counted {
-		c.from[m.address]++
-	}
+	c.hold(m, 1, 0)
 	m.place = c.waiting.PushBack(m)
 }
 
@@ -124,11 +148,7 @@ func (c *crowd) remove(m *member) {
 	}
 	m.gone = true
 	c.open--
-	if m.counted {
-		if c.from[m.address]--; c.from[m.address] == 0 {
-			delete(c.from, m.address)
-		}
-	}
+	c.hold(m, -1, 0)
 	if m.place != nil {
 		c.waiting.Remove(m.place)
 		m.place = nil
@@ -156,11 +176,12 @@ func withMember(ctx context.Context, conn net.Conn) context.Context {
 	return ctx
 }
 
-// enter notes that a request is under way on its connection, until leave is called.
-func enter(ctx context.Context) (leave func()) {
+// enter notes that a request is under way on its connection, until leave is called. It
+// reports whether its client may have so many: if not, it is to be refused at once.
+func enter(ctx context.Context) (leave func(), within bool) {
 	m, ok := ctx.Value(memberKey{}).(*member)
 	if !ok {
-		return func() {}
+		return func() {}, true
 	}
 	c := m.crowd
 	c.mu.Lock()
@@ -170,12 +191,15 @@ func enter(ctx context.Context) (leave func()) {
 		c.waiting.Remove(m.place)
 		m.place = nil
 	}
-	return m.leave
+	c.hold(m, 0, 1)
+	return m.leave, !m.counted || c.from[m.client].requests <= c.perAddress
 }
 
+// leave takes back enter. The connection may have gone before its last request.
 func (m *member) leave() {
 	m.crowd.mu.Lock()
 	defer m.crowd.mu.Unlock()
+	m.crowd.hold(m, 0, -1)
 	if m.requests--; m.requests == 0 && !m.gone {
 		m.place = m.crowd.waiting.PushBack(m)
 	}

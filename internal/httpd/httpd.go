@@ -9,6 +9,9 @@
 //     the connection that has waited longest for its client (for headers, or idle) makes
 //     room; only where all are at work is the new one refused. So connections that send
 //     nothing, or a byte now and then, cannot keep anybody out.
+//   - Requests under way are bounded in the same way, for one HTTP/2 connection carries
+//     many; beyond a bound they are answered with 503. A live stream is one request for
+//     as long as it lasts.
 //   - A body with a Content-Encoding is refused with 415: nothing here is decompressed, so
 //     no small body becomes a large one.
 //
@@ -50,8 +53,10 @@ type Options struct {
 	Handler http.Handler
 	// TLS makes it HTTPS; nil is in clear.
 	TLS *tls.Config
-	// Connections bounds all connections, and the requests under way, PerAddress those
-	// of one address; both required.
+	// Connections bounds all connections, and also the requests under way; PerAddress the
+	// connections of one address, and also its requests under way, live streams included.
+	// One address is an IPv4 address, behind which there may be a whole office, or an
+	// IPv6 network of 64 bits. Both required.
 	Connections, PerAddress int
 	// Exempt says for which addresses PerAddress does not hold; nil: for none. One whose
 	// address is not known is exempt.
@@ -77,7 +82,7 @@ type Counts struct {
 	// Open are connections now.
 	Open int
 	// Evicted were ended while they waited for their client, to make room; Refused found
-	// no room; Busy were requests beyond the bound; Encoded bodies that were compressed.
+	// no room; Busy were requests beyond a bound; Encoded bodies that were compressed.
 	Evicted, Refused, Busy, Encoded uint64
 }
 
@@ -138,15 +143,18 @@ func (s *Server) Counts() Counts {
 
 // serve puts the protections of every request around the handler.
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
-	defer enter(r.Context())()
+	leave, within := enter(r.Context())
+	defer leave()
 	if r.TLS != nil { // never in clear, where anybody could have put it in
 		w.Header().Set("Strict-Transport-Security", "max-age=31536000")
 	}
+	if !within {
+		s.tooMany(w, "As many requests from this address are under way as one may have. Try again soon.")
+		return
+	}
 	if s.active.Add(1) > s.max {
 		s.active.Add(-1)
-		s.busy.Add(1)
-		w.Header().Set("Retry-After", "5")
-		refuse(w, http.StatusServiceUnavailable, "busy", "The hub answers as many requests as it can. Try again soon.")
+		s.tooMany(w, "The hub answers as many requests as it can. Try again soon.")
 		return
 	}
 	defer s.active.Add(-1)
@@ -163,6 +171,13 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(BodyTime))
 	}
 	s.handler.ServeHTTP(w, r)
+}
+
+// tooMany refuses a request beyond a bound.
+func (s *Server) tooMany(w http.ResponseWriter, detail string) {
+	s.busy.Add(1)
+	w.Header().Set("Retry-After", "5")
+	refuse(w, http.StatusServiceUnavailable, "busy", detail)
 }
 
 // refuse answers with a problem [RFC 9457].

@@ -3,13 +3,14 @@ package influxd
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
 )
 
 // Written is how many points the InfluxDB 1.x at url says that it has taken since it was
-// started.
+// started. An answer without that number is an error and not 0.
 func Written(ctx context.Context, url string) (points uint64, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"/debug/vars", nil)
 	if err != nil {
@@ -27,17 +28,21 @@ func Written(ctx context.Context, url string) (points uint64, err error) {
 	if err := json.NewDecoder(resp.Body).Decode(&vars); err != nil {
 		return 0, fmt.Errorf("ask InfluxDB what it has written: %w", err)
 	}
-	var face struct {
-		Values struct {
-			Written uint64 `json:"pointsWrittenOK"`
-		} `json:"values"`
-	}
 	for name, raw := range vars {
-		if strings.HasPrefix(name, "httpd:") {
-			if err := json.Unmarshal(raw, &face); err != nil {
-				return 0, fmt.Errorf("ask InfluxDB what it has written: %w", err)
-			}
+		if !strings.HasPrefix(name, "httpd:") {
+			continue
+		}
+		var face struct {
+			Values struct {
+				Written *uint64 `json:"pointsWrittenOK"`
+			} `json:"values"`
+		}
+		if err := json.Unmarshal(raw, &face); err != nil {
+			return 0, fmt.Errorf("ask InfluxDB what it has written: %w", err)
+		}
+		if face.Values.Written != nil {
+			return *face.Values.Written, nil
 		}
 	}
-	return face.Values.Written, nil
+	return 0, errors.New("ask InfluxDB what it has written: its answer does not say")
 }

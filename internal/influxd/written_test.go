@@ -2,6 +2,7 @@ package influxd
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -32,9 +33,26 @@ func TestWritten(t *testing.T) {
 	if n, err := Written(ctx, s.URL()); err != nil || n != 3 {
 		t.Errorf("%d, %v; want 3 points", n, err)
 	}
-	gone := httptest.NewServer(http.NotFoundHandler())
-	defer gone.Close()
-	if _, err := Written(ctx, gone.URL); err == nil || !strings.Contains(err.Error(), "404") {
+}
+
+// TestWrittenIsNeverGuessed: what is no answer is an error and not 0.
+func TestWrittenIsNeverGuessed(t *testing.T) {
+	for body, want := range map[string]string{
+		"":                "EOF",
+		`{"httpd::8086":`: "unexpected EOF",
+		`{"httpd::8086":{"values":{"pointsWrittenOK":"3"}}}`: "cannot unmarshal",
+		`{"httpd::8086":{"values":{}}}`:                      "does not say",
+		`{"write":{"values":{"pointsWrittenOK":3}}}`:         "does not say",
+	} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, body) }))
+		if n, err := Written(t.Context(), server.URL); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %d, %v; want %q", body, n, err, want)
+		}
+		server.Close()
+	}
+	other := httptest.NewServer(http.NotFoundHandler())
+	defer other.Close()
+	if _, err := Written(t.Context(), other.URL); err == nil || !strings.Contains(err.Error(), "404") {
 		t.Errorf("another server: %v", err)
 	}
 }

@@ -261,7 +261,7 @@ func (b *box) rotate(compromised bool) seal.Bundle {
 	b.t.Helper()
 	path := filepath.Join(b.dir, rand.Text())
 	_, err := b.office.Rotate(b.masters[len(b.masters)-1], enrolment.Rotation{
-		Collectors: []schemas.CollectorID{b.id}, Grace: time.Hour, Compromised: compromised, Bundle: func(schemas.CollectorID) string { return path },
+		Collectors: []schemas.CollectorID{b.id}, Grace: time.Hour, Compromised: compromised, Bundle: func(schemas.CollectorID, uint16) string { return path },
 	})
 	b.must(err)
 	next, err := seal.ReadIssued(path)
@@ -313,7 +313,7 @@ func TestKeysRotateInMidStream(t *testing.T) {
 	c1.settled("the box has the new bundle")
 	c2.settled("the hub was killed")
 
-	master, err := r.office.NewMaster(func(g uint8) (*seal.Master, error) { return seal.NewMaster("test", g, rand.Reader) })
+	master, err := r.office.NewMaster(r.ring.Load(), func(g uint8) (*seal.Master, error) { return seal.NewMaster("test", g, rand.Reader) })
 	r.must(err)
 	r.masters = append(r.masters, master)
 	first, second := c1.rotate(false), c2.rotate(false)

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -75,5 +76,30 @@ func TestCopyRefuses(t *testing.T) {
 	}
 	if Whole(t.Context(), full) == nil {
 		t.Error("a broken file is said to be whole")
+	}
+}
+
+// TestCopyOfABrokenDatabase: damage is told, before it is copied and after.
+func TestCopyOfABrokenDatabase(t *testing.T) {
+	for name, spoil := range map[string]string{
+		"an index that lacks its rows": "UPDATE sqlite_schema SET sql = 'CREATE INDEX i ON t (b)' WHERE name = 'i'",
+		"a value that must not be":     "UPDATE sqlite_schema SET sql = 'CREATE TABLE t (a INTEGER, b INTEGER, c INTEGER NOT NULL)' WHERE name = 't'",
+	} {
+		path := filepath.Join(t.TempDir(), "a.db")
+		err := once(path, "writable_schema(1)", func(db *sql.DB) error {
+			_, err := db.Exec("CREATE TABLE t (a INTEGER, b INTEGER, c INTEGER); CREATE INDEX i ON t (a); INSERT INTO t VALUES (1, 2, NULL); " + spoil)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := Whole(t.Context(), path); err == nil || !strings.Contains(err.Error(), "is broken") {
+			t.Errorf("%s: %v", name, err)
+		}
+		to := path + ".copy"
+		err = Copy(t.Context(), "sqlite:"+path, to)
+		if whole := Whole(t.Context(), to); (err == nil) != (whole == nil) {
+			t.Errorf("%s: copied with %v, and the copy has %v", name, err, whole)
+		}
 	}
 }

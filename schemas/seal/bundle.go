@@ -23,7 +23,8 @@ type Bundle struct {
 	BrokerUser     string
 	BrokerPassword secret.Secret
 	// Previous are the keys that the box had before, newest first: what lies in its
-	// spool was sealed under them, and answers of the hub may still be.
+	// spool was sealed under them. They open the box's own records and nothing else:
+	// one of them may be in the wrong hands, and the reason for Key.
 	Previous []PreviousKey
 }
 
@@ -130,7 +131,8 @@ func (b Bundle) Succeed(old *Bundle) (Bundle, error) {
 	return b, nil
 }
 
-// KeyOf returns the key of a generation that the collector has or had.
+// KeyOf returns the key of a generation that the collector has or had, for what the
+// collector itself has sealed. What comes to the box counts under Key only.
 func (b *Bundle) KeyOf(generation uint16) (CollectorKey, bool) {
 	if generation == b.Generation {
 		return b.Key, true

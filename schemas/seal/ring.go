@@ -14,8 +14,8 @@ type Ring struct {
 	masters []*Master // by generation
 }
 
-// NewRing takes one or more masters of one tenant, one for each generation. Its
-// errors are *Error with ConfigBad.
+// NewRing takes one or more masters of one tenant, one for each generation, all with
+// keys of their own. Its errors are *Error with ConfigBad.
 func NewRing(masters ...*Master) (*Ring, error) {
 	if len(masters) == 0 {
 		return nil, errorf(ConfigBad, "no master key")
@@ -32,8 +32,18 @@ func NewRing(masters ...*Master) (*Ring, error) {
 		if i > 0 && m.Generation == r.masters[i-1].Generation {
 			return nil, errorf(ConfigBad, "two master keys of generation %d", m.Generation)
 		}
+		for _, earlier := range r.masters[:i] {
+			if m.Equal(earlier.Secret) {
+				return nil, errorf(ConfigBad, "master keys %d and %d are the same: what they come from must answer by the generation that it is asked for ({generation})", earlier.Generation, m.Generation)
+			}
+		}
 	}
 	return r, nil
+}
+
+// With returns the ring that has m too, under the rules of NewRing.
+func (r *Ring) With(m *Master) (*Ring, error) {
+	return NewRing(append(slices.Clone(r.masters), m)...)
 }
 
 // Tenant returns whose keys they are.

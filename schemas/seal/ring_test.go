@@ -32,7 +32,7 @@ func TestRing(t *testing.T) {
 	}
 	foreign := masterOf(3, 3)
 	foreign.Tenant = "other"
-	for _, masters := range [][]*Master{nil, {second, masterOf(2, 9)}, {second, foreign}, {{Tenant: "city", Generation: 1}}} {
+	for _, masters := range [][]*Master{nil, {second, masterOf(2, 9)}, {second, foreign}, {second, fourth, masterOf(5, 2)}, {{Tenant: "city", Generation: 1}}} {
 		_, err := NewRing(masters...)
 		wantCode(t, err, ConfigBad)
 	}

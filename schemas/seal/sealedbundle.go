@@ -285,20 +285,19 @@ func (s *SealedBundle) OpenWithCode(typed secret.Secret) (Bundle, error) {
 	return s.open(once)
 }
 
-// OpenAfter opens a bundle that was sealed under a key of the bundle that the box has.
-// The errors are *Error: ConfigBad for another method, collector or a key that the box
-// does not have, TagWrong when it was changed.
+// OpenAfter opens a bundle that was sealed under the key that the box has; its earlier
+// keys do not count, since one of them may be in the wrong hands. The errors are *Error:
+// ConfigBad for another method, collector or key, TagWrong when it was changed.
 func (s *SealedBundle) OpenAfter(old *Bundle) (Bundle, error) {
 	if s.Method != ByKey {
 		return Bundle{}, errorf(ConfigBad, "the bundle is sealed by %s, not under an earlier key", s.Method)
 	}
 	generation := uint16(s.file.Recipient[0])<<8 | uint16(s.file.Recipient[1])
-	key, ok := old.KeyOf(generation)
-	if !ok || old.Collector != s.Collector {
-		return Bundle{}, errorf(ConfigBad, "the bundle of collector %s is sealed under its key %#04x, which this box does not have (it has %s, %#04x): accept the bundle before this one first, or ask the key office for one under a code",
+	if generation != old.Generation || old.Collector != s.Collector {
+		return Bundle{}, errorf(ConfigBad, "the bundle of collector %s is sealed under its key %#04x, which is not the key of this box (it has %s, %#04x): accept the bundle before this one first, or ask the key office for one under a code",
 			s.Collector, generation, old.Collector, old.Generation)
 	}
-	once, err := s.file.expand(key)
+	once, err := s.file.expand(old.Key)
 	if err != nil {
 		return Bundle{}, err
 	}

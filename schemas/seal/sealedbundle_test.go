@@ -153,10 +153,13 @@ func TestSealedBundleRefuses(t *testing.T) {
 			}
 		}
 		if method == ByKey {
-			stranger := b
-			stranger.Generation, stranger.Previous = next.Generation+1, nil
-			if _, err := s.OpenAfter(&stranger); err == nil || !strings.Contains(err.Error(), "does not have") {
-				t.Errorf("opened without the key: %v", err)
+			// Also one that has it as an earlier key, which may be stolen.
+			for _, previous := range [][]PreviousKey{nil, {{b.Generation, b.Key}}} {
+				stranger := b
+				stranger.Generation, stranger.Previous = next.Generation+1, previous
+				if _, err := s.OpenAfter(&stranger); err == nil || !strings.Contains(err.Error(), "is not the key of this box") {
+					t.Errorf("opened without the key, earlier keys %v: %v", previous, err)
+				}
 			}
 		}
 	}

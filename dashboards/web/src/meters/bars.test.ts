@@ -87,11 +87,12 @@ describe('addresses', () => {
 
 describe('collectors', () => {
   const c = (over: Partial<Collector>): Collector =>
-    ({ id: 'c', online: true, spool_full: false, spool_bytes: 0, spool_quota: 100, failing_total: 0, certificate_days: null, key_generation: null, refusals: [], ...over }) as Collector;
+    ({ id: 'c', online: true, spool_full: false, spool_bytes: 0, spool_quota: 100, spool_dropped: 0, failing_total: 0, certificate_days: null, key_generation: null, refusals: [], ...over }) as Collector;
   test('certificates, spools and lines', () => {
     expect([null, -1, 0, 29, 30].map(certificateTone)).toEqual(['none', 'bad', 'warn', 'warn', 'ok']);
     expect(spoolTone(c({ spool_bytes: 51 }))).toBe('warn');
     expect(spoolTone(c({ spool_full: true }))).toBe('bad');
+    expect(spoolTone(c({ spool_dropped: 1 }))).toBe('bad');
     expect(spoolPart(c({ spool_quota: 0, spool_bytes: 5 }))).toBe(0);
     expect([0.5, 0.8, 1].map(usedTone)).toEqual(['ok', 'warn', 'bad']);
   });

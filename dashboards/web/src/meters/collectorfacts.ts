@@ -16,8 +16,9 @@ export function spoolPart(c: Pick<Collector, 'spool_bytes' | 'spool_quota'>): nu
   return c.spool_quota > 0 ? Math.min(1, c.spool_bytes / c.spool_quota) : 0;
 }
 
-export function spoolTone(c: Pick<Collector, 'spool_full' | 'spool_bytes' | 'spool_quota'>): Tone {
-  return c.spool_full ? 'bad' : spoolPart(c) > 0.5 ? 'warn' : 'ok';
+/** A spool that dropped readings has done harm, however empty it is now. */
+export function spoolTone(c: Pick<Collector, 'spool_full' | 'spool_bytes' | 'spool_quota' | 'spool_dropped'>): Tone {
+  return c.spool_full || c.spool_dropped > 0 ? 'bad' : spoolPart(c) > 0.5 ? 'warn' : 'ok';
 }
 
 /** How busy a line is: one that needs all of its time loses slots. */
@@ -37,6 +38,6 @@ export function generation(c: Pick<Collector, 'key_generation'>): string {
 /** Those in trouble first, then by id. */
 export function byTrouble(list: readonly Collector[]): Collector[] {
   const trouble = (c: Collector): number =>
-    (c.online ? 0 : 8) + (c.spool_full ? 4 : 0) + (c.certificate_days !== null && c.certificate_days < SOON ? 2 : 0) + (c.failing_total > 0 ? 1 : 0);
+    (c.online ? 0 : 8) + (c.spool_full || c.spool_dropped > 0 ? 4 : 0) + (c.certificate_days !== null && c.certificate_days < SOON ? 2 : 0) + (c.failing_total > 0 ? 1 : 0);
   return [...list].sort((a, b) => trouble(b) - trouble(a) || a.id.localeCompare(b.id, 'en'));
 }

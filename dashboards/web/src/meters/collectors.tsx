@@ -83,7 +83,8 @@ function Row({ c }: { c: Collector }): JSX.Element {
 
 export function spoolText(c: Collector): string {
   if (c.spool_full) return t('spool.full');
-  return t('spool.depth', { n: formatCount(c.spool_records, lang.value), part: `${Math.round(spoolPart(c) * 100)}%`, quota: formatBytes(c.spool_quota, lang.value) });
+  const depth = t('spool.depth', { n: formatCount(c.spool_records, lang.value), part: `${Math.round(spoolPart(c) * 100)}%`, quota: formatBytes(c.spool_quota, lang.value) });
+  return c.spool_dropped > 0 ? `${depth} · ${t('spool.dropped', { n: formatCount(c.spool_dropped, lang.value) })}` : depth;
 }
 
 export function certificateText(c: Collector): string {

@@ -783,6 +783,7 @@ export interface CollectorJSON {
   sessions: Array<CollectorSessionJSON>;
   since?: string;
   spool_bytes: number;
+  spool_dropped: number;
   spool_full: boolean;
   spool_quota: number;
   spool_records: number;

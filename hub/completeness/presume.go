@@ -1,0 +1,209 @@
+package completeness
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"citygrid/internal/sqldb"
+	"citygrid/schemas"
+)
+
+// A collector tells of every slot of a meter, one after the other. Where an account begins
+// later than the last one ended, the accounts between are on their way, or were destroyed
+// with a disk, and nobody else knows of those slots: they are presumed to have been
+// planned, so that they are unknown and not forgotten. Accounts that come later take their
+// place.
+
+// hole is a time between two accounts of a meter, under the schedule of the later.
+type hole struct {
+	source
+	schemas.Schedule
+	from, to time.Time
+	// blind is before when readings may have come that are in no delta.
+	blind time.Time
+}
+
+const (
+	// clockSlack is how far a collector's clock may be ahead of the hub's.
+	clockSlack = time.Hour
+	// partsOfAnHour is how long a meter's account may lag behind those of the others: the
+	// accounts of one hour travel in several envelopes.
+	partsOfAnHour = 3 * unsaidAfter
+	// presumedRows bounds the rows of one transaction.
+	presumedRows = 100
+	// holeCheck bounds how far back the hours of a hole are counted from the store by
+	// themselves: what was read and lost its account is seldom older, and a recount
+	// finds the rest.
+	holeCheck = 31 * 24 * time.Hour
+)
+
+// saidUpTo is the moment up to which an account tells of its meter; zero: its time is over
+// by so much that the ledger does not keep it, as of a collector whose clock was not set.
+// One that lies ahead says nothing of what comes.
+func (l *Ledger) saidUpTo(a *schemas.SlotAccount, now time.Time) time.Time {
+	switch {
+	case a.Hour.Before(now.Add(-l.o.Keep)):
+		return time.Time{}
+	case a.Hour.After(now.Add(clockSlack)):
+		return now
+	}
+	return toldBy(a)
+}
+
+// holes finds the times between what was told and what accounts begin with.
+func (l *Ledger) holes(id schemas.CollectorID, accounts []schemas.SlotAccount, now time.Time) (list []hole) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	begin := func(a *schemas.SlotAccount) time.Time { return a.Schedule().Begin(a.Hour, a.First) }
+	order := make([]*schemas.SlotAccount, len(accounts))
+	for i := range accounts {
+		order[i] = &accounts[i]
+	}
+	slices.SortStableFunc(order, func(a, b *schemas.SlotAccount) int { return begin(a).Compare(begin(b)) })
+	told := make(map[source]time.Time)
+	for _, a := range order {
+		from := source{a.Meter, id}
+		known := l.schedules[from]
+		before := later(told[from], known.told)
+		upTo := l.saidUpTo(a, now)
+		if !upTo.IsZero() {
+			told[from] = later(before, upTo)
+		}
+		h := hole{source: from, Schedule: a.Schedule(), from: later(before, now.Add(-l.o.Keep)), to: earlier(begin(a), now), blind: known.learnt}
+		if known.Schedule != h.Schedule {
+			h.blind = now
+		}
+		if !before.IsZero() && h.from.Before(h.to) {
+			list = append(list, h)
+		}
+	}
+	return list
+}
+
+// presume plans the slots of holes, durably.
+func (l *Ledger) presume(ctx context.Context, holes []hole) error {
+	rows := make(map[rowKey]day)
+	for i := range holes {
+		h := &holes[i]
+		silent, err := l.silentHours(ctx, h)
+		if err != nil {
+			return err
+		}
+		for hour := h.from.Truncate(time.Hour); hour.Before(h.to); hour = hour.Add(time.Hour) {
+			r := h.record(hour)
+			if r == nil || !silent(hour) {
+				continue
+			}
+			key := rowOf(h.source, hour)
+			if rows[key] == nil && len(rows) >= presumedRows {
+				if err := l.put(ctx, rows, nil); err != nil {
+					return err
+				}
+				clear(rows)
+			}
+			if rows[key] == nil {
+				rows[key] = make(day)
+			}
+			rows[key].of(hourKey{uint8(hour.UTC().Hour()), h.Schedule}).merge(r)
+		}
+	}
+	if len(rows) == 0 {
+		return nil
+	}
+	return l.put(ctx, rows, nil)
+}
+
+// record presumes the slots of the hole that begin in an hour; nil: there are none.
+func (h *hole) record(hour time.Time) *record {
+	w := (&Query{Since: h.from, Until: h.to}).window(hour, h.Schedule)
+	if w.from == w.end {
+		return nil
+	}
+	r := &record{}
+	r.planned.setFrom(w.from, w.end)
+	r.presumed.setFrom(w.from, w.end)
+	return r
+}
+
+// silentHours returns which hours of a hole are to be presumed. Where the collector went on
+// telling of its other meters for long, this one was not in its configuration: then only
+// those are in which it told of none, and their neighbours, of which it may have told in
+// part.
+func (l *Ledger) silentHours(ctx context.Context, h *hole) (func(time.Time) bool, error) {
+	if h.to.Sub(h.from) <= h.Interval+partsOfAnHour {
+		return func(time.Time) bool { return true }, nil
+	}
+	told := make(map[int64]bool)
+	args := []any{string(h.collector), h.from.Unix() / 86400, h.to.Unix() / 86400}
+	err := l.rows(ctx, "collector = ? AND day >= ? AND day <= ?", args, func(key rowKey, d day) error {
+		for k, r := range d {
+			if key.meter != h.meter && !r.told().none() {
+				told[key.day*24+int64(k.hour)] = true
+			}
+		}
+		return nil
+	})
+	first, last := h.from.Unix()/3600, h.to.Unix()/3600
+	toldAt := func(n int64) bool { return n < first || n >= last || told[n] }
+	return func(hour time.Time) bool {
+		n := hour.Unix() / 3600
+		return !toldAt(n-1) || !toldAt(n) || !toldAt(n+1)
+	}, err
+}
+
+// checkHoles has the hours of holes counted from the store whose readings may be in no
+// delta.
+func (l *Ledger) checkHoles(holes []hole, now time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for i := range holes {
+		h := &holes[i]
+		from := later(h.from, now.Add(-holeCheck)).Truncate(time.Hour)
+		for hour := from; hour.Before(earlier(h.to, h.blind)); hour = hour.Add(time.Hour) {
+			l.check(checkKey{h.source, hour.Unix()}, now.Add(checkSoon))
+		}
+	}
+}
+
+// withdraw takes back what is presumed under one schedule and told under another: the
+// schedule was changed in that time.
+func (d day) withdraw(number int64) {
+	for k, r := range d {
+		if len(r.presumed) == 0 || len(d) == 1 {
+			continue
+		}
+		hour := time.Unix(number*86400+int64(k.hour)*3600, 0).UTC()
+		var gone bits
+		for n := range r.presumed.all {
+			if d.tellsOf(number, k.Begin(hour, n), k.Schedule) {
+				gone.set(n)
+			}
+		}
+		r.planned, r.presumed = r.planned.without(gone), r.presumed.without(gone)
+	}
+}
+
+// tellsOf reports whether an account under another schedule tells of a moment.
+func (d day) tellsOf(number int64, at time.Time, not schemas.Schedule) bool {
+	for k, r := range d {
+		if k.Schedule == not {
+			continue
+		}
+		hour, n := k.Slot(at)
+		if hour.Unix() == number*86400+int64(k.hour)*3600 && r.planned.has(n) && !r.presumed.has(n) {
+			return true
+		}
+	}
+	return false
+}
+
+// presumeBefore does all that for accounts, before they are written themselves.
+func (l *Ledger) presumeBefore(ctx context.Context, id schemas.CollectorID, accounts []schemas.SlotAccount, now time.Time) error {
+	holes := l.holes(id, accounts, now)
+	if err := l.presume(ctx, holes); err != nil {
+		return sqldb.Explain("note what collector "+string(id)+" has not told of", err)
+	}
+	l.checkHoles(holes, now)
+	return nil
+}

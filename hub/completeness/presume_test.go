@@ -1,0 +1,193 @@
+package completeness
+
+import (
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"citygrid/schemas"
+)
+
+// sqlite is the address of an empty ledger.
+func sqlite(t *testing.T) string { return "sqlite:" + filepath.Join(t.TempDir(), "completeness.db") }
+
+// quarter tells of slots of a quarter of an hour each, from one moment to another, all
+// read.
+func quarter(m schemas.MeterID, from, to time.Time) (list []schemas.SlotAccount) {
+	s := schemas.Schedule{Interval: 15 * time.Minute}
+	for hour := from.Truncate(time.Hour); hour.Before(to); hour = hour.Add(time.Hour) {
+		w := (&Query{Since: from, Until: to}).window(hour, s)
+		list = append(list, schemas.SlotAccount{Meter: m, Hour: hour, Interval: s.Interval, First: w.from, Planned: w.end - w.from})
+	}
+	return list
+}
+
+// tell has c1 tell of slots, and send their readings or not; all is counted then.
+func (w *world) tell(accounts []schemas.SlotAccount, readings bool) {
+	w.t.Helper()
+	for _, a := range accounts {
+		if w.must(w.l.StoreAccounts(w.t.Context(), "c1", []schemas.SlotAccount{a})); !readings {
+			continue
+		}
+		for n := a.First; n < a.First+a.Planned; n++ {
+			at, from := a.Schedule().Begin(a.Hour, n), source{a.Meter, "c1"}
+			if w.m.store[from] == nil {
+				w.m.store[from] = map[time.Time]schemas.Origin{}
+			}
+			w.m.store[from][at] = schemas.Live
+			w.l.Stored("c1", []schemas.Reading{reading(a.Meter, schemas.Live, at)}, w.now)
+		}
+	}
+	w.settle()
+}
+
+// gaps are the gaps of c1 in the days before w.now.
+func (w *world) gaps() []Gap {
+	w.t.Helper()
+	p, err := w.l.Gaps(w.t.Context(), Query{Since: w.now.AddDate(0, 0, -20), Until: w.now, Collector: "c1"})
+	w.must(err)
+	return p.Gaps
+}
+
+// A box that was dead for three days, and a new one in its place without the files of the
+// old: the days between are unknown, also when it speaks again. What the old one sends
+// after all takes their place.
+func TestNewBoxAfterSilence(t *testing.T) { engines(t, newBoxAfterSilence) }
+
+func newBoxAfterSilence(t *testing.T, dsn string) {
+	w := newWorld(t, dsn)
+	start := noon.AddDate(0, 0, -3)
+	for _, m := range []schemas.MeterID{"m1", "m2"} {
+		w.tell(quarter(m, start.Add(-time.Hour), start), true)
+	}
+	again := noon.Add(-30 * time.Minute)
+	for _, m := range []schemas.MeterID{"m1", "m2"} {
+		w.tell(quarter(m, again, noon), true)
+	}
+	w.kill()
+	list := w.gaps()
+	if len(list) != 2 {
+		t.Fatalf("gaps %+v, want one of each meter", list)
+	}
+	for _, g := range list {
+		if g.Reason != Unknown || !g.From.Equal(start) || !g.To.Equal(again) || g.Unknown != 72*4-2 {
+			t.Errorf("gap %+v, want %d unknown slots from %s to %s", g, 72*4-2, start, again)
+		}
+	}
+	w.tell(quarter("m1", start, again), true)
+	if list := w.gaps(); len(list) != 1 || list[0].Meter != "m2" {
+		t.Errorf("gaps %+v after m1 was told, want the one of m2", list)
+	}
+}
+
+// Readings whose accounts were lost are counted from the store, also when the hub was
+// killed in between.
+func TestLostAccounts(t *testing.T) {
+	w := newWorld(t, sqlite(t))
+	start := noon.Add(-10 * time.Hour)
+	from := source{"m1", "c1"}
+	w.m.schedules[from] = schemas.Schedule{Interval: 15 * time.Minute}
+	w.tell(quarter("m1", start.Add(-time.Hour), start), true)
+	for at := start; at.Before(noon); at = at.Add(15 * time.Minute) {
+		w.do(happening{from, []schemas.Reading{reading("m1", schemas.Live, at)}, nil})
+	}
+	w.kill()
+	w.tell(quarter("m1", noon, noon.Add(time.Hour)), true)
+	w.now = noon.Add(time.Minute)
+	w.must(w.l.CheckDue(t.Context(), w.now))
+	if c := total(t, w.l); c.Expected != 12*4 || c.Received != c.Expected {
+		t.Errorf("%+v, want %d slots, all received", c, 12*4)
+	}
+}
+
+// A meter that was not in the collector's configuration for two days is no gap in that
+// time; that the collector is silent for an hour in it is one.
+func TestMeterTakenOutAndPutBack(t *testing.T) {
+	w := newWorld(t, sqlite(t))
+	start := noon.AddDate(0, 0, -2).Add(20 * time.Minute)
+	w.tell(quarter("out", start.Add(-2*time.Hour), start), true)
+	w.tell(quarter("stays", start.Add(-2*time.Hour), noon.Add(time.Hour)), true)
+	w.tell(quarter("out", noon.Add(20*time.Minute), noon.Add(time.Hour)), true)
+	w.now = noon.Add(time.Hour)
+	if list := w.gaps(); len(list) != 0 {
+		t.Errorf("gaps %+v, want none", list)
+	}
+}
+
+// Where a lost envelope held the accounts of some meters, theirs are missed although
+// others are told of in the same hours.
+func TestLostEnvelope(t *testing.T) {
+	w := newWorld(t, sqlite(t))
+	start, end := noon.AddDate(0, 0, -2), noon.AddDate(0, 0, -1)
+	w.tell(quarter("m1", start.Add(-time.Hour), start), true)
+	w.tell(quarter("m2", start.Add(-time.Hour), start.Add(time.Hour)), true)
+	w.tell(quarter("m2", end, end.Add(time.Hour)), true)
+	w.tell(quarter("m1", end.Add(time.Hour), noon), true)
+	w.tell(quarter("m2", end.Add(time.Hour), noon), true)
+	if c := total(t, w.l); c.Unknown != (25+23)*4 {
+		t.Errorf("%d slots unknown, want %d; gaps %+v", c.Unknown, (25+23)*4, w.gaps())
+	}
+}
+
+// A change of schedule of which the hub learns from behind leaves nothing presumed that
+// was told under the schedule of before.
+func TestPresumedUnderAnotherSchedule(t *testing.T) {
+	w := newWorld(t, sqlite(t))
+	start := noon.Add(-6 * time.Hour).Truncate(24 * time.Hour)
+	minute := func(from, to time.Time) (list []schemas.SlotAccount) {
+		for _, a := range quarter("m1", from, to) {
+			a.Interval, a.Planned = time.Minute, 60
+			list = append(list, a)
+		}
+		return list
+	}
+	w.tell(quarter("m1", start, start.Add(time.Hour)), true)
+	w.tell(minute(start.Add(5*time.Hour), start.Add(6*time.Hour)), true) // the newest first
+	if c := total(t, w.l); c.Unknown != 4*60 {
+		t.Fatalf("%+v, want the %d slots of four hours unknown", c, 4*60)
+	}
+	w.tell(quarter("m1", start.Add(time.Hour), start.Add(3*time.Hour)), true)
+	w.tell(minute(start.Add(3*time.Hour), start.Add(5*time.Hour)), true)
+	if c := total(t, w.l); c.Expected != 3*4+3*60 || c.Received != c.Expected {
+		t.Errorf("%+v, want %d slots, all received", c, 3*4+3*60)
+	}
+}
+
+// Clocks that are not set, or set wrong, make no hours of which nobody has told.
+func TestPresumedByClocks(t *testing.T) {
+	w := newWorld(t, sqlite(t))
+	at := func(hour time.Time) []schemas.SlotAccount { return quarter("m1", hour, hour.Add(time.Hour)) }
+	w.tell(at(noon.AddDate(-5, 0, 0)), true)
+	w.tell(at(noon.Add(-2*time.Hour)), true)
+	w.tell(at(noon.AddDate(1, 0, 0)), true) // one hour of it is planned by now: that of the gap
+	if c := total(t, w.l); c.Expected != 3*4+4 || c.Unknown != 4 {
+		t.Errorf("%+v, want the hour before noon unknown and nothing else", c)
+	}
+	w.tell(at(noon.Add(-time.Hour)), true)
+	if c := total(t, w.l); c.Unknown != 0 {
+		t.Errorf("%+v, want nothing unknown", c)
+	}
+	w.now = noon.Add(5 * time.Hour)
+	w.tell(at(noon.Add(4*time.Hour)), true)
+	if list := w.gaps(); len(list) != 1 || list[0].Unknown != 16 || !list[0].From.Equal(noon) {
+		t.Errorf("gaps %+v, want the four hours since noon", list)
+	}
+}
+
+// The time that the ledger keeps bounds what is presumed.
+func TestPresumedBound(t *testing.T) {
+	w := newWorld(t, sqlite(t))
+	w.l.o.Keep = 40 * 24 * time.Hour
+	w.now = noon.AddDate(0, 0, -100)
+	w.tell(quarter("m1", w.now.Add(-time.Hour), w.now), true)
+	w.now = noon
+	w.tell(quarter("m1", noon.Add(-time.Hour), noon), true)
+	if c := total(t, w.l); c.Unknown != 40*96-4 {
+		t.Errorf("%d slots unknown, want %d", c.Unknown, 40*96-4)
+	}
+	w.must(w.l.tidy(t.Context(), w.now))
+	if !slices.ContainsFunc(w.gaps(), func(g Gap) bool { return g.Reason == Unknown }) {
+		t.Error("no gap is left after the oldest days were dropped")
+	}
+}
