@@ -412,7 +412,11 @@ last. Who may write in the key folder can write all of them anew: keep the head 
 			if err != nil {
 				return err
 			}
-			log, err := enrolment.Folder(dir).ReadAudit(head)
+			folder := enrolment.Folder(dir)
+			if err := folder.Check(); err != nil {
+				return err
+			}
+			log, err := folder.ReadAudit(head)
 			if log != nil && !check {
 				if e := printAudit(cmd, log, asJSON); e != nil {
 					return e

@@ -232,7 +232,11 @@ func newKeysList() *cobra.Command {
 		Short: "List who is enrolled under which key, and which old keys still open",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			list, err := enrolment.Load(enrolment.Folder(dir).List())
+			folder := enrolment.Folder(dir)
+			if err := folder.Check(); err != nil {
+				return err
+			}
+			list, err := enrolment.Load(folder.List())
 			if err != nil {
 				return err
 			}

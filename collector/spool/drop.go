@@ -147,10 +147,20 @@ func (s *Spool) dropSegment(g *segment, why Reason) error {
 	if err != nil {
 		return fmt.Errorf("drop segment %s: %w", g.name(), err)
 	}
+	e, err := s.free(g, told, why)
+	if e.Kind == Dropped { // whatever became of the file, the records are gone
+		s.report(e)
+	}
+	return err
+}
+
+// free gives up what was told of g, and its file. The event is of no kind when nothing
+// was given up.
+func (s *Spool) free(g *segment, told span, why Reason) (Event, error) {
 	s.disk.Lock()
 	defer s.disk.Unlock()
 	if s.ended {
-		return ErrClosed
+		return Event{}, ErrClosed
 	}
 	s.mu.Lock()
 	e := Event{Kind: Dropped, File: g.name(), Reason: why, Size: g.size, From: told.first, To: told.last}
@@ -158,8 +168,7 @@ func (s *Spool) dropSegment(g *segment, why Reason) error {
 	s.stats.Dropped += e.Lost
 	s.soil()
 	s.mu.Unlock()
-	s.report(e)
-	return s.sweep()
+	return e, s.sweep()
 }
 
 // tell hands the waiting records of g to Options.Drop and returns from which to

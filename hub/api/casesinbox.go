@@ -180,7 +180,7 @@ func (c *caseRoutes) inboxRows(ctx context.Context, in *inboxInput, ask desk.Inb
 	lanes := make([]lane, len(tasks))
 	for n, t := range tasks {
 		lanes[n] = lane{task: t, light: ask.Light, before: spots[n], spot: spots[n], read: func(after desk.Spot) (list []desk.Standing, err error) {
-			page := desk.Page{After: after, Limit: in.Limit}
+			page := desk.Page{After: after, Limit: in.Limit + 1}
 			if latest {
 				list, reach, err = c.o.Desk.Latest(ctx, ask, in.Tab == tabOpen, page)
 				return list, err

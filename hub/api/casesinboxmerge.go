@@ -21,15 +21,15 @@ type lane struct {
 	due          time.Time
 }
 
-// look reads on where the lane has run dry, limit cases at once, and sets due for its
+// look reads on where the lane has run dry, atOnce cases at a time, and sets due for its
 // first case. It reports false at the end of the lane.
-func (c *caseRoutes) look(l *lane, limit int, now time.Time) (bool, error) {
+func (c *caseRoutes) look(l *lane, atOnce int, now time.Time) (bool, error) {
 	if len(l.rows) == 0 && !l.end {
 		var err error
 		if l.rows, err = l.read(l.spot); err != nil {
 			return false, err
 		}
-		l.end = len(l.rows) < limit
+		l.end = len(l.rows) < atOnce
 	}
 	if len(l.rows) == 0 {
 		return false, nil
@@ -40,12 +40,13 @@ func (c *caseRoutes) look(l *lane, limit int, now time.Time) (bool, error) {
 
 // merged takes up to limit cases from lanes, the nextLane due first, and moves their
 // spots on. A case of two lanes, in a state and with a request, comes once. more tells
-// that a lane may have others.
+// that a lane has others. Lanes read one case more than limit at once, which tells it
+// without a second look.
 func (c *caseRoutes) merged(lanes []lane, limit int) (ids []cases.CaseID, more bool, err error) {
 	now, seen := c.now(), map[cases.CaseID]bool{}
 	left := make([]*lane, 0, len(lanes)) // those that have a case
 	for n := range lanes {
-		if ok, err := c.look(&lanes[n], limit, now); err != nil {
+		if ok, err := c.look(&lanes[n], limit+1, now); err != nil {
 			return nil, false, err
 		} else if ok {
 			left = append(left, &lanes[n])
@@ -63,7 +64,7 @@ func (c *caseRoutes) merged(lanes []lane, limit int) (ids []cases.CaseID, more b
 		if fresh {
 			seen[p.ID], ids = true, append(ids, p.ID)
 		}
-		if ok, err := c.look(l, limit, now); err != nil {
+		if ok, err := c.look(l, limit+1, now); err != nil {
 			return nil, false, err
 		} else if !ok {
 			left = slices.Delete(left, n, n+1)

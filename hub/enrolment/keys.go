@@ -30,6 +30,17 @@ func (f Folder) List() string { return filepath.Join(string(f), "enrolment.yaml"
 // HubPassword returns the path of the hub's password for the broker.
 func (f Folder) HubPassword() string { return filepath.Join(string(f), "hub-broker.password") }
 
+// Check reports a folder in which there is neither a list nor a log: a wrong path, which
+// Load and ReadAudit would read as one in which nothing was done yet.
+func (f Folder) Check() error {
+	_, noList := os.Stat(f.List())
+	_, noLog := os.Stat(f.Audit())
+	if noList != nil && noLog != nil {
+		return fmt.Errorf("%s is no key folder: %w; citygrid keys init makes one", f, errors.Join(noList, noLog))
+	}
+	return nil
+}
+
 // HubUser is the hub's user name, and so its client id, at the broker.
 const HubUser = "hub"
 

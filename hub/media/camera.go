@@ -26,7 +26,17 @@ func (l *Library) camera(data []byte, mediaType string) (schemas.Position, time.
 	return position(tags), l.moment(tags)
 }
 
+// position is that of the photo's GPS tags. A file may give any of them any type, which
+// GetLatLong takes for granted.
 func position(tags imagemeta.Tags) schemas.Position {
+	exif := tags.EXIF()
+	for _, name := range []string{"GPSLatitude", "GPSLongitude"} {
+		_, number := exif[name].Value.(float64)
+		ref, found := exif[name+"Ref"]
+		if _, text := ref.Value.(string); !number || found && !text {
+			return schemas.Position{}
+		}
+	}
 	lat, lon, err := tags.GetLatLong()
 	if err != nil || math.IsNaN(lat) || math.IsNaN(lon) || lat == 0 && lon == 0 {
 		return schemas.Position{}

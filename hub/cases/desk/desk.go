@@ -97,7 +97,7 @@ type Options struct {
 	Plain func(schemas.Position) schemas.Position
 	Now   func() time.Time
 	// SearchAtOnce is how many cases a search in Latest looks at for a page; 0 means
-	// 10,000.
+	// 5,000.
 	SearchAtOnce int
 	// BusyWait is how long to wait for another writer; 0 means 10 s.
 	BusyWait time.Duration
@@ -168,7 +168,7 @@ func (o *Options) complete() error {
 		o.Plain = plain
 	}
 	if o.SearchAtOnce <= 0 {
-		o.SearchAtOnce = 10_000
+		o.SearchAtOnce = 5_000
 	}
 	o.Events = o.Events.withDefaults()
 	return o.Events.Validate()

@@ -104,7 +104,7 @@ type Waiting struct {
 // Spot is a place in the order of a task. The zero Spot is before the first.
 type Spot struct{ Key, Seq int64 }
 
-// Page is a part of the cases of a task. Limit 0 means 50; at most 200 come.
+// Page is a part of the cases of a task. Limit 0 means 50; at most 1000 come.
 type Page struct {
 	After Spot
 	Limit int
@@ -260,7 +260,7 @@ func (p Page) limit() int64 {
 	if p.Limit <= 0 {
 		return 50
 	}
-	return int64(min(p.Limit, 200))
+	return int64(min(p.Limit, 1000))
 }
 
 // Tally is how many cases each task has, in their order, and how many of them are
