@@ -147,6 +147,7 @@ func TestTheManualsBackup(t *testing.T) {
 	text = bytes.Replace(text, []byte(`influx: {url: "http://unused"}`), fmt.Appendf(nil, `influx: {bundled: true, backup: %q}
 ledger: {dsn: "sqlite:ledger.db", city: Test, people: [{name: Zhang, roles: [clerk], token: "sha256:%064d"}]}
 grid: {dsn: "sqlite:grid.db", media: {dir: media}}
+accounts: {dsn: "sqlite:accounts.db", tour: true}
 `, freePort(t), 1), 1)
 	if err := os.WriteFile(file, text, 0o600); err != nil {
 		t.Fatal(err)
@@ -184,7 +185,7 @@ grid: {dsn: "sqlite:grid.db", media: {dir: media}}
 	if got := s.stored(begin); !slices.Equal(got, []time.Time{before, after}) {
 		t.Errorf("sent again: %v, want both", got)
 	}
-	for _, path := range []string{"ledger.db", "grid.db", letters} {
+	for _, path := range []string{"ledger.db", "grid.db", "accounts.db", letters} {
 		if _, err := os.Stat(path); err != nil {
 			t.Error(err)
 		}
@@ -199,7 +200,7 @@ func (s *site) hasAll(dir string) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	if want := []string{"replay", "keys", "config", "ledger.db", "grid.db", "completeness.db", "media", "refused", "readings"}; !slices.Equal(m.Parts, want) || len(m.Missing) > 0 {
+	if want := []string{"replay", "keys", "config", "ledger.db", "grid.db", "accounts.db", "completeness.db", "media", "refused", "readings"}; !slices.Equal(m.Parts, want) || len(m.Missing) > 0 {
 		s.t.Errorf("the copy has %q without %q, want %q", m.Parts, m.Missing, want)
 	}
 	for _, part := range m.Parts {
