@@ -190,7 +190,9 @@ func (e *Entry) canonical() []byte {
 
 // Digest returns the SM3 digest of e, 64 hexadecimal digits, which the next entry
 // names as Previous.
-func (e *Entry) Digest() string { return digest("citygrid case entry 1\n", e.canonical()) }
+func (e *Entry) Digest() string { return digest(entryDigest, e.canonical()) }
+
+const entryDigest = "citygrid case entry 1\n"
 
 // Content returns the SM3 digest of what the client sent: e without number, chain,
 // and the hub's times. Two uploads with one ClientID are the same where it is equal.

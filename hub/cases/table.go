@@ -25,6 +25,11 @@ func Table() []Transition {
 	return list
 }
 
+// Brings reports whether a may bring a case into a state.
+func (a Act) Brings(s State) bool {
+	return slices.ContainsFunc(table, func(t Transition) bool { return t.Act == a && in(s, t.To) })
+}
+
 // asks names the act that opens a request of each kind.
 func (k RequestKind) asks() Act { return Act("ask_" + string(k)) }
 

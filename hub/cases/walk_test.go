@@ -117,6 +117,7 @@ func (w *walker) atEnd() {
 	if head, err := Verify(w.journal); err != nil || head != w.c.Head {
 		t.Fatalf("chain: %q, %v; want %q", head, err, w.c.Head)
 	}
+	bodies := make([]string, len(w.journal))
 	for n := range w.journal {
 		data, err := w.journal[n].MarshalJSON()
 		if err != nil {
@@ -126,8 +127,35 @@ func (w *walker) atEnd() {
 		if err != nil || !reflect.DeepEqual(back, &w.journal[n]) {
 			t.Fatalf("%s: %v\n%+v", data, err, back)
 		}
+		bodies[n] = string(data)
 	}
+	w.read(bodies)
 	w.tamper()
+}
+
+// read holds Read against Fold, and shows it a journal in which one entry was changed.
+func (w *walker) read(bodies []string) {
+	want, err := Fold(w.journal)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	c, entries, err := Read(bodies)
+	if err != nil || !reflect.DeepEqual(c, want) || !reflect.DeepEqual(entries, w.journal) {
+		w.t.Fatalf("read %+v, want %+v (%v)", c, want, err)
+	}
+	if len(bodies) < 2 {
+		return
+	}
+	changed := w.journal[0]
+	changed.Reason += "x"
+	data, err := changed.MarshalJSON()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	var broken *ChainError
+	if _, _, err := Read(append([]string{string(data)}, bodies[1:]...)); !errors.As(err, &broken) || broken.Number != 2 {
+		w.t.Fatalf("a changed journal was taken: %v", err)
+	}
 }
 
 // tamper changes, drops or swaps an entry: the chain shows it.

@@ -147,7 +147,10 @@ func connectSQLite(path string, o Options) (*DB, error) {
 			return nil, fmt.Errorf("%s: %w", path, err)
 		}
 		db.SetMaxOpenConns(conns)
-		db.SetMaxIdleConns(2) // each keeps its cache of pages
+		// Each keeps its cache of pages: one that is closed after every rush is filled anew
+		// in the next, and one that nobody needs any more is let go.
+		db.SetMaxIdleConns(conns)
+		db.SetConnMaxIdleTime(time.Minute)
 		return bun.NewDB(db, sqlitedialect.New()), nil
 	}
 	w, err := open(1, "immediate", "cache_size(-65536)")

@@ -124,7 +124,7 @@ func (w *work) renew(ctx context.Context, rows []caseRow, beyond []error) ([]err
 	}
 	for n := range rows {
 		held := &rows[n]
-		c, err := folded(held.ID, all[held.ID])
+		c, _, err := folded(held.ID, all[held.ID])
 		if err != nil {
 			beyond = append(beyond, fmt.Errorf("clock of case %s: %w; citygrid cases check says more", held.ID, err))
 			continue

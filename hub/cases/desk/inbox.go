@@ -407,12 +407,8 @@ func waitingOf(row *caseRow, bodies []string, now time.Time) (Waiting, error) {
 	if err != nil {
 		return w, err
 	}
-	entries, err := decode(row.ID, bodies)
-	if err != nil {
-		return w, nil
-	}
-	c, err := cases.Fold(entries)
-	if err != nil {
+	c, entries, err := folded(row.ID, bodies)
+	if err != nil || len(entries) == 0 {
 		return w, nil
 	}
 	w.Case, w.Began = c, Began(c, entries)
@@ -422,14 +418,9 @@ func waitingOf(row *caseRow, bodies []string, now time.Time) (Waiting, error) {
 // Began is when the hub received the entry that brought a case into its state.
 func Began(c *cases.Case, entries []cases.Entry) time.Time {
 	for n := len(entries) - 1; n >= 0; n-- {
-		if e := &entries[n]; e.CountsAt.Equal(c.Since) && brings(e.Act, c.State) {
+		if e := &entries[n]; e.CountsAt.Equal(c.Since) && e.Act.Brings(c.State) {
 			return e.ReceivedAt
 		}
 	}
 	return c.Since
-}
-
-// brings reports whether act may bring a case into a state.
-func brings(act cases.Act, s cases.State) bool {
-	return slices.ContainsFunc(cases.Table(), func(t cases.Transition) bool { return t.Act == act && slices.Contains(t.To, s) })
 }

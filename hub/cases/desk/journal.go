@@ -33,25 +33,17 @@ func decode(id string, bodies []string) ([]cases.Entry, error) {
 	return entries, nil
 }
 
-// journals reads the entries of several cases with one query.
-func journals(ctx context.Context, db bun.IDB, rows []caseRow) (map[string][]cases.Entry, error) {
-	ids := make([]string, len(rows))
-	for n := range rows {
-		ids[n] = rows[n].ID
-	}
-	list, err := bodies(ctx, db, ids)
+// folded reads the journal of a case, and what it comes to. An error is about this
+// case alone, and nothing that others wait for.
+func folded(id string, bodies []string) (*cases.Case, []cases.Entry, error) {
+	c, entries, err := cases.Read(bodies)
 	if err != nil {
-		return nil, err
+		return nil, nil, fmt.Errorf("case %s: %w; restore the database from the back-up", id, err)
 	}
-	out := make(map[string][]cases.Entry, len(rows))
-	for id := range list {
-		if out[id], err = decode(id, list[id]); err != nil {
-			return nil, err
-		}
-	}
-	return out, nil
+	return c, entries, nil
 }
 
+// bodies reads the journals of several cases with one query.
 func bodies(ctx context.Context, db bun.IDB, ids []string) (map[string][]string, error) {
 	var rows []struct{ CaseID, Body string }
 	if len(ids) > 0 {
@@ -100,13 +92,16 @@ func (d *Desk) Journals(ctx context.Context, keep func(c *cases.Case, entries []
 		if err != nil || len(rows) == 0 {
 			return sqldb.Explain("read journals", err)
 		}
-		all, err := journals(ctx, d.db.Read, rows)
+		ids := make([]string, len(rows))
+		for n := range rows {
+			ids[n] = rows[n].ID
+		}
+		all, err := bodies(ctx, d.db.Read, ids)
 		if err != nil {
 			return sqldb.Explain("read journals", err)
 		}
 		for n := range rows {
-			entries := all[rows[n].ID]
-			c, err := cases.Fold(entries)
+			c, entries, err := folded(rows[n].ID, all[rows[n].ID])
 			if err == nil && len(entries) == 0 {
 				err = fmt.Errorf("read journals: case %s has none; restore the database from the back-up", rows[n].ID)
 			}

@@ -24,18 +24,8 @@ func (w *work) load(ctx context.Context, id cases.CaseID) (*cases.Case, error) {
 	if len(list[string(id)]) == 0 {
 		return nil, refuse(fmt.Errorf("case %.60q: %w", string(id), ErrUnknown))
 	}
-	c, err := folded(string(id), list[string(id)])
+	c, _, err := folded(string(id), list[string(id)])
 	return c, refuse(err)
-}
-
-// folded makes a case of its journal. An error is about this case alone, and nothing
-// that others wait for.
-func folded(id string, bodies []string) (*cases.Case, error) {
-	entries, err := decode(id, bodies)
-	if err != nil {
-		return nil, err
-	}
-	return cases.Fold(entries)
 }
 
 // put does e to c and writes both. A refusal comes before the first change of a row,
