@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
@@ -21,6 +20,7 @@ import (
 	"citygrid/hub/ledger/reconcile"
 	"citygrid/hub/store"
 	"citygrid/internal/influxd"
+	"citygrid/internal/influxd/influxtest"
 	"citygrid/schemas"
 )
 
@@ -167,19 +167,8 @@ ledger:
 // TestBillsFromInflux goes the whole way with the real InfluxDB: accounts, a dry run,
 // bills, again, list, statement, what is due.
 func TestBillsFromInflux(t *testing.T) {
-	binary, err := influxd.Find()
-	if err != nil && os.Getenv("CI") == "true" {
-		t.Fatal(err)
-	} else if err != nil {
-		t.Skip(err)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	server, err := influxd.Start(ctx, influxd.Options{Binary: binary, Dir: t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(server.Kill)
+	server := influxtest.Start(t, influxd.Options{})
+	ctx := t.Context()
 	zone, err := time.LoadLocation("Asia/Shanghai")
 	if err != nil {
 		t.Fatal(err)

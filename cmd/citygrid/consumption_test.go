@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -13,6 +12,7 @@ import (
 	"citygrid/hub/consumption"
 	"citygrid/hub/store"
 	"citygrid/internal/influxd"
+	"citygrid/internal/influxd/influxtest"
 	"citygrid/schemas"
 )
 
@@ -41,19 +41,8 @@ func TestInstallationsOfTheHub(t *testing.T) {
 
 // A consumption over a swap, from readings that really are in the store.
 func TestConsumptionFromTheStore(t *testing.T) {
-	binary, err := influxd.Find()
-	if err != nil && os.Getenv("CI") == "true" {
-		t.Fatal(err)
-	} else if err != nil {
-		t.Skip(err)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	server, err := influxd.Start(ctx, influxd.Options{Binary: binary, Dir: t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(server.Kill)
+	server := influxtest.Start(t, influxd.Options{})
+	ctx := t.Context()
 	series, err := store.Open(store.Config{URL: server.URL(), Bucket: config.DefaultBucket})
 	if err != nil {
 		t.Fatal(err)

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"context"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -13,25 +11,15 @@ import (
 	"citygrid/hub/ledger/reconcile"
 	"citygrid/hub/store"
 	"citygrid/internal/influxd"
+	"citygrid/internal/influxd/influxtest"
 	"citygrid/schemas"
 )
 
 // TestFillFromInflux fills the use of a gas meter's state from a real InfluxDB, as
 // a command beside the hub does, and not once InfluxDB is away.
 func TestFillFromInflux(t *testing.T) {
-	binary, err := influxd.Find()
-	if err != nil && os.Getenv("CI") == "true" {
-		t.Fatal(err)
-	} else if err != nil {
-		t.Skip(err)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	server, err := influxd.Start(ctx, influxd.Options{Binary: binary, Dir: t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(server.Kill)
+	server := influxtest.Start(t, influxd.Options{})
+	ctx := t.Context()
 
 	cfg := &config.Config{Influx: config.Influx{URL: server.URL(), Bucket: config.DefaultBucket}}
 	cfg.Ledger.DSN = "sqlite:" + filepath.Join(t.TempDir(), "books.db")

@@ -33,7 +33,7 @@ import (
 	"citygrid/internal/certs"
 	"citygrid/internal/city"
 	"citygrid/internal/cli"
-	"citygrid/internal/influxd"
+	"citygrid/internal/influxd/influxtest"
 	"citygrid/internal/mqttlink"
 	"citygrid/schemas"
 	"citygrid/schemas/seal"
@@ -288,12 +288,7 @@ func TestHubWithAStoreThatRefusesWrites(t *testing.T) {
 
 // A hub does not outlive its bundled store: its end is a failure with a remedy.
 func TestHubEndsWithItsBundledStore(t *testing.T) {
-	if _, err := influxd.Find(); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal(err)
-		}
-		t.Skip(err)
-	}
+	influxtest.Find(t)
 	dir := t.TempDir()
 	path := hubFile(t, dir, freePort(t), "http://unused")
 	text, err := os.ReadFile(path)

@@ -14,7 +14,7 @@ import (
 
 	"citygrid/hub/ledger"
 	"citygrid/internal/city"
-	"citygrid/internal/influxd"
+	"citygrid/internal/influxd/influxtest"
 	"citygrid/simulators"
 )
 
@@ -43,12 +43,7 @@ func demo(t *testing.T) string {
 	if testing.Short() {
 		t.Skip("starts five processes")
 	}
-	if _, err := influxd.Find(); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal(err)
-		}
-		t.Skip(err)
-	}
+	influxtest.Find(t)
 	dir, bin := t.TempDir(), t.TempDir()
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-buildvcs=false", "-o", bin, "citygrid/cmd/citygrid", "citygrid/cmd/collector").CombinedOutput(); err != nil {
 		t.Fatalf("build the programs: %v\n%s", err, out)

@@ -1,12 +1,10 @@
 package grafana
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -14,32 +12,9 @@ import (
 
 	"citygrid/hub/store"
 	"citygrid/internal/influxd"
+	"citygrid/internal/influxd/influxtest"
 	"citygrid/schemas"
 )
-
-// startInflux starts the InfluxDB of the demo, or skips the test where it is
-// not built.
-func startInflux(t *testing.T) *influxd.Server {
-	t.Helper()
-	if _, err := influxd.Find(); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal(err)
-		}
-		t.Skip(err)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	s, err := influxd.Start(ctx, influxd.Options{Dir: t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Stop(); err != nil {
-			t.Errorf("stop InfluxDB: %v", err)
-		}
-	})
-	return s
-}
 
 // write stores a few readings as the hub does: good ones of each medium, of water a
 // suspect and a missing one too.
@@ -94,7 +69,7 @@ func run(t *testing.T, s *influxd.Server, query string) int {
 // a real InfluxDB that holds what the hub writes; each must answer with rows, for every
 // value of a variable and for all of them.
 func TestQueriesRun(t *testing.T) {
-	s := startInflux(t)
+	s := influxtest.Start(t, influxd.Options{})
 	now := time.Now()
 	write(t, s, now)
 	writeOthers(t, s, now)
@@ -144,7 +119,7 @@ func writeOthers(t *testing.T, s *influxd.Server, now time.Time) {
 // TestFiguresAreRight: a count of what is not there is 0 where there is anything, and
 // sums and shares are those of the points.
 func TestFiguresAreRight(t *testing.T) {
-	s := startInflux(t)
+	s := influxtest.Start(t, influxd.Options{})
 	now := time.Now()
 	write(t, s, now)
 	writeOthers(t, s, now)

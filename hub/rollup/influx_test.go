@@ -2,31 +2,18 @@ package rollup
 
 import (
 	"context"
-	"os"
 	"testing"
-	"time"
 
 	"citygrid/hub/store"
 	"citygrid/internal/influxd"
+	"citygrid/internal/influxd/influxtest"
 	"citygrid/schemas"
 )
 
 // openSeries starts the InfluxDB that `make bin/influxd` builds.
 func openSeries(t *testing.T) *store.Store {
 	t.Helper()
-	path, err := influxd.Find()
-	if err != nil && os.Getenv("CI") == "true" {
-		t.Fatal(err)
-	} else if err != nil {
-		t.Skip(err)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	server, err := influxd.Start(ctx, influxd.Options{Binary: path, Dir: t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(server.Kill)
+	server := influxtest.Start(t, influxd.Options{})
 	s, err := store.Open(store.Config{URL: server.URL(), Bucket: "citygrid/autogen"})
 	if err != nil {
 		t.Fatal(err)

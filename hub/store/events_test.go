@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"citygrid/internal/influxd"
+	"citygrid/internal/influxd/influxtest"
 	"citygrid/schemas"
 )
 
@@ -44,7 +45,7 @@ func TestAppendEventLine(t *testing.T) {
 
 // What is written reads back, and a repeat is the same point.
 func TestStoredEventsReadBack(t *testing.T) {
-	s := openAt(t, Config{URL: startInflux(t, influxd.Options{}).URL()})
+	s := openAt(t, Config{URL: influxtest.Start(t, influxd.Options{}).URL()})
 	over := leakOf(1, 1700000001000)
 	over.Phase = schemas.EventCleared
 	gone := schemas.ComponentEvent{ID: "0123456789abcdef0123456789abcdef", Kind: schemas.EventLineOffline, Phase: schemas.EventOpened,

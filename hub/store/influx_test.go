@@ -6,43 +6,21 @@ import (
 	"fmt"
 	"math"
 	"net/http"
-	"os"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"citygrid/internal/influxd"
+	"citygrid/internal/influxd/influxtest"
 	"citygrid/internal/secret"
 	"citygrid/schemas"
 )
 
 // These tests run against the InfluxDB that `make bin/influxd` builds.
 
-func startInflux(t testing.TB, o influxd.Options) *influxd.Server {
-	t.Helper()
-	path, err := influxd.Find()
-	if err != nil && os.Getenv("CI") == "true" {
-		t.Fatal(err)
-	} else if err != nil {
-		t.Skip(err)
-	}
-	o.Binary = path
-	if o.Dir == "" {
-		o.Dir = t.TempDir()
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-	defer cancel()
-	srv, err := influxd.Start(ctx, o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(srv.Kill)
-	return srv
-}
-
 func openReal(t *testing.T, batch int) *Store {
-	return openAt(t, Config{URL: startInflux(t, influxd.Options{}).URL(), BatchPoints: batch})
+	return openAt(t, Config{URL: influxtest.Start(t, influxd.Options{}).URL(), BatchPoints: batch})
 }
 
 func mustWrite(t testing.TB, s *Store, readings ...schemas.Reading) {
@@ -126,7 +104,7 @@ func extremes() []schemas.Reading {
 func TestRoundTripIsExact(t *testing.T) {
 	for _, gzip := range []bool{false, true} {
 		t.Run(fmt.Sprintf("gzip=%v", gzip), func(t *testing.T) {
-			s := openAt(t, Config{URL: startInflux(t, influxd.Options{}).URL(), BatchPoints: 7, Gzip: gzip})
+			s := openAt(t, Config{URL: influxtest.Start(t, influxd.Options{}).URL(), BatchPoints: 7, Gzip: gzip})
 			want := byKey(extremes())
 			mustWrite(t, s, want...)
 			got := byKey(mustEach(t, s, time.Time{}, time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC)))
@@ -227,7 +205,7 @@ func TestForeignPointIsNoZero(t *testing.T) {
 }
 
 func TestOperatorMustAct(t *testing.T) {
-	srv := startInflux(t, influxd.Options{User: "hub", Password: "p:w"})
+	srv := influxtest.Start(t, influxd.Options{User: "hub", Password: "p:w"})
 	tests := []struct {
 		name string
 		c    Config
@@ -380,7 +358,7 @@ func BenchmarkWrite(b *testing.B) {
 // benchmarkWrite counts an operation as one point: 2,000 meters of 5
 // quantities, one value a second.
 func benchmarkWrite(b *testing.B, workers int) {
-	srv := startInflux(b, influxd.Options{})
+	srv := influxtest.Start(b, influxd.Options{})
 	s, err := Open(Config{URL: srv.URL(), Bucket: "citygrid"})
 	if err != nil {
 		b.Fatal(err)
@@ -410,7 +388,7 @@ func benchmarkWrite(b *testing.B, workers int) {
 
 // BenchmarkEach streams a million readings; an operation is one of them.
 func BenchmarkEach(b *testing.B) {
-	srv := startInflux(b, influxd.Options{})
+	srv := influxtest.Start(b, influxd.Options{})
 	s, err := Open(Config{URL: srv.URL(), Bucket: "citygrid", BatchPoints: maxBatchPoints})
 	if err != nil {
 		b.Fatal(err)

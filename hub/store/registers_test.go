@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"citygrid/internal/influxd"
+	"citygrid/internal/influxd/influxtest"
 	"citygrid/schemas"
 )
 
@@ -76,7 +77,7 @@ func BenchmarkRegisters(b *testing.B) {
 	if err != nil {
 		n = 2000
 	}
-	s, err := Open(Config{URL: startInflux(b, influxd.Options{}).URL(), Bucket: "citygrid/autogen"})
+	s, err := Open(Config{URL: influxtest.Start(b, influxd.Options{}).URL(), Bucket: "citygrid/autogen"})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"citygrid/internal/influxd"
+	"citygrid/internal/influxd/influxtest"
 	"citygrid/schemas"
 )
 
@@ -25,7 +26,7 @@ func TestAppendRun(t *testing.T) {
 
 // A day that is made again has the figures of the later run alone.
 func TestLaterRunReplacesTheDay(t *testing.T) {
-	s := openAt(t, Config{URL: startInflux(t, influxd.Options{}).URL()})
+	s := openAt(t, Config{URL: influxtest.Start(t, influxd.Options{}).URL()})
 	for _, p := range []RunPoint{{Run: 1, Refused: 4}, {Run: 2}} {
 		p.Utility, p.Day = schemas.Water, at(1700000000000)
 		if err := s.StoreRuns(t.Context(), []RunPoint{p}); err != nil {

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"citygrid/internal/influxd"
+	"citygrid/internal/influxd/influxtest"
 )
 
 func TestAppendTransition(t *testing.T) {
@@ -24,7 +25,7 @@ func TestAppendTransition(t *testing.T) {
 
 // Sixteen equal acts of one millisecond are sixteen points, twice written or not.
 func TestStoredTransitionsAreCounted(t *testing.T) {
-	s := openAt(t, Config{URL: startInflux(t, influxd.Options{}).URL()})
+	s := openAt(t, Config{URL: influxtest.Start(t, influxd.Options{}).URL()})
 	var list []Transition
 	for n := range slots {
 		list = append(list, Transition{Seq: int64(1000 + n), Case: fmt.Sprint(n), Act: "report", State: "reported", Source: "inspector", At: at(1700000000000)})

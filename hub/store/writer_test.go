@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"citygrid/internal/influxd"
+	"citygrid/internal/influxd/influxtest"
 	"citygrid/schemas"
 )
 
@@ -302,7 +303,7 @@ func TestWriterConfigRefuses(t *testing.T) {
 // is in it afterwards, once.
 func TestWriterOutlivesTheStore(t *testing.T) {
 	o := influxd.Options{Dir: t.TempDir()}
-	srv := startInflux(t, o)
+	srv := influxtest.Start(t, o)
 	o.Port = srv.Port()
 	srv.Kill()
 
@@ -328,7 +329,7 @@ func TestWriterOutlivesTheStore(t *testing.T) {
 		})
 		waitFor(t, func() bool { return !w.Stats().DownSince.IsZero() })
 		before := w.Stats().Points
-		srv = startInflux(t, o)
+		srv = influxtest.Start(t, o)
 		waitFor(t, func() bool { return w.Stats().Points > before })
 		if life < lives-1 {
 			srv.Kill() // with writes under way

@@ -12,7 +12,7 @@ import (
 
 	brokerconfig "citygrid/broker-config"
 	"citygrid/broker-config/brokertest"
-	"citygrid/internal/influxd"
+	"citygrid/internal/influxd/influxtest"
 	"citygrid/simulators"
 )
 
@@ -52,12 +52,7 @@ const patience = 90 * time.Second
 // of each protocol, and no faults.
 func startCity(t *testing.T, change func(*Options)) *City {
 	t.Helper()
-	if _, err := influxd.Find(); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal(err)
-		}
-		t.Skip(err)
-	}
+	influxtest.Find(t)
 	if testing.Short() {
 		t.Skip("starts five processes")
 	}

@@ -44,6 +44,7 @@ var mayImport = map[string][]string{
 	"internal/strictyaml":          {},
 	"internal/mqttlink":            {"internal/secret"},
 	"internal/influxd":             {"internal/child"},
+	"internal/influxd/influxtest":  {"internal/influxd"},
 	"internal/imports":             {},
 	"internal/city":                {"*"},
 	"dashboards":                   {},
