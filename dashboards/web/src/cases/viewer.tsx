@@ -1,8 +1,8 @@
 import type { JSX } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { common } from '../shared/common.ts';
-import type { Shot } from './media.tsx';
-import { caption, mediaAddress } from './media.tsx';
+import type { Shot } from './shots.ts';
+import { caption, mediaAddress } from './shots.ts';
 import { t } from './words.ts';
 
 const ZOOMS = [1, 1.5, 2, 3, 4, 6] as const;

@@ -1,8 +1,7 @@
 import type { JSX } from 'preact';
-import { useEffect, useRef } from 'preact/hooks';
+import { useRef } from 'preact/hooks';
 import { formatClock } from '../shared/format.ts';
 import { State } from '../shared/marks.tsx';
-import { usePolled } from '../shared/poll.ts';
 import { Shell } from '../shared/shell.tsx';
 import { Empty, Problem, Skeleton, Tabs } from '../shared/ui.tsx';
 import { Alarms } from './alarms.tsx';
@@ -17,7 +16,8 @@ import { Crumbs } from './crumbs.tsx';
 import { Flow } from './flow.tsx';
 import { Indicators } from './indicators.tsx';
 import { Kpis } from './kpis.tsx';
-import { go, hear, heard, paintError, plan, QUICK, route } from './state.ts';
+import { go, heard, paintError, plan, route } from './state.ts';
+import { useSummary } from './summary.ts';
 import { Layers, Metrics, Ranges } from './toolbar.tsx';
 import type { Tree } from './tree.ts';
 import { levelOf } from './tree.ts';
@@ -76,15 +76,6 @@ function Stale(): JSX.Element | null {
       <strong>{at ? t('stale', { time: formatClock(at) }) : t('stale.first')}</strong>
     </div>
   );
-}
-
-/** The summary of a place, kept fresh; null until it has come. */
-export function useSummary(area: string): { s: Summary | null; error: unknown } {
-  const { data, error } = usePolled<Summary>('/api/v1/city/summary', () => ({ area }), QUICK, area);
-  useEffect(() => {
-    if (data) hear(data.at);
-  }, [data]);
-  return { s: data?.area.code === area ? data : null, error };
 }
 
 function City({ tree }: { tree: Tree }): JSX.Element {

@@ -10,8 +10,9 @@ import { lang } from '../shared/words.ts';
 import { Yuan } from './marks.tsx';
 import { fen, formatVolume } from './money.ts';
 import { go } from './route.ts';
-import type { Which } from './rows.tsx';
 import { Rows } from './rows.tsx';
+import type { Which } from './which.ts';
+import { kindWord } from './which.ts';
 import { t, words } from './words.ts';
 
 /** Which events of cards are on the card's side (L3); the others are on the meter's (L4). */
@@ -100,11 +101,6 @@ function Column(p: { name: 'l1' | 'l2' | 'l3' | 'l4'; which: Which; list: readon
 }
 
 const back = (kind: string): boolean => kind === 'refund' || kind === 'reversal';
-
-/** The kind of a row in words. */
-export function kindWord(which: Which, kind: string): string {
-  return which === 'entries' ? words.word('event', kind) : words.word('kind', kind);
-}
 
 function Files({ list }: { list: readonly ImportJSON[] }): JSX.Element {
   if (list.length === 0) return <Empty title={t('files.none')} />;

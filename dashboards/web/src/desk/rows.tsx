@@ -10,12 +10,11 @@ import type { RowJSON, RowsJSON, SourceJSON } from '../shared/openapi.ts';
 import { usePolled } from '../shared/poll.ts';
 import { Dialog, Empty, errorText, Problem, say, Skeleton } from '../shared/ui.tsx';
 import { lang } from '../shared/words.ts';
-import { kindWord } from './ledgers.tsx';
 import { formatCredit } from './money.ts';
 import { formatRoute } from './route.ts';
+import type { Which } from './which.ts';
+import { kindWord } from './which.ts';
 import { t, words } from './words.ts';
-
-export type Which = 'sales' | 'payments' | 'entries';
 
 const PAGE = 50;
 

@@ -10,7 +10,7 @@ import { Empty, Problem, Skeleton, Tabs } from '../shared/ui.tsx';
 import { Place } from './dossier.tsx';
 import { ALL } from './filter.ts';
 import { formatRoute, go } from './route.ts';
-import type { Which } from './rows.tsx';
+import type { Which } from './which.ts';
 import { Rows } from './rows.tsx';
 import { t, words } from './words.ts';
 

@@ -5,11 +5,11 @@ import { useState } from 'preact/hooks';
 import { common } from '../shared/common.ts';
 import { formatTime } from '../shared/format.ts';
 import type { DossierEventJSON, DossierJSON } from '../shared/openapi.ts';
-import { kindWord } from './ledgers.tsx';
 import { formatCredit, formatVolume } from './money.ts';
 import { Source } from './rows.tsx';
 import type { Phase } from './timeline.ts';
 import { bears, inOrder, phaseOf, uses } from './timeline.ts';
+import { kindWord } from './which.ts';
 import { t, words } from './words.ts';
 
 export function Timeline({ c }: { c: DossierJSON }): JSX.Element {
