@@ -82,6 +82,7 @@ type Collector struct {
 	metrics *metrics
 	board   *board
 	memory  *memory
+	moments *moments
 	pub     *publisher
 	started time.Time
 	statusS *seal.Sealer
@@ -182,6 +183,7 @@ func (c *Collector) outfit(cards, events *spool.Spool) error {
 	registerSpool(o.Registry, "event_spool", events)
 	o.Registry.MustRegister(newMeterSeries(c.board))
 	c.memory = openMemory(filepath.Join(o.DataDir, "meters.state"), o.Log, time.Now())
+	c.moments = openMoments(filepath.Join(o.DataDir, "moments.state"), o.Log, time.Now())
 	c.pub = &publisher{
 		id: c.id, area: c.area, opener: opener, status: c.sealedStatus,
 		metrics: c.metrics, log: o.Log, statusEvery: defaultStatusEvery, refills: &refillDesk{},
@@ -290,6 +292,7 @@ func (c *Collector) Run(ctx context.Context) error {
 	}()
 	err := errors.Join(<-sealed, unsealed(readings), beside())
 	keeping.Wait()
+	c.moments.finish()
 	c.memory.save(sealing, loops, c.durableValues)
 	c.waitEmpty(drain)
 	stopLink()
@@ -322,7 +325,7 @@ func (c *Collector) runBeside(ctx context.Context, stop func()) (wait func() err
 func (c *Collector) lineLoops(out chan<- []schemas.Reading) (loops []*lineLoop) {
 	for _, l := range c.o.Lines {
 		loop := newLineLoop(l, c.started, out, c.metrics, c.board, c.o.Log)
-		loop.events = c.events
+		loop.events, loop.moments = c.events, c.moments
 		loop.cards, loop.terminal = c.cards, schemas.TerminalText(string(c.id)+"/"+l.Name)
 		c.memory.recall(loop)
 		for _, m := range loop.meters {

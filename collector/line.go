@@ -82,6 +82,8 @@ type lineLoop struct {
 	terminal string
 	// events is shown every read of the schedule; nil: nobody is.
 	events *eventPipe
+	// moments gives the readings their moments; nil: they keep those of the driver.
+	moments *moments
 	// cardsAfter is when a late card slot may go before the reads again.
 	cardsAfter time.Time
 	flatOut    bool // no schedule: one meter after the other (see Trial)
@@ -149,6 +151,8 @@ type meterState struct {
 	rebased bool
 	// slots is the account of the meter's schedule; nil: nobody keeps one.
 	slots *slotBook
+	// given are the moments that its readings had last.
+	given lastGiven
 	extras
 }
 

@@ -37,6 +37,7 @@ func (l *lineLoop) read(ctx context.Context, m *meterState, start time.Time) {
 	if stopped && len(readings) > 0 {
 		err = nil // cut short by the stop: what came is handed on, and is no failure
 	}
+	l.moments.give(m, readings)
 	got.readings, got.err = readings, err
 	l.learn(m, got)
 	l.account(m, now, readings, err)

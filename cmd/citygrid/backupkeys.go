@@ -16,13 +16,15 @@ import (
 	"citygrid/internal/backup"
 )
 
-// keysPart is the folder of the enrolment list, and the list and the master keys where
-// they lie elsewhere. A copy that has not all of those in use is an error, for without
-// them nothing that collectors send can be opened.
-func keysPart(cfg *config.Config) backup.Part {
-	list := cfg.Path(cfg.Enrolment)
-	folder := filepath.Dir(list)
-	paths := []string{folder}
+// keysPart is the key folder, and the enrolment list and the master keys where they lie
+// elsewhere. A copy that has not all of those in use is an error, for without them
+// nothing that collectors send can be opened. file is the hub's configuration.
+func keysPart(cfg *config.Config, file string) backup.Part {
+	list, folder := cfg.Path(cfg.Enrolment), keyFolder(cfg, file)
+	var paths []string
+	if folder != "" {
+		paths = []string{folder}
+	}
 	for _, path := range append([]string{list}, masterFiles(cfg)...) {
 		if !copiedWith(folder, path) {
 			paths = append(paths, path)
@@ -35,9 +37,30 @@ func keysPart(cfg *config.Config) backup.Part {
 		if err := all(ctx, to); err != nil {
 			return err
 		}
-		return hasKeys(cfg, to)
+		return hasKeys(cfg, folder, to)
 	}
 	return part
+}
+
+// keyFolder is the folder of the enrolment list, which holds what belongs to the keys and
+// nothing else; "" where the list lies beside the configuration or the data, for then the
+// folder is no part: databases would be copied as plain files, and no restore would find
+// it empty.
+func keyFolder(cfg *config.Config, file string) string {
+	folder := filepath.Dir(cfg.Path(cfg.Enrolment))
+	if within(folder, file) || within(folder, cfg.Path(cfg.DataDir)) {
+		return ""
+	}
+	return folder
+}
+
+// within reports whether path lies in the folder, at any depth, or is it. One of the two
+// may be relative to the working folder.
+func within(folder, path string) bool {
+	folder, err := filepath.Abs(folder)
+	path, bad := filepath.Abs(path)
+	rel, apart := filepath.Rel(folder, path)
+	return errors.Join(err, bad, apart) == nil && filepath.IsLocal(rel)
 }
 
 // masterFiles are the places of the sealed master keys, by generation, whether they are
@@ -52,16 +75,17 @@ func masterFiles(cfg *config.Config) (paths []string) {
 	return paths
 }
 
-// copiedWith reports whether a copy of the folder has the file at path.
+// copiedWith reports whether a copy of the folder has the file at path. There is none of
+// the folder "".
 func copiedWith(folder, path string) bool {
 	rel, err := filepath.Rel(folder, path)
-	return err == nil && filepath.IsLocal(rel) && !slices.ContainsFunc(strings.Split(rel, string(filepath.Separator)), backup.Temporary)
+	return err == nil && folder != "" && filepath.IsLocal(rel) && !slices.ContainsFunc(strings.Split(rel, string(filepath.Separator)), backup.Temporary)
 }
 
-// hasKeys reports what is missing from the copy of the keys in the folder to.
-func hasKeys(cfg *config.Config, to string) error {
+// hasKeys reports what is missing from the copy in the folder to of the key folder, which
+// may be "", and of the keys elsewhere.
+func hasKeys(cfg *config.Config, folder, to string) error {
 	list := cfg.Path(cfg.Enrolment)
-	folder := filepath.Dir(list)
 	in := func(path string) string { // where the copy has it
 		if rel, err := filepath.Rel(folder, path); err == nil && copiedWith(folder, path) {
 			return filepath.Join(to, filepath.Base(folder), rel)

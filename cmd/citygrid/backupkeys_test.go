@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -105,6 +106,63 @@ func TestBackupHasTheMasterKeys(t *testing.T) {
 	}
 }
 
+// TestBackupOfAListBesideTheConfiguration copies the list and the keys, and not all that
+// lies there; they go back beside what is there.
+func TestBackupOfAListBesideTheConfiguration(t *testing.T) {
+	for _, c := range []struct{ master, list, data string }{
+		{"keys/master.key", "enrolment.yaml", filepath.Join(t.TempDir(), "data")},
+		{"master.key", "enrolment.yaml", "data"},
+		{"keys/master.key", "data/enrolment.yaml", "data"}, // and beside the data
+	} {
+		dir, file := keysSite(t, "master: "+c.master+"\npassphrase: env:NONE", c.list)
+		text, err := os.ReadFile(file)
+		if err == nil {
+			err = os.WriteFile(file, bytes.Replace(text, []byte("data_dir: data\n"), []byte("data_dir: "+c.data+"\n"), 1), 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		foreign := filepath.Join(dir, filepath.Dir(c.list), "ledger.db")
+		if err := os.WriteFile(foreign, []byte("half a page"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		to, _, err := backedUp(t, file)
+		if err != nil {
+			t.Errorf("%+v: %v", c, err)
+			continue
+		}
+		err = filepath.WalkDir(to, func(path string, d fs.DirEntry, err error) error {
+			if err == nil && d.Name() == "ledger.db" {
+				t.Errorf("%+v: the copy has %s", c, path)
+			}
+			return err
+		})
+		if err != nil {
+			t.Error(err)
+		}
+		files := []string{c.list, c.master, enrolment.MasterFile(c.master, 3)}
+		for _, path := range files {
+			if err := os.Remove(filepath.Join(dir, path)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		root := newRoot()
+		root.SetArgs([]string{"restore", "-c", file, "--from", to})
+		root.SetOut(&bytes.Buffer{})
+		if err := root.ExecuteContext(t.Context()); err != nil {
+			t.Errorf("%+v: %v", c, err)
+		}
+		for _, path := range append(files, "hub.yaml") {
+			if _, err := os.Stat(filepath.Join(dir, path)); err != nil {
+				t.Errorf("%+v: after the restore: %v", c, err)
+			}
+		}
+		if _, err := os.Stat(foreign); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // TestBackupWithoutAKey fails: it is of no use.
 func TestBackupWithoutAKey(t *testing.T) {
 	for _, lost := range []string{"lists/enrolment.yaml", "secrets/master.key", "secrets/master-3.key"} {
@@ -145,5 +203,15 @@ func TestOneDatabaseOfTwoSections(t *testing.T) {
 	}
 	if !slices.Equal(names, []string{"ledger.db", "completeness.db"}) || len(missing) != 1 || !strings.HasPrefix(missing[0], "grid: ") {
 		t.Errorf("%q without %q", names, missing)
+	}
+}
+
+func TestWithin(t *testing.T) {
+	here := t.TempDir()
+	t.Chdir(here)
+	for path, want := range map[string]bool{"hub.yaml": true, filepath.Join(here, "data"): true, here: true, "../hub.yaml": false, here + "x": false} {
+		if within(here, path) != want || within(".", path) != want {
+			t.Errorf("%s in %s: want %t", path, here, want)
+		}
 	}
 }

@@ -24,7 +24,7 @@ func backupParts(cfg *config.Config, file string) (parts []backup.Part, missing 
 	settings.Required = true
 	// They are there already: the command was told the one that names the others.
 	settings.Free, settings.Put = nil, func(context.Context, string) error { return nil }
-	parts = append(parts, replay, keysPart(cfg), settings)
+	parts = append(parts, replay, keysPart(cfg, file), settings)
 	if cfg.Master.File == "" {
 		missing = append(missing, "master keys: they come from master.command or master.hex: keep copies of all in use (citygrid keys ls) where they are kept")
 	}

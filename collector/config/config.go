@@ -250,11 +250,14 @@ func (c *Config) check() error {
 	if c.DataDir == "" {
 		return c.at(errors.New("missing: the folder for the spool"), "data_dir")
 	}
-	if c.Interval < Duration(100*time.Millisecond) {
-		return c.at(fmt.Errorf("%s is shorter than 100ms", c.Interval), "interval")
+	if err := c.Interval.checkInterval(); err != nil {
+		return c.at(err, "interval")
 	}
 	if c.Spread < 0 || c.Spread >= c.Interval {
 		return c.at(fmt.Errorf("%s must be shorter than the interval %s", c.Spread, c.Interval), "spread")
+	}
+	if err := c.Spread.checkWhole(); err != nil {
+		return c.at(err, "spread")
 	}
 	if _, err := seal.ProviderByName(c.Provider); err != nil {
 		return c.at(err, "provider")

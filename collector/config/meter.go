@@ -129,9 +129,12 @@ func (c *Config) checkMeter(i, j int, l *Line, m Meter) error {
 	}
 	interval := m.Interval
 	orDefault(&interval, c.Interval)
+	if m.Interval != 0 {
+		if err := m.Interval.checkInterval(); err != nil {
+			return c.at(err, path("interval")...)
+		}
+	}
 	switch {
-	case m.Interval != 0 && m.Interval < Duration(100*time.Millisecond):
-		return c.at(fmt.Errorf("%s is shorter than 100ms", m.Interval), path("interval")...)
 	case m.Direction != "" && m.Direction != anyDirection && m.Direction != forwardDirection:
 		return c.at(fmt.Errorf("%q, want forward or any", m.Direction), path("direction")...)
 	case m.StuckAfter != 0 && m.StuckAfter/3 < interval:

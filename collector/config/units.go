@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"go.yaml.in/yaml/v3"
+
+	"citygrid/schemas"
 )
 
 // Duration is a time.Duration written "250ms", "15m".
@@ -26,6 +28,27 @@ func (d *Duration) UnmarshalYAML(n *yaml.Node) error {
 		return fmt.Errorf("line %d: %q is no duration: write it with its unit, as 250ms, 1s or 15m", n.Line, n.Value)
 	}
 	*d = Duration(v)
+	return nil
+}
+
+// checkInterval reports what cannot be the time between two reads: the hub is told of
+// the slots of every meter, in whole milliseconds [schemas.Schedule].
+func (d Duration) checkInterval() error {
+	switch {
+	case d < Duration(schemas.MinInterval):
+		return fmt.Errorf("%s is shorter than %s", d, schemas.MinInterval)
+	case d > Duration(schemas.MaxInterval):
+		return fmt.Errorf("%s is longer than %s, which is 31 days", d, schemas.MaxInterval)
+	}
+	return d.checkWhole()
+}
+
+// checkWhole reports a duration that is not of whole milliseconds, and the next below that
+// is.
+func (d Duration) checkWhole() error {
+	if t := time.Duration(d); t%time.Millisecond != 0 {
+		return fmt.Errorf("%s is not a whole number of milliseconds; write %s", d, t.Truncate(time.Millisecond))
+	}
 	return nil
 }
 

@@ -282,7 +282,8 @@ func (s *Spool) used() int64 {
 	return sum
 }
 
-// report counts an event and hands it on. The caller holds neither lock.
+// report counts an event and hands it on. The caller does not hold mu; it may hold disk
+// or dropping, which is why OnEvent may call Stats and Holds alone.
 func (s *Spool) report(e Event) {
 	s.mu.Lock()
 	if e.Kind == Damage || e.Kind == StateDamage || e.Kind == Foreign {

@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"sync"
 	"time"
+
+	"citygrid/internal/clientaddr"
 )
 
 // PauseError says that nothing was tried, and how long to wait before trying again.
@@ -51,14 +53,9 @@ type limited struct {
 	limit
 }
 
-// byAddress is the whole /64 for IPv6, which is what one subscriber has
-// [RFC 6177 2]. An address that is not known counts as one.
+// byAddress counts for the client. An address that is not known counts as one.
 func byAddress(from netip.Addr) limited {
-	from = from.Unmap().WithZone("")
-	if p, err := from.Prefix(64); from.Is6() && err == nil {
-		from = p.Addr()
-	}
-	return limited{"address " + from.String(), addressLimit()}
+	return limited{"address " + clientaddr.Of(from).String(), addressLimit()}
 }
 
 type attempts struct {

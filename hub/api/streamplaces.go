@@ -4,10 +4,12 @@ import (
 	"fmt"
 	"net/http"
 	"sync"
+
+	"citygrid/internal/clientaddr"
 )
 
-// Bounds of the live streams that one person, or one address of people who look around
-// without signing in, may hold open. A page holds one.
+// Bounds of the live streams that one person, or one address (an IPv6 network of 64 bits
+// being one) of people who look around without signing in, may hold open. A page holds one.
 const (
 	maxStreamsOfPerson  = 16
 	maxStreamsOfAddress = 64
@@ -29,7 +31,7 @@ func holderOf(v *visit) (holder string, most int) {
 	case v.who != nil && v.who.access.Person.ID != "":
 		return "person " + v.who.access.Person.ID, maxStreamsOfPerson
 	case v.accounts != nil && from.IsValid() && !from.IsLoopback() && !v.accounts.trusts(from):
-		return "address " + from.String(), maxStreamsOfAddress
+		return "address " + clientaddr.Of(from).String(), maxStreamsOfAddress
 	}
 	return "", 0
 }

@@ -57,7 +57,9 @@ func TestHolderOf(t *testing.T) {
 	proxied := &Accounts{Tour: true, Proxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}}
 	for want, v := range map[string]*visit{
 		"address 192.0.2.7": {accounts: proxied, site: site{from: netip.MustParseAddr("192.0.2.7")}},
-		"person zhang":      {accounts: proxied, site: site{from: netip.MustParseAddr("192.0.2.7")}, who: &somebody{access: accounts.Access{Person: accounts.Person{NewPerson: accounts.NewPerson{ID: "zhang"}}}}},
+		// A subscriber has all of 2^64 addresses.
+		"address 2001:db8:0:1::": {accounts: proxied, site: site{from: netip.MustParseAddr("2001:db8:0:1:a:b:c:d")}},
+		"person zhang":           {accounts: proxied, site: site{from: netip.MustParseAddr("192.0.2.7")}, who: &somebody{access: accounts.Access{Person: accounts.Person{NewPerson: accounts.NewPerson{ID: "zhang"}}}}},
 	} {
 		if got, most := holderOf(v); got != want || most == 0 {
 			t.Errorf("%q, %d; want %q", got, most, want)

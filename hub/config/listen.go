@@ -18,10 +18,11 @@ func (t TLS) On() bool { return t.Cert != "" }
 
 // Limits bound what clients may hold of the hub at once. 0 stands for the default.
 type Limits struct {
-	// Connections are all connections; default 2,048.
+	// Connections bounds all connections, and also all requests under way; default 2,048.
 	Connections int `yaml:"connections,omitempty"`
-	// PerAddress are those of one address; default 256. It does not hold for this
-	// machine, nor for accounts.proxies, nor with behind_proxy.
+	// PerAddress bounds the connections of one address, and also its requests under way,
+	// live streams included; default 256. An IPv6 network of 64 bits is one address. It
+	// does not hold for this machine, nor for accounts.proxies, nor with behind_proxy.
 	PerAddress int `yaml:"per_address,omitempty"`
 }
 

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"time"
 
 	"citygrid/schemas"
 )
@@ -96,6 +97,35 @@ func (a *archive) each(fn func(schemas.Stream, record) error) error {
 		}
 		return nil
 	})
+}
+
+// last returns the envelope of readings that was written last; the zero envelope: there is
+// none.
+func (a *archive) last() (e envelope, err error) {
+	names, err := filepath.Glob(filepath.Join(a.dir, "spool", "*.seg"))
+	if err != nil {
+		return e, err
+	}
+	var newest time.Time
+	for _, name := range names {
+		info, err := os.Stat(name)
+		if err != nil {
+			return e, err
+		}
+		data, err := os.ReadFile(name)
+		if err != nil {
+			return e, err
+		}
+		list, _ := parseSegment(data)
+		if len(list) == 0 || info.ModTime().Before(newest) {
+			continue
+		}
+		newest = info.ModTime()
+		if e, err = envelopeOf(list[len(list)-1].data); err != nil {
+			return e, err
+		}
+	}
+	return e, nil
 }
 
 // record is one record of a segment, and where in the file it stands.

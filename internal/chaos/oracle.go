@@ -5,13 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
-	"citygrid/hub/ledger"
 	"citygrid/internal/city"
 	"citygrid/schemas"
 	"citygrid/schemas/seal"
@@ -57,22 +54,25 @@ type judgement struct {
 	// destroyed counts the live readings that a fault took off the collector's disk, by
 	// the read that they were of.
 	destroyed map[read]int
+	// putAside are slots that the collector told as lost in envelopes that the hub has
+	// put aside.
+	putAside map[slot]bool
 	truth     func(schemas.Reading, time.Duration) error
 }
 
 // judge holds what was on disk against what the hub has.
 func (t *trial) judge(ctx context.Context) error {
-	j := &judgement{t: t, readings: account{}, cards: account{}, events: account{}, destroyed: make(map[read]int), truth: t.city.Truthful()}
+	j := &judgement{t: t, readings: account{}, cards: account{}, events: account{}, destroyed: make(map[read]int), putAside: make(map[slot]bool), truth: t.city.Truthful()}
 	happened, err := t.city.Suffered(ctx)
 	if err != nil {
 		return fmt.Errorf("ask the simulators what they made happen: %w", err)
 	}
 	t.result.Mishaps = len(happened)
-	if err := j.collect(); err != nil {
-		return fmt.Errorf("read the archive of the spool: %w", err)
-	}
 	if j.refused, err = readLetters(t.disks[city.Hub].path("data")); err != nil {
 		return err
+	}
+	if err := j.collect(); err != nil {
+		return fmt.Errorf("read the archive of the spool: %w", err)
 	}
 	for _, look := range []func(context.Context) error{j.judgeLogs, j.judgeReadings, j.judgeTold, j.judgeCards, j.judgeEvents, j.judgeCounters} {
 		if err := look(ctx); err != nil {
@@ -137,6 +137,9 @@ func (j *judgement) enter(opener *seal.Opener, s schemas.Stream, data []byte) er
 		batch, err := schemas.DecodeBatch(plain)
 		if err != nil {
 			return err
+		}
+		if j.refused[in].Code != "" {
+			j.notePutAside(batch.Accounts)
 		}
 		for _, r := range batch.Readings {
 			o := j.readings.add(pointOf(r), valueOf(r), in)
@@ -327,171 +330,4 @@ func (j *judgement) late(at time.Time) time.Duration {
 		}
 	}
 	return crowded
-}
-
-// judgeCards holds the ledger against the spool of cards and what was sold.
-func (j *judgement) judgeCards(ctx context.Context) error {
-	r := j.t.result
-	r.Cards = len(j.cards)
-	left, err := j.leftAtCounter()
-	if err != nil {
-		return err
-	}
-	for _, s := range j.t.sold {
-		for i := range s {
-			if _, ok := j.cards[cardName(&s[i])]; !ok && !strings.Contains(left, s[i].MeterNumber) {
-				r.Lost++
-				r.example("card entry sold and never taken: %s", cardName(&s[i]))
-			}
-		}
-	}
-	booked := map[string]bool{}
-	err = j.t.city.EachBooked(ctx, func(e *ledger.Entry) {
-		name := cardName(&e.CardEntry)
-		o := j.cards[name]
-		if o == nil || booked[name] {
-			r.Duplicated++
-			r.example("card entry booked twice, or never taken: %s", name)
-			return
-		}
-		booked[name], o.found = true, true
-	})
-	if err != nil {
-		return fmt.Errorf("read the ledger: %w", err)
-	}
-	j.missing("card entry", j.cards, &r.Lost)
-	return nil
-}
-
-// leftAtCounter returns what the collector has not yet taken over from the counter.
-func (j *judgement) leftAtCounter() (string, error) {
-	names, err := filepath.Glob(filepath.Join(j.t.dir, counterFolder, "outbox", "*"))
-	if err != nil {
-		return "", err
-	}
-	var all strings.Builder
-	for _, name := range names {
-		data, err := os.ReadFile(name)
-		if err != nil {
-			return "", err
-		}
-		all.Write(data)
-	}
-	return all.String(), nil
-}
-
-// judgeEvents holds the cases' events against the spool of events.
-func (j *judgement) judgeEvents(ctx context.Context) error {
-	r := j.t.result
-	r.Events = len(j.events)
-	list, err := j.t.city.Events(ctx)
-	if err != nil {
-		return fmt.Errorf("read the events: %w", err)
-	}
-	for i := range list {
-		e := &list[i]
-		if e.Kind == schemas.EventCellOutage { // that is the hub's own
-			continue
-		}
-		for phase, at := range map[schemas.EventPhase]time.Time{schemas.EventOpened: e.Opened, schemas.EventCleared: e.Cleared} {
-			if at.IsZero() {
-				continue
-			}
-			o := j.events[eventName(e.ID, phase)]
-			switch {
-			case o == nil:
-				r.Duplicated++
-				r.example("event %s %s %s that no collector told", e.Kind, e.ID, phase)
-				continue
-			case !slices.Contains(o.values, at.UTC().String()):
-				r.Wrong++
-				r.example("event %s %s %s at %s, told was %s", e.Kind, e.ID, phase, at.UTC(), o.values)
-			}
-			o.found = true
-		}
-	}
-	j.missing("event", j.events, &r.Lost)
-	return nil
-}
-
-// judgeCounters holds the hub's own account against the gate's: a hub that stores an
-// envelope twice counts more points than the envelopes hold that it has written.
-func (j *judgement) judgeCounters(ctx context.Context) error {
-	families, err := j.t.city.HubMetrics(ctx)
-	if err != nil {
-		return err
-	}
-	r := j.t.result
-	life, again, kills := j.t.gate.counts()
-	r.Rewritten, r.Unremembered = again, kills
-	most := 0
-	for point := range life {
-		if o := j.readings[point]; o != nil {
-			most += len(o.in) // what is read from a meter's memory again is sealed again
-		}
-	}
-	if counted := int(city.Sum(families["citygrid_hub_points_stored_total"])); counted > most {
-		r.Duplicated += counted - most
-		r.example("the hub counts %d points stored, and its envelopes hold %d", counted, most)
-	}
-	r.MissingEnvelopes = int(city.Sum(families["citygrid_hub_missing_envelopes"]))
-	rejected, ok := families["citygrid_store_rejected_points"]
-	if !ok {
-		return errors.New("the hub does not count the points that the store refused")
-	}
-	j.judgeLetters(int(city.Sum(rejected)))
-	return nil
-}
-
-// judgeLetters holds what the hub has put aside against what InfluxDB was made to refuse:
-// a good reading that went aside with a bad one is as good as lost. rejected is the hub's
-// own count.
-func (j *judgement) judgeLetters(rejected int) {
-	r := j.t.result
-	spoilt, most := map[envelope]int{}, 0
-	for key := range j.t.gate.refused() {
-		if o := j.readings[key]; o != nil {
-			most += len(o.in)
-			for _, e := range o.in {
-				spoilt[e]++
-			}
-		}
-	}
-	if rejected > most {
-		r.Unexpected += rejected - most
-		r.example("the hub counts %d points that the store refused, and it was made to refuse %d", rejected, most)
-	}
-	for e, l := range j.refused {
-		r.Refused[l.Code]++
-		switch {
-		case l.Code == storeRejected && l.badReadings() != spoilt[e]:
-			r.Unexpected++
-			r.example("of envelope %v the hub has put %d readings aside (%s), and %d were bad", e, l.badReadings(), l.Reason, spoilt[e])
-		case l.Code != storeRejected && !j.t.plan.twins():
-			r.Unexpected++
-			r.example("envelope %v was refused: %s", e, l.Code)
-		}
-	}
-}
-
-// judgeLogs looks for what a program says when it breaks.
-func (j *judgement) judgeLogs(context.Context) error {
-	for _, path := range j.t.city.Logs() {
-		data, err := os.ReadFile(path)
-		if err != nil {
-			return err
-		}
-		for line := range strings.Lines(string(data)) {
-			switch {
-			case strings.HasPrefix(line, "panic:"), strings.HasPrefix(line, "fatal error:"), strings.Contains(line, "DATA RACE"), strings.Contains(line, "http: panic"):
-				j.t.result.Panics++
-				j.t.result.example("%s: %s", filepath.Base(path), strings.TrimSpace(line))
-			case strings.Contains(line, "msg=spool ") && strings.Contains(line, "records lost"):
-				j.t.result.Reported++
-			case strings.Contains(line, "no space left on device"):
-				j.t.result.NoSpace++
-			}
-		}
-	}
-	return nil
 }

@@ -30,6 +30,9 @@ type Result struct {
 	Duplicated int `json:"duplicated"`
 	Wrong      int `json:"wrong"`
 	Panics     int `json:"panics"`
+	// StoreCrashes are InfluxDB's own, as when its mapped files find no room on a full
+	// disk; what it had confirmed must be there afterwards.
+	StoreCrashes int `json:"influxdb_crashes"`
 	// Clashes are readings of one meter, quantity and millisecond with two values;
 	// CasesWrong faults of the cases; Unexpected envelopes that the hub refused without a
 	// reason that the plan has.
@@ -64,9 +67,12 @@ type Result struct {
 	// Told are live readings destroyed on the collector's disk of which the hub's ledger of
 	// completeness says that they are missing. ReadAgain are those in whose slot the hub
 	// has another live reading: the meter was read again, or a part of the read was in
-	// another envelope. Untold are all others.
+	// another envelope. Shut are those of which the collector tells in envelopes that the
+	// hub has put aside, or would tell, were its last session not refused as that of a
+	// copy: docs/operations.md has its key renewed then. Untold are all others.
 	Told      int `json:"damaged_told"`
 	ReadAgain int `json:"damaged_read_again"`
+	Shut      int `json:"damaged_box_refused"`
 	Untold    int `json:"damaged_untold"`
 	// NoSpace are complaints of the programs that their disk is full; NoDisk says that no
 	// disk could be filled here.
@@ -148,7 +154,8 @@ func (r *Report) add(one *Result) {
 		{&r.Lost, one.Lost}, {&r.Duplicated, one.Duplicated}, {&r.Wrong, one.Wrong}, {&r.Panics, one.Panics},
 		{&r.Clashes, one.Clashes}, {&r.CasesWrong, one.CasesWrong}, {&r.Unexpected, one.Unexpected}, {&r.BadPoints, one.BadPoints},
 		{&r.Torn, one.Torn}, {&r.Unreleased, one.Unreleased}, {&r.Rewritten, one.Rewritten}, {&r.Refusals, one.Refusals},
-		{&r.InSync, one.InSync}, {&r.Unremembered, one.Unremembered}, {&r.Told, one.Told}, {&r.ReadAgain, one.ReadAgain}, {&r.Untold, one.Untold}, {&r.MissingEnvelopes, one.MissingEnvelopes}, {&r.Reported, one.Reported}, {&r.NoSpace, one.NoSpace},
+		{&r.InSync, one.InSync}, {&r.Unremembered, one.Unremembered}, {&r.Told, one.Told}, {&r.ReadAgain, one.ReadAgain},
+		{&r.Shut, one.Shut}, {&r.Untold, one.Untold}, {&r.StoreCrashes, one.StoreCrashes}, {&r.MissingEnvelopes, one.MissingEnvelopes}, {&r.Reported, one.Reported}, {&r.NoSpace, one.NoSpace},
 	} {
 		*sum.to += sum.from
 	}
@@ -179,12 +186,15 @@ func (r *Report) WriteTable(out io.Writer) error {
 	fmt.Fprintf(out, "faults: %s\n", words(r.Faults))
 	fmt.Fprintf(out, "kills in the middle of an fsync: %d, of a record: %d, between store and replay state: %d (%d points written again), between receipt and release: %d; starts that failed: %d; complaints about full disks: %d\n",
 		r.InSync, r.Torn, r.Unremembered, r.Rewritten, r.Unreleased, r.Refusals, r.NoSpace)
-	fmt.Fprintf(out, "bad points, each put aside alone: %d; readings, entries and events not stored, by reason: %s; of the destroyed, told by the hub's ledger of gaps: %d, in a slot that it has otherwise: %d, not told: %d; envelopes put aside: %s\n",
-		r.BadPoints, words(r.Excused), r.Told, r.ReadAgain, r.Untold, words(r.Refused))
+	fmt.Fprintf(out, "bad points, each put aside alone: %d; readings, entries and events not stored, by reason: %s; of the destroyed, told by the hub's ledger of gaps: %d, in a slot that it has otherwise: %d, in what the hub has put aside of a box that it refuses as a copy: %d, not told: %d; envelopes put aside: %s\n",
+		r.BadPoints, words(r.Excused), r.Told, r.ReadAgain, r.Shut, r.Untold, words(r.Refused))
+	if r.StoreCrashes > 0 {
+		fmt.Fprintf(out, "InfluxDB's own crashes, as of a mapped file on a full disk: %d\n", r.StoreCrashes)
+	}
 	if r.NoDisk {
 		fmt.Fprintln(out, "no disk was filled: a small file system of its own needs root on Linux")
 	}
-	if r.Told+r.ReadAgain+r.Untold > 0 {
+	if r.Told+r.ReadAgain+r.Shut+r.Untold > 0 {
 		fmt.Fprintln(out, toldBound)
 	}
 	_, err := fmt.Fprintf(out, "peak memory: collector %d MiB, hub %d MiB; %.0f s for %.0f s of trials\n",

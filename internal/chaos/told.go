@@ -12,6 +12,7 @@ import (
 	"citygrid/hub/completeness"
 	"citygrid/internal/city"
 	"citygrid/schemas"
+	"citygrid/schemas/seal"
 )
 
 // read is one read of a meter: what the hub's ledger of completeness accounts for.
@@ -45,25 +46,70 @@ func (j *judgement) judgeTold(ctx context.Context) error {
 		return err
 	}
 	defer ledger.Close()
-	read := j.slotsRead(schedules)
-	gaps := &gapBook{ledger: ledger, seconds: make(map[int64]map[slot]bool)}
+	shut, err := j.shut()
+	if err != nil {
+		return err
+	}
+	gaps := &gapBook{ledger: ledger, seconds: make(map[int64]map[slot]bool), read: j.slotsRead(schedules)}
 	r := j.t.result
 	for at, n := range j.destroyed {
-		s := slotOf(schedules, at)
-		told, err := gaps.tell(ctx, s)
+		told, again, err := gaps.ask(ctx, schedules, j.t.moments(at))
 		switch {
 		case err != nil:
 			return fmt.Errorf("ask the hub's ledger for gaps: %w", err)
 		case told:
 			r.Told += n
-		case read[s]:
+		case again:
 			r.ReadAgain += n
+		case shut || j.isPutAside(schedules, j.t.moments(at)):
+			r.Shut += n
 		default:
 			r.Untold += n
 			r.example("%d readings of %s taken at %s were destroyed, and the hub knows of no gap there", n, at.meter, time.UnixMilli(at.at).UTC().Format(time.RFC3339Nano))
 		}
 	}
 	return nil
+}
+
+// moments returns when a meter was really asked for what was destroyed: at the moment that
+// the reading has, or, where that lies ahead of every clock but the one that was set off,
+// by any of the steps forward. The slot that such a reading names is still to come and is
+// read in its turn; the slot in which the meter was asked is the one that has no reading.
+func (t *trial) moments(at read) []read {
+	if !time.UnixMilli(at.at).After(t.ended) {
+		return []read{at}
+	}
+	var list []read
+	for _, off := range t.clock {
+		if off > 0 {
+			list = append(list, read{at.meter, at.at - off.Milliseconds()})
+		}
+	}
+	return list
+}
+
+// shut reports whether the hub refuses what the collector wrote last, as that of a copy of
+// the box: docs/operations.md has its key renewed then, and until that is done the
+// collector cannot tell anything.
+func (j *judgement) shut() (bool, error) {
+	last, err := j.t.own.last()
+	return j.refused[last].Code == seal.BootConflict.String(), err
+}
+
+// notePutAside notes the slots that accounts tell as lost.
+func (j *judgement) notePutAside(accounts []schemas.SlotAccount) {
+	for i := range accounts {
+		a := &accounts[i]
+		for _, span := range a.Missing {
+			for n := span.From; n < span.From+span.Slots; n++ {
+				j.putAside[slot{a.Meter, a.Schedule().Begin(a.Hour, n).UnixMilli()}] = true
+			}
+		}
+	}
+}
+
+func (j *judgement) isPutAside(schedules map[schemas.MeterID]schemas.Schedule, moments []read) bool {
+	return slices.ContainsFunc(moments, func(at read) bool { return j.putAside[slotOf(schedules, at)] })
 }
 
 // slot is one of a meter's schedule, by the millisecond in which it begins.
@@ -109,10 +155,24 @@ func (j *judgement) slotsRead(schedules map[schemas.MeterID]schemas.Schedule) ma
 }
 
 // gapBook is what the hub says of slots without a reading, by the second in which they
-// begin.
+// begin, and of which slots it has one.
 type gapBook struct {
 	ledger  *completeness.Ledger
 	seconds map[int64]map[slot]bool
+	read    map[slot]bool
+}
+
+// ask reports whether one of the slots in which a meter may have been asked is told as one
+// without a reading, or has one.
+func (g *gapBook) ask(ctx context.Context, schedules map[schemas.MeterID]schemas.Schedule, moments []read) (told, again bool, err error) {
+	for _, at := range moments {
+		s := slotOf(schedules, at)
+		if told, err = g.tell(ctx, s); told || err != nil {
+			return told, false, err
+		}
+		again = again || g.read[s]
+	}
+	return false, again, nil
 }
 
 // tell reports whether a slot is one without a reading. A meter has at most one slot that

@@ -53,6 +53,7 @@ type trial struct {
 	left    map[envelope]bool // in the spool of a twin that does not come back
 	sold    []sale
 	mishaps int
+	ended   time.Time // when the collector had stopped reading
 }
 
 // pause is a time in which a part that carries values stood still.
@@ -305,7 +306,8 @@ func (t *trial) recover(ctx context.Context) error {
 		watching.Go(func() { t.cutShort(watch) })
 	}
 	err = errors.Join(err, t.city.StopReading())
-	t.result.Drain = time.Since(begun).Seconds()
+	t.ended = time.Now()
+	t.result.Drain = t.ended.Sub(begun).Seconds()
 	stop()
 	watching.Wait()
 	return errors.Join(err, archived)

@@ -7,6 +7,8 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+
+	"citygrid/internal/clientaddr"
 )
 
 // crowd is all open connections, and the requests under way on them.
@@ -16,7 +18,7 @@ type crowd struct {
 
 	mu      sync.Mutex
 	open    int
-	from    map[netip.Prefix]held
+	from    map[netip.Addr]held
 	waiting *list.List // of *member: those that wait for their client, the longest first
 	evicted uint64
 	refused uint64
@@ -26,7 +28,7 @@ type crowd struct {
 type held struct{ connections, requests int }
 
 func newCrowd(most, perAddress int, exempt func(netip.Addr) bool) *crowd {
-	return &crowd{max: most, perAddress: perAddress, exempt: exempt, from: make(map[netip.Prefix]held), waiting: list.New()}
+	return &crowd{max: most, perAddress: perAddress, exempt: exempt, from: make(map[netip.Addr]held), waiting: list.New()}
 }
 
 func (c *crowd) counts() Counts {
@@ -39,7 +41,7 @@ func (c *crowd) counts() Counts {
 type member struct {
 	net.Conn
 	crowd   *crowd
-	client  netip.Prefix
+	client  netip.Addr
 	counted bool // in from
 
 	// Under the crowd's lock:
@@ -80,7 +82,7 @@ func (c *crowd) admit(conn net.Conn) (m, evicted *member) {
 	m = &member{Conn: conn, crowd: c}
 	if p, err := netip.ParseAddrPort(conn.RemoteAddr().String()); err == nil {
 		address := p.Addr().Unmap().WithZone("")
-		m.client, m.counted = client(address), !c.exempt(address)
+		m.client, m.counted = clientaddr.Of(address), !c.exempt(address)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -101,16 +103,6 @@ func (c *crowd) admit(conn net.Conn) (m, evicted *member) {
 	c.evicted++
 	c.add(m)
 	return m, evicted
-}
-
-// client is who has an address: an IPv4 address, or the whole /64 for IPv6, which is what
-// one subscriber has [RFC 6177 2].
-func client(a netip.Addr) netip.Prefix {
-	bits := 64
-	if a.Is4() {
-		bits = 32
-	}
-	return netip.PrefixFrom(a, bits).Masked()
 }
 
 // hold adds to what the client of m has. The caller holds mu.

@@ -45,6 +45,7 @@ var trouble = map[string]string{
 	"CitygridReadingStopped":           `citygrid_collector_spool_full 0x200 1x40`,
 	"CitygridSpoolFills":               "citygrid_spool_bytes 71x240\ncitygrid_spool_quota_bytes 100x240",
 	"CitygridSpoolDropped":             `citygrid_collector_spool_dropped_total{reason="spool_full"} 0x200 7x40`,
+	"CitygridCollectorsDropped":        `citygrid_spools_dropped_total 0x200 7x40`,
 	"CitygridSpoolDamaged":             "citygrid_spool_lost_records 0x240\ncitygrid_card_spool_lost_records 1x240\ncitygrid_event_spool_lost_records 0x240",
 	"CitygridMeterFails":               `citygrid_meter_success_ratio{meter="W-1"} 0.5x240`,
 }
@@ -76,6 +77,7 @@ citygrid_collector_spool_full 0x240
 citygrid_spool_bytes 10x240
 citygrid_spool_quota_bytes 100x240
 citygrid_collector_spool_dropped_total{reason="spool_full"} 7x240
+citygrid_spools_dropped_total 7x240
 citygrid_spool_lost_records 0x240
 citygrid_card_spool_lost_records 0x240
 citygrid_event_spool_lost_records 0x240

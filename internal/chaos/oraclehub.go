@@ -1,0 +1,100 @@
+package chaos
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"citygrid/internal/city"
+)
+
+// judgeCounters holds the hub's own account against the gate's: a hub that stores an
+// envelope twice counts more points than the envelopes hold that it has written.
+func (j *judgement) judgeCounters(ctx context.Context) error {
+	families, err := j.t.city.HubMetrics(ctx)
+	if err != nil {
+		return err
+	}
+	r := j.t.result
+	life, again, kills := j.t.gate.counts()
+	r.Rewritten, r.Unremembered = again, kills
+	most := 0
+	for point := range life {
+		if o := j.readings[point]; o != nil {
+			most += len(o.in) // what is read from a meter's memory again is sealed again
+		}
+	}
+	if counted := int(city.Sum(families["citygrid_hub_points_stored_total"])); counted > most {
+		r.Duplicated += counted - most
+		r.example("the hub counts %d points stored, and its envelopes hold %d", counted, most)
+	}
+	r.MissingEnvelopes = int(city.Sum(families["citygrid_hub_missing_envelopes"]))
+	rejected, ok := families["citygrid_store_rejected_points"]
+	if !ok {
+		return errors.New("the hub does not count the points that the store refused")
+	}
+	j.judgeLetters(int(city.Sum(rejected)))
+	return nil
+}
+
+// judgeLetters holds what the hub has put aside against what InfluxDB was made to refuse:
+// a good reading that went aside with a bad one is as good as lost. rejected is the hub's
+// own count.
+func (j *judgement) judgeLetters(rejected int) {
+	r := j.t.result
+	spoilt, most := map[envelope]int{}, 0
+	for key := range j.t.gate.refused() {
+		if o := j.readings[key]; o != nil {
+			most += len(o.in)
+			for _, e := range o.in {
+				spoilt[e]++
+			}
+		}
+	}
+	if rejected > most {
+		r.Unexpected += rejected - most
+		r.example("the hub counts %d points that the store refused, and it was made to refuse %d", rejected, most)
+	}
+	for e, l := range j.refused {
+		r.Refused[l.Code]++
+		switch {
+		case l.Code == storeRejected && l.badReadings() != spoilt[e]:
+			r.Unexpected++
+			r.example("of envelope %v the hub has put %d readings aside (%s), and %d were bad", e, l.badReadings(), l.Reason, spoilt[e])
+		case l.Code != storeRejected && !j.t.plan.twins():
+			r.Unexpected++
+			r.example("envelope %v was refused: %s", e, l.Code)
+		}
+	}
+}
+
+// judgeLogs looks for what a program says when it breaks.
+func (j *judgement) judgeLogs(context.Context) error {
+	for _, path := range j.t.city.Logs() {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		for line := range strings.Lines(string(data)) {
+			switch {
+			case broken(line) && path == j.t.city.Log(city.Influxd):
+				j.t.result.StoreCrashes++
+			case broken(line):
+				j.t.result.Panics++
+				j.t.result.example("%s: %s", filepath.Base(path), strings.TrimSpace(line))
+			case strings.Contains(line, "msg=spool ") && strings.Contains(line, "records lost"):
+				j.t.result.Reported++
+			case strings.Contains(line, "no space left on device"):
+				j.t.result.NoSpace++
+			}
+		}
+	}
+	return nil
+}
+
+// broken reports whether a line is what a Go program says when it breaks.
+func broken(line string) bool {
+	return strings.HasPrefix(line, "panic:") || strings.HasPrefix(line, "fatal error:") || strings.Contains(line, "DATA RACE") || strings.Contains(line, "http: panic")
+}
