@@ -57,7 +57,7 @@ type judgement struct {
 	// putAside are slots that the collector told as lost in envelopes that the hub has
 	// put aside.
 	putAside map[slot]bool
-	truth     func(schemas.Reading, time.Duration) error
+	truth    func(schemas.Reading, time.Duration) error
 }
 
 // judge holds what was on disk against what the hub has.
