@@ -21,7 +21,7 @@ func newBenchPeers() *cobra.Command {
 	var report string
 	cmd := &cobra.Command{
 		Use:   "bench-peers",
-		Short: "Measure reading beside Telegraf, on the same simulated meters",
+		Short: "Measure reading and storing beside Telegraf, on the same meters, broker and store",
 		Long: `Runs "collector try" and Telegraf one after the other on the same simulated
 meters: what a value costs on one TCP connection, what a dead meter costs its
 neighbours, and what late answers on a serial line do to the values. "make
