@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"os"
 	"os/exec"
@@ -177,6 +178,9 @@ accounts: {dsn: "sqlite:accounts.db", tour: true}
 	}
 	for _, line := range forth {
 		s.do(line)
+		if strings.HasPrefix(line, "citygrid restore ") { // the hub makes what it does not find
+			s.cameBack(filepath.Join(strings.Fields(back[0])[5], "replay", "replay"), filepath.Join("data", "replay"))
+		}
 	}
 	if got := s.stored(begin); !slices.Equal(got, []time.Time{before}) {
 		t.Errorf("after going back: %v, want %v", got, before)
@@ -189,6 +193,28 @@ accounts: {dsn: "sqlite:accounts.db", tour: true}
 		if _, err := os.Stat(path); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// cameBack checks that a folder has what its copy has.
+func (s *site) cameBack(from, to string) {
+	s.t.Helper()
+	files := 0
+	err := filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		files++
+		rel, bad := filepath.Rel(from, path)
+		want, unread := os.ReadFile(path)
+		got, absent := os.ReadFile(filepath.Join(to, rel))
+		if !bytes.Equal(got, want) {
+			s.t.Errorf("%s is not as it was copied", rel)
+		}
+		return errors.Join(bad, unread, absent)
+	})
+	if err != nil || files == 0 {
+		s.t.Errorf("%d files of %s, %v", files, to, err)
 	}
 }
 

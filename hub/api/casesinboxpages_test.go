@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -258,6 +259,33 @@ func TestInboxSearchGoesOn(t *testing.T) {
 			if want := []string{id}; !slices.Equal(got, want) || parts != (len(list)-1)/7+1 {
 				t.Errorf("%s: %v in %d parts of %d cases, want %v", tab, got, parts, len(list), want)
 			}
+		}
+		tn.everyPart(t, tab, list)
+	}
+}
+
+// everyPart searches for what all cases of a list have, in pages of several sizes, full ones
+// and those that a search ends before they are: each case comes once, in order.
+func (tn *town) everyPart(t *testing.T, tab string, list []desk.Summary) {
+	t.Helper()
+	want := make([]string, len(list))
+	for n := range list {
+		want[n] = string(list[n].ID)
+	}
+	text := want[0][:2]
+	for _, id := range want {
+		if !strings.HasPrefix(id, text) {
+			t.Fatalf("%s does not begin with %s as %s does", id, text, want[0])
+		}
+	}
+	for _, limit := range []int{1, 3, 50} {
+		var got []string
+		for cursor, going := "", true; going && len(got) <= len(want); going = cursor != "" {
+			p := tn.inbox(t, "acc", fmt.Sprintf("?tab=%s&q=%s&limit=%d&cursor=%s", tab, text, limit, cursor))
+			got, cursor = append(got, inboxIDs(p)...), p.Next
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s, %d a page: %v, want %v", tab, limit, got, want)
 		}
 	}
 }

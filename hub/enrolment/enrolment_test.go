@@ -347,3 +347,21 @@ func TestRootLeavesTheFolderToItsOwner(t *testing.T) {
 		}
 	}
 }
+
+// A folder is one of keys as long as it has the list or the log; what is wrong with it
+// when one is gone is for the acts to say.
+func TestCheckFolder(t *testing.T) {
+	for name, has := range map[string][]func(Folder) string{
+		"nothing": nil, "the list": {Folder.List}, "the log": {Folder.Audit}, "both": {Folder.List, Folder.Audit},
+	} {
+		folder := Folder(t.TempDir())
+		for _, path := range has {
+			if err := os.WriteFile(path(folder), nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := folder.Check(); (err == nil) != (has != nil) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

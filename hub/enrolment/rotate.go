@@ -55,10 +55,10 @@ func (o Office) Rotate(master *seal.Master, r Rotation) (out []Issued, err error
 			}
 			return errors.Join(errs...)
 		}
-		for i, id := range r.Collectors {
-			if slices.Contains(r.Collectors[:i], id) {
-				return p, errors.Join(fmt.Errorf("rotate: collector %s is named twice", id), p.undo())
-			}
+		if err := r.namesOnce(); err != nil {
+			return p, err
+		}
+		for _, id := range r.Collectors {
 			entry, done, err := o.rotateOne(list, master, id, &r)
 			if err != nil {
 				return p, errors.Join(err, p.undo())
@@ -131,6 +131,9 @@ func (o Office) CheckNextMaster(r Rotation) error {
 			}
 		}
 	}
+	if err := r.namesOnce(); err != nil {
+		return err
+	}
 	generation := seal.Generation(list.ActiveMaster()+1, 0)
 	var problems []error
 	for _, id := range r.Collectors {
@@ -143,6 +146,16 @@ func (o Office) CheckNextMaster(r Rotation) error {
 		}
 	}
 	return errors.Join(problems...)
+}
+
+// namesOnce reports a collector that is named twice.
+func (r *Rotation) namesOnce() error {
+	for i, id := range r.Collectors {
+		if slices.Contains(r.Collectors[:i], id) {
+			return fmt.Errorf("rotate: collector %s is named twice", id)
+		}
+	}
+	return nil
 }
 
 // bundle makes the bundle of c under generation next; a compromised box gets a new

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"citygrid/internal/durable"
 )
 
 // TestHiddenFolders: what a part names itself is copied whatever its name; only below it
@@ -126,7 +128,7 @@ func TestRootGivesToTheOwner(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		u, g := ownerOf(info)
+		u, g, _ := durable.Owner(info)
 		return u == uid && g == gid
 	}
 	for _, path := range []string{"new", "new/er", "new/er/tree", "new/er/tree/deep", "new/er/tree/deep/a", "new/er/file"} {

@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"citygrid/internal/durable"
 )
 
 // Adopt gives what root has made at path, and all that is in it, the owner and the group
@@ -33,7 +35,10 @@ func adoptIn(root *os.Root, name string) error {
 	if err != nil {
 		return err
 	}
-	uid, gid := ownerOf(info)
+	uid, gid, known := durable.Owner(info)
+	if !known {
+		return nil
+	}
 	return fs.WalkDir(root.FS(), name, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -42,7 +47,7 @@ func adoptIn(root *os.Root, name string) error {
 		if err != nil {
 			return err
 		}
-		if u, g := ownerOf(info); u == uid && g == gid { // not every file system can change them
+		if u, g, _ := durable.Owner(info); u == uid && g == gid { // not every file system can change them
 			return nil
 		}
 		return root.Lchown(path, uid, gid)

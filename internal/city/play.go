@@ -93,7 +93,7 @@ func (p *play) leak(ctx context.Context) error {
 	}
 	meter := able[p.rng.IntN(len(able))]
 	if p.c.past != nil && p.own == "" {
-		meter = p.c.ownOf(able)
+		meter = p.c.ownOf(p.fresh(able))
 	}
 	if _, err := p.c.Break(ctx, meter, simulators.Leaks, playLeak); err != nil {
 		var refused *orderError
@@ -107,6 +107,16 @@ func (p *play) leak(ctx context.Context) error {
 		p.own, p.ownCase = meter, ""
 	}
 	return nil
+}
+
+// fresh leaves out the meters that have leaked, while there are others: one that leaks again
+// as soon as its case is closed looks like a repair that failed.
+func (p *play) fresh(able []schemas.MeterID) []schemas.MeterID {
+	list := slices.DeleteFunc(slices.Clone(able), func(m schemas.MeterID) bool { return slices.Contains(p.played, m) })
+	if len(list) == 0 {
+		return able
+	}
+	return list
 }
 
 // OwnLeak returns the meter that is the first to leak and that the play leaves to the

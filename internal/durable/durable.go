@@ -112,7 +112,7 @@ func keepOwner(f *os.File, path string, euid int, chown func(f *os.File, uid, gi
 	if err != nil {
 		return err
 	}
-	uid, gid, ok := owner(info)
+	uid, gid, ok := Owner(info)
 	if !ok || uid == 0 && gid == 0 {
 		return nil
 	}

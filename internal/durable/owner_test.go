@@ -77,7 +77,7 @@ func wantOwner(t *testing.T, path string, want int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if uid, gid, ok := owner(info); !ok || uid != want || gid != want {
+	if uid, gid, ok := Owner(info); !ok || uid != want || gid != want {
 		t.Errorf("it belongs to %d:%d, want %d", uid, gid, want)
 	}
 }

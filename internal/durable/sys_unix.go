@@ -33,8 +33,8 @@ func syncDir(dir string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-// owner returns whose the file is.
-func owner(info fs.FileInfo) (uid, gid int, ok bool) {
+// Owner returns whose a file is; ok is false where files have no such owner.
+func Owner(info fs.FileInfo) (uid, gid int, ok bool) {
 	stat, ok := info.Sys().(*syscall.Stat_t)
 	if !ok {
 		return 0, 0, false

@@ -26,5 +26,5 @@ func syncDir(dir string) error {
 	return err
 }
 
-// owner is not asked for: files take their owner and access from the folder.
-func owner(fs.FileInfo) (uid, gid int, ok bool) { return 0, 0, false }
+// Owner is not known here: files take their owner and access from the folder.
+func Owner(fs.FileInfo) (uid, gid int, ok bool) { return 0, 0, false }

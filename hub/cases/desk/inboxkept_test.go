@@ -145,12 +145,17 @@ func (w *town) plan(query string) (steps []string) {
 func TestSearchComesOutOfAnIndex(t *testing.T) {
 	w := openTown(t, "sqlite:"+t.TempDir()+"/cases.db")
 	text := Inbox{Text: "lid"}
-	q, err := w.inbox(t.Context(), text, Task{State: cases.Filed}, w.clock.now())
-	must(t, err)
-	if steps := w.plan(q.ColumnExpr("COUNT(*)").String()); len(steps) != 1 || !strings.Contains(steps[0], "USING COVERING INDEX cases_searched (state=?)") {
-		t.Errorf("a task: %q", steps)
+	for want, in := range map[string]Inbox{
+		"USING COVERING INDEX cases_searched (state=?)": text,
+		"USING INDEX cases_searched (state=?)":          {Text: "lid", Filter: Filter{Class: "01-01"}}, // left to itself SQLite takes another
+	} {
+		q, err := w.inbox(t.Context(), in, Task{State: cases.Filed}, w.clock.now())
+		must(t, err)
+		if steps := w.plan(q.ColumnExpr("COUNT(*)").String()); len(steps) != 1 || !strings.Contains(steps[0], want) {
+			t.Errorf("a task: %q, want %s", steps, want)
+		}
 	}
-	q, err = w.latest(t.Context(), text, false, Spot{Seq: 9}, w.clock.now())
+	q, err := w.latest(t.Context(), text, false, Spot{Seq: 9}, w.clock.now())
 	must(t, err)
 	if steps := w.plan(placed(q.Where("c.first_seq >= 3"), "0").OrderExpr("3 DESC").String()); len(steps) != 1 || !strings.Contains(steps[0], "INDEX cases_text (first_seq>? AND first_seq<?)") {
 		t.Errorf("the latest: %q", steps)

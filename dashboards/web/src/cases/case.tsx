@@ -1,5 +1,6 @@
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
+import { className } from '../shared/classname.ts';
 import { common } from '../shared/common.ts';
 import { formatTime } from '../shared/format.ts';
 import { Problem, Skeleton } from '../shared/ui.tsx';
@@ -69,7 +70,7 @@ function Sheet({ data, again }: { data: CaseData; again: () => Promise<CaseData 
         <p class="sheet-title printonly">{t('sheet.title')}</p>
         <div>
           <h1>
-            {d.class_name} <span class="code id">{d.id}</span>
+            {className(d)} <span class="code id">{d.id}</span>
           </h1>
           <p class="row tags">
             <span class="tag state-tag" id="state">{codes.word('st', d.state)}</span>

@@ -1,6 +1,7 @@
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
 import { ask } from '../shared/api.ts';
+import { className } from '../shared/classname.ts';
 import { common } from '../shared/common.ts';
 import { formatTime } from '../shared/format.ts';
 import type { PetitionerJSON } from '../shared/openapi.ts';
@@ -47,7 +48,7 @@ export function Facts({ data }: { data: CaseData }): JSX.Element {
       <div class="body">
         {r.description && <p class="description">{r.description}</p>}
         <dl class="facts two">
-          <Fact name={codes.t('f.class')}>{`${d.class_name} (${d.class})`}</Fact>
+          <Fact name={codes.t('f.class')}>{`${className(d)} (${d.class})`}</Fact>
           <Fact name={codes.t('f.condition')}>{codes.word('ev', d.condition)}</Fact>
           <Fact name={t('col.source')}>{codes.word('src', r.source)}</Fact>
           <Fact name={t('urgency')}>{codes.word('urg', r.urgency)}</Fact>

@@ -1,5 +1,6 @@
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
+import { className } from '../shared/classname.ts';
 import { formatTime } from '../shared/format.ts';
 import { State } from '../shared/marks.tsx';
 import type { EntryJSON } from '../shared/openapi.ts';
@@ -62,7 +63,7 @@ function Entry({ e, about, digests, unit }: { e: EntryJSON; about: string; diges
 /** What an entry says beside its act. */
 function said(e: EntryJSON, unit: string): string {
   const parts: string[] = [];
-  if (e.classification) parts.push([e.classification.class_name, e.classification.condition].filter(Boolean).join(' · '));
+  if (e.classification) parts.push([className(e.classification), e.classification.condition].filter(Boolean).join(' · '));
   if (e.filing) parts.push([codes.word('ev', e.filing.condition), e.filing.limit ? `${e.filing.limit.amount} ${codes.word('unit', e.filing.limit.unit)}` : t('limit.none'), e.filing.no_cell].filter(Boolean).join(' · '));
   if (e.inspector) parts.push(personName(e.inspector));
   if (e.outcome === 'yes' || e.outcome === 'no') parts.push(t(`outcome.${e.act === 'answer_check' ? 'check' : 'verify'}.${e.outcome}`));

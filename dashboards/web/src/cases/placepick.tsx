@@ -3,6 +3,7 @@
 import type { JSX } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { ask } from '../shared/api.ts';
+import { className } from '../shared/classname.ts';
 import type { CaseJSON, ComponentDetail, ComponentJSON, PlaceOfJSON, PositionJSON } from '../shared/openapi.ts';
 import { Field } from '../shared/ui.tsx';
 import { pointOf } from './geo.ts';
@@ -71,8 +72,8 @@ export function PlacePick({ place, onChange, errors, similar }: Props): JSX.Elem
   const point = pointOf(place.position);
   const own = things.find((c) => c.id === place.component);
   const dots: Dot[] = [
-    ...things.flatMap((c) => { const p = pointOf(c.position); return p ? [{ ...p, id: c.id, kind: 'thing' as const, label: `${c.class_name} ${c.id}` }] : []; }),
-    ...similar.flatMap((c) => { const p = pointOf(c.position); return p ? [{ ...p, id: c.id, kind: 'like' as const, label: `${c.class_name} ${c.id}` }] : []; }),
+    ...things.flatMap((c) => { const p = pointOf(c.position); return p ? [{ ...p, id: c.id, kind: 'thing' as const, label: `${className(c)} ${c.id}` }] : []; }),
+    ...similar.flatMap((c) => { const p = pointOf(c.position); return p ? [{ ...p, id: c.id, kind: 'like' as const, label: `${className(c)} ${c.id}` }] : []; }),
     ...[point, pointOf(own?.position)].flatMap((p) => (p ? [{ ...p, id: 'here', kind: 'here' as const, label: t('place.here') }] : [])),
   ];
   return (

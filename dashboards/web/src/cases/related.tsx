@@ -1,6 +1,7 @@
 import type { JSX } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { ask } from '../shared/api.ts';
+import { className } from '../shared/classname.ts';
 import { formatTime } from '../shared/format.ts';
 import { State } from '../shared/marks.tsx';
 import type { CaseEventJSON, ComponentDetail } from '../shared/openapi.ts';
@@ -38,7 +39,7 @@ export function Thing({ data }: { data: CaseData }): JSX.Element | null {
         {absent && <p class="quiet">{t('thing.absent')}</p>}
         {thing && (
           <dl class="facts two">
-            <Fact name={codes.t('f.class')}>{thing.class_name}</Fact>
+            <Fact name={codes.t('f.class')}>{className(thing)}</Fact>
             <Fact name={t('thing.name')}>{thing.name}</Fact>
             <Fact name={t('where.words')}>{thing.location}</Fact>
             <Fact name={t('thing.charge')}>{thing.authority ? departmentName(thing.authority) : t('thing.nobody')}</Fact>

@@ -1,6 +1,7 @@
 // Cases in a list: a table on the desk, cards on the phone.
 
 import type { JSX } from 'preact';
+import { className } from '../shared/classname.ts';
 import { formatAge, formatTime } from '../shared/format.ts';
 import type { InboxRowJSON } from '../shared/openapi.ts';
 import { lang } from '../shared/words.ts';
@@ -112,7 +113,7 @@ export function Table(p: ListProps & { onAll: (on: boolean) => void }): JSX.Elem
                 <a class="number" href={link({ page: 'case', id: row.id })}>
                   {row.id}
                 </a>
-                <b>{row.class_name}</b>
+                <b>{className(row)}</b>
                 <span class="quiet clip">{row.description}</span>
               </td>
               <td class="wherecol">
@@ -149,7 +150,7 @@ export function Cards(p: ListProps): JSX.Element {
               <Age time={row.reported} />
             </p>
             <a class="number" href={link({ page: 'case', id: row.id })}>
-              <b>{row.class_name}</b> <span class="code">{row.id}</span>
+              <b>{className(row)}</b> <span class="code">{row.id}</span>
             </a>
             <p class="clip2">{row.description || where(row)}</p>
             <p class="quiet">{where(row)}</p>

@@ -1,6 +1,7 @@
 import type { JSX } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { ask } from '../shared/api.ts';
+import { className } from '../shared/classname.ts';
 import { formatAge } from '../shared/format.ts';
 import type { CaseJSON, PositionJSON } from '../shared/openapi.ts';
 import { lang } from '../shared/words.ts';
@@ -54,7 +55,7 @@ export function SimilarRow({ row, from }: { row: CaseJSON; from: Subject }): JSX
   return (
     <>
       <a class="number" href={link({ page: 'case', id: row.id })}>{row.id}</a>
-      <b>{row.class_name}</b>
+      <b>{className(row)}</b>
       <span class="tag">{codes.word('st', row.state)}</span>
       <span class="quiet">
         {same ? t('similar.same') : a && b ? t('similar.away', { m: Math.round(metres(a, b)) }) : t('similar.near')} · {formatAge(now.value - Date.parse(row.reported), lang.value)}

@@ -2,6 +2,7 @@
 
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
+import { className } from '../shared/classname.ts';
 import { formatAge, formatCount } from '../shared/format.ts';
 import type { Tone } from '../shared/marks.tsx';
 import { Medium, QualityMark, State } from '../shared/marks.tsx';
@@ -105,7 +106,7 @@ function ClassRow({ cell, of }: { cell: string; of: CellClass }): JSX.Element {
   return (
     <details class="class" onToggle={(e) => setOpen(e.currentTarget.open)}>
       <summary>
-        <span>{of.class_name || of.class}</span>
+        <span>{className(of)}</span>
         <b>{formatCount(of.n, lang.value)}</b>
         {of.damaged > 0 && <State tone="warn">{t('cell.damaged', { n: formatCount(of.damaged, lang.value) })}</State>}
       </summary>

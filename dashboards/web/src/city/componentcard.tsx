@@ -1,4 +1,5 @@
 import type { JSX } from 'preact';
+import { className } from '../shared/classname.ts';
 import { usePolled } from '../shared/poll.ts';
 import { Problem, Skeleton } from '../shared/ui.tsx';
 import type { ComponentDetail } from './api.ts';
@@ -11,7 +12,7 @@ export function ComponentCard({ id }: { id: string }): JSX.Element {
   return (
     <section class="panel component" aria-labelledby="component-title" data-component={id}>
       <header>
-        <h2 id="component-title">{data?.class_name || id}</h2>
+        <h2 id="component-title">{data ? className(data) : id}</h2>
         <button type="button" class="push" onClick={() => go({ component: '' })}>{t('comp.back')}</button>
       </header>
       {error && <div class="body"><Problem error={error} words={words} /></div>}
@@ -24,7 +25,7 @@ export function ComponentCard({ id }: { id: string }): JSX.Element {
 function Facts({ c }: { c: ComponentDetail }): JSX.Element {
   const meters = c.meters.filter((m) => !m.valid.to);
   const rows: [string, string][] = [
-    [t('comp.id'), c.id], [t('comp.class'), c.class_name], [t('comp.state'), words.code('cs', c.state || 'other')], [t('comp.owner'), c.owner],
+    [t('comp.id'), c.id], [t('comp.class'), className(c)], [t('comp.state'), words.code('cs', c.state || 'other')], [t('comp.owner'), c.owner],
     [t('comp.upkeep'), c.upkeep], [t('comp.location'), c.location],
   ];
   return (

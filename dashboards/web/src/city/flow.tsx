@@ -1,6 +1,7 @@
 // Cases of a place: how many stand where, and the latest.
 
 import type { JSX } from 'preact';
+import { className } from '../shared/classname.ts';
 import { formatAge, formatCount, formatTime } from '../shared/format.ts';
 import type { Tone } from '../shared/marks.tsx';
 import { State } from '../shared/marks.tsx';
@@ -86,7 +87,7 @@ export function CaseRows({ rows }: { rows: readonly CaseJSON[] }): JSX.Element {
     <ul class="cases-short">
       {rows.map((c) => (
         <li key={c.id} data-case={c.id} data-event={c.event} data-class={c.class}>
-          <a href={`/cases#case=${encodeURIComponent(c.id)}`}>{c.class_name || c.class}</a>
+          <a href={`/cases#case=${encodeURIComponent(c.id)}`}>{className(c)}</a>
           <span class="quiet">{words.word('state', c.state)}</span>
           <State tone={LIGHTS[c.light] ?? 'none'}>{words.word('light', c.light)}</State>
           <time class="quiet" dateTime={c.reported} title={formatTime(Date.parse(c.reported))}>{formatAge(at - Date.parse(c.reported), lang.value)}</time>

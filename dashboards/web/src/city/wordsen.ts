@@ -145,7 +145,7 @@ export const en: Record<keyof typeof zh, string> = {
   'light.red': 'overdue',
   'alarms': 'Alarms',
   'alarms.none': 'No alarm is active',
-  'kind.leak': 'Leak suspected',
+  'kind.leak': 'Suspected leak',
   'kind.reverse_flow': 'Reverse flow',
   'kind.cover_open': 'Cover open',
   'kind.water_level': 'Water level high',
