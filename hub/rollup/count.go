@@ -22,6 +22,7 @@ type counted struct {
 	before []point
 	raw    bool // before is not settled
 	pace   pace
+	here   pace  // of this hour alone
 	last   int64 // newest live reading with a value before the hour
 	// of the hour that is being counted
 	points       []point
@@ -98,7 +99,7 @@ func (c *crowd) short() []schemas.MeterID {
 // read reads the readings of an hour. It returns how many there were in the hour.
 func (r *Rollup) read(ctx context.Context, c *crowd, from int64) (rows int64, err error) {
 	for _, m := range c.of {
-		m.points, m.own, m.got, m.first, m.newer = nil, false, 0, 0, 0
+		m.points, m.own, m.got, m.first, m.newer, m.here = nil, false, 0, 0, 0, pace{}
 	}
 	to := from + hourMs
 	take := func(read schemas.Reading) error {
@@ -136,6 +137,7 @@ func (m *counted) take(r *schemas.Reading, to int64) {
 		m.got++
 		if before := max(m.newer, m.last); before > 0 {
 			m.pace.hear(at - before)
+			m.here.hear(at - before)
 		}
 		if m.first == 0 {
 			m.first = at
@@ -205,15 +207,22 @@ func (r *Rollup) hour(c *crowd, t *Town, from int64) *figures {
 	return f
 }
 
-// expected is how many readings were due in the hour.
+// expected is how many readings were due in the hour: by the pace that the hour shows, or
+// where it shows too little by what the meter answered at before. What it answers at now
+// may have begun later.
 func (m *counted) expected(from, to int64) int64 {
+	const enough = 3 // distances
+	p := &m.pace
+	if m.here.n >= enough {
+		p = &m.here
+	}
 	switch {
-	case m.pace.interval == 0:
+	case p.interval == 0:
 		return max(1, m.got)
 	case m.last > 0:
-		return m.pace.due(m.last, from-1, to-1)
+		return p.due(m.last, from-1, to-1)
 	case m.first > 0:
-		return 1 + m.pace.due(m.first, m.first, to-1)
+		return 1 + p.due(m.first, m.first, to-1)
 	}
 	return 1
 }

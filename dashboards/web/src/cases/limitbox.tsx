@@ -1,5 +1,6 @@
 import type { JSX } from 'preact';
 import { formatTime } from '../shared/format.ts';
+import { State } from '../shared/marks.tsx';
 import type { CaseLimitsJSON, HandlingJSON } from '../shared/openapi.ts';
 import { Due, Light, spanText } from './due.tsx';
 import { Fact } from './facts.tsx';
@@ -35,7 +36,9 @@ function Handling({ h, limits, at }: { h: HandlingJSON; limits: CaseLimitsJSON; 
   return (
     <>
       <p class="limit">
-        {done || !h.begun ? <span>{codes.t('stage.handling')} <Light light={h.begun ? (h.late ? 'red' : 'green') : 'none'} clock={h.begun ? (h.late ? 'missed' : 'met') : 'none'} /></span> : <Due due={h} asOf={at} named />}
+        {!h.begun && <State tone="none">{codes.t('stage.handling')}</State>}
+        {h.begun && done && <span>{codes.t('stage.handling')} <Light light={h.late ? 'red' : 'green'} clock={h.late ? 'missed' : 'met'} /></span>}
+        {h.begun && !done && <Due due={h} asOf={at} named />}
         <small>{h.deadline ? t('due.by', { time: time(h.deadline) }) : h.begun ? t('due.stands') : t('limit.later')}</small>
       </p>
       {h.begun && (
