@@ -185,12 +185,16 @@ async function arrive(phone, component, words) {
   });
   // A browser keeps cookies for half a minute before it writes them: killed sooner, it has forgotten the session.
   await signIn(context, url, 'inspector');
+  // Which case it has become is said once; it stands for some seconds.
+  const told = page.waitForFunction(() => [...document.querySelectorAll('.toasts p')].map((p) => p.textContent).find((text) => /\d{3}/.test(text)), undefined, { timeout: 2 * PATIENCE }).then((h) => h.jsonValue());
+  told.catch(() => undefined); // awaited below
   await context.setOffline(false);
   await until(page, 'the report to arrive', () => document.querySelector('#unsent')?.getAttribute('data-count') === '0');
   await context.unroute('**/api/v1/reports/**');
   await context.unroute('**/api/v1/media/*');
   must(tries === 3, `${tries} tries of the report, want three`);
   const number = await once(id, words, component);
+  must((await told).includes(number), `the page said "${await told}" when case ${number} had arrived`);
   await page.evaluate(() => (location.hash = '#records'));
   await page.waitForSelector(`.record[data-case="${number}"][data-state=sent]`);
   await phone.look('records');
@@ -215,18 +219,17 @@ async function toCheck(id, inspector) {
   await act('acceptor', { act: 'send_check', inspector });
 }
 
-/** Opens a task that the hub has just made. */
-async function open({ page }, kind, id) {
-  await page.evaluate(() => (location.hash = '#more'));
-  await page.click('#again');
+/** Opens a task that the hub has just made: it comes by itself, or when its reader asks for it. */
+async function open({ page }, kind, id, asked = false) {
   await page.evaluate(() => (location.hash = '#'));
+  if (asked) await page.click('#refresh');
   await page.click(`a[href="#task/${kind}/${id}"]`);
 }
 
 /** Answers a task with a photo and waits until the hub has it. */
 async function answer(phone, kind, id, state) {
   const { page } = phone;
-  await open(phone, kind, id);
+  await open(phone, kind, id, kind === 'check');
   await page.click('#answer-yes');
   await page.setInputFiles('.take input', { name: 'now.jpg', mimeType: 'image/jpeg', buffer: await photo(page, kind.length * 31) });
   await page.waitForSelector('.thumb img');
@@ -247,6 +250,14 @@ async function far(phone, id) {
   await page.click('#answer-yes');
   await page.click('#save');
   await page.waitForSelector('.finish .problem');
+  const first = await page.evaluate(() => {
+    const field = document.querySelector('#far');
+    const { top, bottom } = field.getBoundingClientRect();
+    const label = document.querySelector('label[for=far]').textContent;
+    return { marked: field.getAttribute('aria-invalid'), focused: document.activeElement === field, named: document.querySelector('#lacks').textContent.includes(label), seen: top >= 0 && bottom <= document.querySelector('.finish').getBoundingClientRect().top };
+  });
+  must(first.marked === 'true' && first.focused && first.named && first.seen, `the field that is missing is not led to: ${JSON.stringify(first)}`);
+  await phone.look('missing');
   await context.setGeolocation(at);
   await page.waitForSelector('#far', { state: 'detached' });
 }
@@ -274,6 +285,19 @@ async function away(phone, words) {
   await page.evaluate(() => (location.hash = '#'));
   await page.reload();
   await until(page, 'the held report to arrive', () => document.querySelector('#unsent')?.getAttribute('data-count') === '0');
+}
+
+/** Somebody who has not signed in sees that they only look around, and nobody's name. */
+async function tour(phone, name) {
+  const { page, context } = phone;
+  const { state } = await (await context.request.get(`${url}/api/v1/session`)).json();
+  if (state !== 'tour') return; // this hub shows nothing to strangers
+  await page.goto(`${url}/inspect`);
+  await page.waitForSelector('#touring');
+  await page.waitForSelector('#tasks li');
+  const head = await page.textContent('.head');
+  must((await page.locator('#unsent').count()) === 0 && !head.includes(name), `a visitor is shown as somebody who works here: ${head}`);
+  await phone.look('tour');
 }
 
 /** Draws the other views, and what a browser asks of a page that it installs. */
@@ -311,6 +335,7 @@ async function visit(view, home) {
   const words = `walk ${view.name} ${Date.now()}`;
   await phone.start();
   try {
+    await tour(phone, catalogue.person.name);
     must(await signIn(phone.context, url, 'inspector'), 'the hub has no accounts: the inspector cannot sign in');
     await phone.open();
     await phone.page.waitForSelector('#tasks');

@@ -11,7 +11,7 @@ import { More } from './more.tsx';
 import { Records } from './records.tsx';
 import { ReportView } from './reportview.tsx';
 import { route } from './route.ts';
-import { away, catalogue, online, person, refusedCount, touring, unsentCount } from './state.ts';
+import { away, online, person, refusedCount, touring, unsentCount } from './state.ts';
 import { sending } from './sync.ts';
 import { TaskView } from './taskview.tsx';
 import { Today } from './today.tsx';
@@ -80,8 +80,8 @@ function Head({ back }: { back: boolean }): JSX.Element {
       ) : (
         <img src="/icon.svg" alt="" width="28" height="28" />
       )}
-      <span class="name">{person.value?.name ?? catalogue.value?.value.person.name ?? t('title')}</span>
-      <Travel />
+      {touring.value ? <a class="name" id="touring" href={signInAddress()}>{t('tour.who')}</a> : <span class="name">{person.value?.name ?? t('title')}</span>}
+      {(person.value || unsentCount.value > 0) && <Travel />}
     </header>
   );
 }

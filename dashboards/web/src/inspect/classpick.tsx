@@ -18,7 +18,14 @@ export function used(ref: string): void {
   remember('inspect classes', recent.value.join('\n'));
 }
 
-export function ClassPick(p: { value: string; component: string; onChange: (ref: string) => void }): JSX.Element {
+/** The marks of a group that is missing; the id is for who leads to it. */
+interface Marks {
+  id: string;
+  'aria-invalid'?: 'true';
+  'aria-describedby'?: string;
+}
+
+export function ClassPick({ id, 'aria-invalid': wrong, 'aria-describedby': described, ...p }: Marks & { value: string; component: string; onChange: (ref: string) => void }): JSX.Element {
   const [text, setText] = useState('');
   const [open, setOpen] = useState(false);
   const c = round.value.components.find((one) => one.id === p.component);
@@ -33,7 +40,8 @@ export function ClassPick(p: { value: string; component: string; onChange: (ref:
     p.onChange(k.ref);
   };
   return (
-    <div class="classes">
+    <div class="classes" id={id} role="group" aria-labelledby="class-label" aria-invalid={wrong} aria-describedby={described}>
+      <p class="label" id="class-label">{t('class')}</p>
       {chosen && !quick.includes(chosen) && <Chip k={chosen} on onChoose={choose} />}
       {quick.map((k) => (
         <Chip key={k.ref} k={k} on={k.ref === p.value} onChoose={choose} />

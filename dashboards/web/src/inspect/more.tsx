@@ -13,7 +13,7 @@ import { common } from '../shared/common.ts';
 import { lang } from '../shared/words.ts';
 import { noPlace } from './place.ts';
 import { FULL, measure, persist, room } from './quota.ts';
-import { away, catalogue, clock, person, round, tasks, unsentCount, work } from './state.ts';
+import { away, catalogue, clock, person, round, tasks, touring, unsentCount, work } from './state.ts';
 import { pull, trouble } from './sync.ts';
 import { ready } from './worker.ts';
 import { t, words } from './words.ts';
@@ -86,7 +86,7 @@ function Who(): JSX.Element {
   };
   return (
     <section class="panel">
-      <h2>{person.value?.name ?? round.value.person.name}</h2>
+      <h2>{touring.value ? t('tour.who') : (person.value?.name ?? t('title'))}</h2>
       <p class="quiet">{away.value ? t('away') : session.value === null ? t('who.offline') : person.value ? t('who.in') : t('tour')}</p>
       <div class="row">
         {(away.value || !person.value) && <a class="button main" href={signInAddress()}>{t('signin')}</a>}

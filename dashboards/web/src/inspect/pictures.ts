@@ -3,7 +3,7 @@
 import { signal } from '@preact/signals';
 import { useEffect, useState } from 'preact/hooks';
 import { full } from './quota.ts';
-import { keep, opened, tasks } from './state.ts';
+import { PATIENCE, keep, opened, tasks } from './state.ts';
 
 /** How many of how many have been taken along; null: nothing is under way. */
 export const taking = signal<{ done: number; of: number } | null>(null);
@@ -25,7 +25,7 @@ export async function takePictures(): Promise<void> {
       }
       if (await full()) break;
       taking.value = { done: n, of: wanted.length };
-      const answer = await fetch(`/api/v1/media/${digest}`, { credentials: 'same-origin' }).catch(() => null);
+      const answer = await fetch(`/api/v1/media/${digest}`, { credentials: 'same-origin', signal: AbortSignal.timeout(PATIENCE) }).catch(() => null);
       if (!answer) break; // no network: the next time
       if (!answer.ok || Number(answer.headers.get('Content-Length')) > LARGEST) continue;
       const bytes = await answer.arrayBuffer().catch(() => null);

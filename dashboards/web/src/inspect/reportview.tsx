@@ -7,6 +7,7 @@ import { ClassPick, used } from './classpick.tsx';
 import { ComponentCard, ComponentPick } from './componentpick.tsx';
 import { Photos } from './photos.tsx';
 import { keeping } from './draft.ts';
+import { Lacks, lead, marked } from './lacks.tsx';
 import { here, stand } from './place.ts';
 import type { Entry, ReportBody } from './record.ts';
 import { go } from './route.ts';
@@ -18,6 +19,13 @@ import { useDraft } from './usedraft.ts';
 import { t } from './words.ts';
 
 const PHRASES = ['missing', 'broken', 'leak', 'blocked', 'loose', 'buried', 'leaning', 'dirty'] as const;
+
+/** Where to write what a report may lack, and the words beside it. */
+const FIELDS = {
+  class: { field: 'classes', label: 'class' },
+  text: { field: 'description', label: 'step.text' },
+  where: { field: 'location', label: 'location' },
+} as const;
 
 export function ReportView({ id, component: about }: { id: string; component: string }): JSX.Element {
   const fresh = (e: Entry): Entry => {
@@ -32,10 +40,11 @@ export function ReportView({ id, component: about }: { id: string; component: st
     const report = { ...d.entry.report!, ...edit };
     await d.change({ report, title: titleOf(report) });
   };
-  const lacks = missing(w.entry);
+  const lacks = missing(w.entry).map((k) => FIELDS[k]).map(({ field, label }) => ({ field, label: t(label) }));
+  const wrong = asked ? lacks : [];
   const save = async (): Promise<void> => {
     setAsked(true);
-    if (lacks.length > 0) return;
+    if (lacks[0]) return lead(lacks[0].field);
     const d = await w.draft();
     const at = stand(Date.now());
     // The place of the thing: a pin, else its component's, which the hub knows, else ours.
@@ -57,7 +66,7 @@ export function ReportView({ id, component: about }: { id: string; component: st
         ) : (
           <ComponentPick onChoose={(c, ref) => void write({ component: c, ...(ref ? { class: ref } : {}) })} />
         )}
-        <ClassPick value={r.class} component={r.component} onChange={(ref) => void write({ class: ref })} />
+        <ClassPick {...marked(wrong, 'classes')} value={r.class} component={r.component} onChange={(ref) => void write({ class: ref })} />
       </Step>
       <Step n={2} title={t('step.photo')}>
         <Photos photos={w.entry.photos} draft={w.draft} {...(component ? { where: component.cell } : {})} />
@@ -71,13 +80,13 @@ export function ReportView({ id, component: about }: { id: string; component: st
           ))}
         </div>
         <label class="sr" for="description">{t('step.text')}</label>
-        <textarea id="description" rows={3} maxLength={2000} value={r.description} placeholder={t('text.hint')} onInput={(e) => void write({ description: e.currentTarget.value })} />
+        <textarea {...marked(wrong, 'description')} rows={3} maxLength={2000} value={r.description} placeholder={t('text.hint')} onInput={(e) => void write({ description: e.currentTarget.value })} />
         <Similar report={r} />
       </Step>
       <Step n={4} title={t('step.where')}>
         <Standing pin={r.place ?? null} component={component?.at ? { lon: component.at[0]!, lat: component.at[1]! } : null} onPin={(place) => void write(place ? { place } : { place: undefined as never })} />
         <label for="location">{t('location')}</label>
-        <input id="location" maxLength={256} value={r.location} onInput={(e) => void write({ location: e.currentTarget.value })} />
+        <input {...marked(wrong, 'location')} maxLength={256} value={r.location} onInput={(e) => void write({ location: e.currentTarget.value })} />
         <div class="chips" role="group" aria-label={t('urgency')}>
           {(['normal', 'urgent', 'dangerous'] as const).map((u) => (
             <button key={u} type="button" class="chip" aria-pressed={r.urgency === u} onClick={() => void write({ urgency: u })}>{t(`urgency.${u}`)}</button>
@@ -86,7 +95,7 @@ export function ReportView({ id, component: about }: { id: string; component: st
       </Step>
       <div class="finish">
         <Kept entry={w.entry} />
-        {asked && lacks.length > 0 && <p class="problem" role="alert">{t('lacks', { what: lacks.map((k) => t(`lack.${k}`)).join(t('comma')) })}</p>}
+        <Lacks lacks={wrong} />
         {touring.value ? <p class="note">{t('tour.save')}</p> : <button type="button" class="main huge" id="save" onClick={() => void save().catch(() => say(t('notkept'), true))}>{t('save.report')}</button>}
       </div>
     </form>

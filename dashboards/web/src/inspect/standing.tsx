@@ -33,7 +33,7 @@ export function Standing(p: Props): JSX.Element {
       <p class={`row ${warn ? 'warn' : ''}`} aria-live="polite">
         <Mark tone={warn ? 'warn' : at ? 'ok' : 'none'} />
         <span>
-          {!at ? t(noPlace.value ? `noplace.${noPlace.value}` : 'here.wait') : p.pin ? t('at.pin', { cell: cellText }) : p.component ? t('at.component', { cell: cellText }) : t('here', { cell: cellText, accuracy: Math.round(here.value!.accuracy) })}
+          {!at ? (noPlace.value ? `${t(`noplace.${noPlace.value}`)} ${t('noplace.pin')}` : t('here.wait')) : p.pin ? t('at.pin', { cell: cellText }) : p.component ? t('at.component', { cell: cellText }) : t('here', { cell: cellText, accuracy: Math.round(here.value!.accuracy) })}
         </span>
       </p>
       {warn && <p class="note warn" role="status">{warn}</p>}

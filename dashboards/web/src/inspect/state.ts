@@ -32,6 +32,14 @@ export const entries = signal<readonly Entry[]>([]);
 /** The clock of what is due, moved on every half minute. */
 export const clock = signal(Date.now());
 
+/** How long a request may hang before it counts as lost. */
+export const PATIENCE = 90_000;
+
+/** Makes an ApiError of a request that was given up. */
+export function late(err: unknown): never {
+  throw err instanceof ApiError ? err : new ApiError('offline', '');
+}
+
 export const EMPTY: CatalogueJSON = { person: { id: '', name: '', duty: [] }, cells: [], components: [], classes: [], schemes: [] };
 export const round = computed(() => catalogue.value?.value ?? EMPTY);
 
@@ -116,11 +124,17 @@ export async function showAlong(): Promise<void> {
   tasks.value = (await recall<Along<TasksJSON>>(`tasks ${id}`)) ?? null;
 }
 
-/** Fetches what is taken along. Throws ApiError. */
-export async function fetchAlong(what: 'catalogue' | 'tasks'): Promise<void> {
+let asked = 0;
+const taken = { catalogue: 0, tasks: 0 };
+
+/** Fetches what is taken along; itself: the page asks, and nobody has done anything. Throws ApiError. */
+export async function fetchAlong(what: 'catalogue' | 'tasks', itself = false): Promise<void> {
   const id = person.value?.id ?? '';
-  const value = await ask<CatalogueJSON & TasksJSON>(`/api/v1/inspect/${what}`);
+  const question = ++asked;
+  const value = await ask<CatalogueJSON & TasksJSON>(`/api/v1/inspect/${what}`, {}, AbortSignal.timeout(PATIENCE), itself ? { 'X-Poll': '1' } : {}).catch(late);
   if (person.value !== null && (what === 'catalogue' ? value.person.id : (value as TasksJSON).person) !== id) return; // somebody else has signed in
+  if (question < taken[what]) return; // overtaken on its way by a later answer
+  taken[what] = question;
   const along = { value, at: Date.now() };
   await keepValue(`${what} ${id}`, along);
   if ((person.value?.id ?? '') !== id) return;

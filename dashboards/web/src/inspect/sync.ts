@@ -4,10 +4,14 @@ import { effect, signal } from '@preact/signals';
 import { ApiError, ask, send, signedOut } from '../shared/api.ts';
 import type { ActDoneJSON, MediaJSON, UploadJSON } from '../shared/openapi.ts';
 import { session } from '../shared/session.ts';
-import type { Done, Hub } from './outbox.ts';
+import { errorText, say } from '../shared/ui.tsx';
+import type { Done, Hub, Outside } from './outbox.ts';
 import { flush } from './outbox.ts';
 import { takePictures } from './pictures.ts';
-import { askSession, away, clock, entries, fetchAlong, keep, online, person, reload, shown, touring } from './state.ts';
+import type { Entry } from './record.ts';
+import { PATIENCE, askSession, away, clock, entries, fetchAlong, keep, late, online, person, reload, shown, tasks, touring } from './state.ts';
+import { sentText } from './text.ts';
+import { words } from './words.ts';
 
 /** True while something is being sent. */
 export const sending = signal(false);
@@ -19,9 +23,6 @@ function done(a: ActDoneJSON): Done {
   if (typeof a.case !== 'string' || a.case === '' || typeof a.number !== 'number') throw new ApiError('offline', '');
   return { case: a.case, number: a.number, state: a.state };
 }
-
-/** How long a request may hang before it counts as lost. */
-const PATIENCE = 90_000;
 
 export const hub: Hub = {
   photo: async (digest, bytes, type) => {
@@ -39,10 +40,6 @@ export const hub: Hub = {
     }
   },
 };
-
-function late(err: unknown): never {
-  throw err instanceof ApiError ? err : new ApiError('offline', '');
-}
 
 let timer: ReturnType<typeof setTimeout> | undefined;
 let again = false;
@@ -75,12 +72,17 @@ async function pass(): Promise<number> {
   // Who sends is asked anew: another may have signed in since.
   if (!(await askSession(10_000)) && session.value === null) return Date.now() + 15_000;
   const sender = signedOut.value ? '' : (session.value?.person?.id ?? '');
-  const next = await flush({ ...outside(), person: sender }); // nobody's: what waits is marked so
-  if (entries.value.some((e) => e.state === 'sent' && e.done && Date.now() - e.done.at < 5000)) void fetchTasks();
+  const arrived: Entry[] = [];
+  const changed = (e: Entry): void => {
+    shown(e);
+    if (e.state === 'sent') arrived.push(e);
+  };
+  const next = await flush({ ...outside(), changed, person: sender }).finally(() => arrived.length > 0 && say(sentText(arrived))); // nobody's: what waits is marked so
+  if (entries.value.some((e) => e.state === 'sent' && e.done && Date.now() - e.done.at < 5000)) void refresh(true);
   return next;
 }
 
-function outside(): { keep: typeof keep; hub: Hub; now: () => number; chance: () => number; changed: typeof shown } {
+function outside(): Omit<Outside, 'person'> {
   return { keep, hub, now: Date.now, chance: Math.random, changed: shown };
 }
 
@@ -99,22 +101,66 @@ function background(): void {
   void navigator.serviceWorker?.ready.then((r) => (r as unknown as { sync?: { register(tag: string): Promise<void> } }).sync?.register('outbox')).catch(() => undefined);
 }
 
+/** True when there is somebody for whom something could be fetched. */
+const mayFetch = (): boolean => !away.value && (person.value !== null || touring.value);
+
 /** Fetches catalogue, tasks and their photos. */
 export async function pull(): Promise<void> {
-  if (away.value || (!person.value && !touring.value)) return;
+  if (!mayFetch()) return;
   try {
-    await fetchAlong('tasks');
+    await fetchTasks();
     await fetchAlong('catalogue');
     trouble.value = null;
-    await takePictures();
+    await pictures();
   } catch (err) {
     trouble.value = err;
   }
 }
 
-async function fetchTasks(): Promise<void> {
-  await fetchAlong('tasks').catch((err: unknown) => (trouble.value = err));
+/** Fetches the tasks alone, which change in the hour; says so when somebody asked and it fails. */
+export async function refresh(itself = false): Promise<void> {
+  if (!mayFetch()) return;
+  const before = photosOf();
+  try {
+    await fetchTasks(itself);
+    trouble.value = null;
+  } catch (err) {
+    trouble.value = err;
+    if (!itself) say(errorText(err, words), true);
+    return;
+  }
+  if (photosOf() !== before) void pictures();
 }
+
+async function fetchTasks(itself = false): Promise<void> {
+  await fetchAlong('tasks', itself);
+  clock.value = Date.now();
+}
+
+/** The photos of all tasks, in one text. */
+const photosOf = (): string => (tasks.value?.value.tasks ?? []).flatMap((one) => one.media.map((m) => m.sm3)).join(' ');
+
+let photos: Promise<void> = Promise.resolve();
+
+/** Takes photos along, one round after the other. */
+function pictures(): Promise<void> {
+  photos = photos.then(takePictures).catch((err: unknown) => void (trouble.value = err));
+  return photos;
+}
+
+/** How often a page that is looked at asks for new tasks, and for all else. */
+export const OFTEN = 15_000;
+const SELDOM = 300_000;
+let asking = false;
+
+/** Asks for tasks while the page is looked at and there is network; one question at a time. */
+async function look(): Promise<void> {
+  if (asking || !looked() || !navigator.onLine) return;
+  asking = true;
+  await refresh(true).finally(() => (asking = false));
+}
+
+const looked = (): boolean => document.visibilityState === 'visible';
 
 /** Starts all that happens by itself; call it once. */
 export function startSync(): void {
@@ -126,16 +172,17 @@ export function startSync(): void {
   addEventListener('online', wake);
   addEventListener('offline', () => (online.value = false));
   document.addEventListener('visibilitychange', () => {
-    if (document.visibilityState === 'visible') wake();
+    if (looked()) wake();
   });
   navigator.serviceWorker?.addEventListener('message', (e) => {
     if (e.data === 'flush') void push();
   });
   setInterval(() => {
     clock.value = Date.now();
-    if (document.visibilityState === 'visible') void push();
+    if (looked()) void push();
   }, 30_000);
-  setInterval(() => document.visibilityState === 'visible' && void pull(), 300_000);
+  setInterval(() => void look(), OFTEN);
+  setInterval(() => looked() && void pull(), SELDOM);
   effect(() => void (navigator as { setAppBadge?: (n: number) => Promise<void> }).setAppBadge?.(entries.value.filter((e) => e.state === 'refused').length).catch(() => undefined));
   void push();
   void pull();

@@ -6,6 +6,7 @@ import { State } from '../shared/marks.tsx';
 import type { TaskJSON, TaskMediaJSON } from '../shared/openapi.ts';
 import { Empty, say } from '../shared/ui.tsx';
 import { metres } from './geo.ts';
+import { Lacks, lead, marked } from './lacks.tsx';
 import { Photos, Picture } from './photos.tsx';
 import { FAR, here, noPlace, stand, usePosition } from './place.ts';
 import type { AnswerBody } from './record.ts';
@@ -41,10 +42,12 @@ function Answer({ task, kind }: { task: TaskJSON; kind: 'verify' | 'check' }): J
   };
   const far = here.value && task.case.position ? metres(here.value, task.case.position) : NaN;
   const needsFar = task.case.position !== undefined && !(far <= FAR);
-  const lacks = missing(a, needsFar);
+  const labels = { outcome: t(`ask.${kind}`), reason: t('reason'), far: Number.isNaN(far) ? t('far.none') : t('far', { far: metresText(far) }) };
+  const lacks = missing(a, needsFar).map((k) => ({ field: k, label: labels[k] }));
+  const wrong = asked ? lacks : [];
   const save = async (): Promise<void> => {
     setAsked(true);
-    if (lacks.length > 0) return;
+    if (lacks[0]) return lead(lacks[0].field);
     const d = await w.draft();
     const at = stand(Date.now());
     // A reason for being far is none once one has come near.
@@ -62,15 +65,15 @@ function Answer({ task, kind }: { task: TaskJSON; kind: 'verify' | 'check' }): J
         <RoundMap label={t('task.map')} pin={task.case.position ?? null} />
       </details>
       <Step n={1} title={t(`ask.${kind}`)}>
-        <div class="two answers">
+        <div class="two answers" role="group" aria-label={labels.outcome} {...marked(wrong, 'outcome')}>
           {(['yes', 'no'] as const).map((o) => (
             <button key={o} type="button" class="big" id={`answer-${o}`} aria-pressed={a.outcome === o} onClick={() => void write({ outcome: o })}>{t(`outcome.${kind}.${o}`)}</button>
           ))}
         </div>
         {a.outcome === 'no' && (
           <>
-            <label for="reason">{t('reason')}</label>
-            <textarea id="reason" rows={2} maxLength={1000} value={a.reason} onInput={(e) => void write({ reason: e.currentTarget.value })} />
+            <label for="reason">{labels.reason}</label>
+            <textarea {...marked(wrong, 'reason')} rows={2} maxLength={1000} value={a.reason} onInput={(e) => void write({ reason: e.currentTarget.value })} />
           </>
         )}
       </Step>
@@ -82,14 +85,14 @@ function Answer({ task, kind }: { task: TaskJSON; kind: 'verify' | 'check' }): J
         <textarea id="text" rows={2} maxLength={1000} value={a.text} placeholder={t('note.hint')} onInput={(e) => void write({ text: e.currentTarget.value })} />
         {needsFar && (
           <>
-            <label for="far">{Number.isNaN(far) ? t('far.none') : t('far', { far: metresText(far) })}</label>
-            <input id="far" maxLength={200} value={a.far} onInput={(e) => void write({ far: e.currentTarget.value })} />
+            <label for="far">{labels.far}</label>
+            <input {...marked(wrong, 'far')} maxLength={200} value={a.far} onInput={(e) => void write({ far: e.currentTarget.value })} />
           </>
         )}
       </Step>
       <div class="finish">
         <Kept entry={w.entry} />
-        {asked && lacks.length > 0 && <p class="problem" role="alert">{t('lacks', { what: lacks.map((k) => t(`lack.${k}`)).join(t('comma')) })}</p>}
+        <Lacks lacks={wrong} />
         {touring.value ? <p class="note">{t('tour.save')}</p> : <button type="button" class="main huge" id="save" onClick={() => void save().catch(() => say(t('notkept'), true))}>{t('save.answer')}</button>}
       </div>
     </form>
@@ -121,7 +124,7 @@ function Facts({ task, far }: { task: TaskJSON; far: number }): JSX.Element {
         {c.component && <dt>{t('fact.component')}</dt>}
         {c.component && <dd class="code">{c.component}</dd>}
         <dt>{t('fact.where')}</dt>
-        <dd>{[c.location, Number.isNaN(far) ? (noPlace.value ? t(`noplace.${noPlace.value}`) : '') : metresText(far)].filter(Boolean).join(' · ') || c.cell}</dd>
+        <dd>{[c.location, Number.isNaN(far) ? '' : metresText(far)].filter(Boolean).join(' · ') || c.cell}</dd>
         <dt>{t('fact.reported')}</dt>
         <dd>{timeText(c.reported)}</dd>
         {task.asked && <dt>{t('fact.asked')}</dt>}
@@ -129,6 +132,7 @@ function Facts({ task, far }: { task: TaskJSON; far: number }): JSX.Element {
         {task.done && <dt>{t('fact.done')}</dt>}
         {task.done && <dd>{task.done}</dd>}
       </dl>
+      {c.position && Number.isNaN(far) && <p class="note" id="noplace">{t(noPlace.value ? `noplace.${noPlace.value}` : 'here.wait')}</p>}
     </div>
   );
 }

@@ -3,6 +3,7 @@
 import { formatTime } from '../shared/format.ts';
 import type { CatalogueClassJSON, CatalogueJSON } from '../shared/openapi.ts';
 import { lang } from '../shared/words.ts';
+import type { Entry } from './record.ts';
 import { left } from './tasklist.ts';
 import { t, words } from './words.ts';
 
@@ -30,6 +31,12 @@ export function dueText(due: string, now: number): string {
   const l = left(due, now);
   const span = l.days > 0 ? t('span.days', { d: l.days, h: l.hours }) : l.hours > 0 ? t('span.hours', { h: l.hours, m: l.minutes }) : t('span.minutes', { m: l.minutes });
   return t(l.late ? 'due.late' : 'due.left', { span });
+}
+
+/** What the hub has confirmed just now. */
+export function sentText(sent: readonly Entry[]): string {
+  const [e] = sent;
+  return e?.done && sent.length === 1 ? t(`sent.${e.kind}`, { case: e.done.case }) : t('sent.many', { n: sent.length });
 }
 
 export function stateText(state: string): string {

@@ -4,7 +4,7 @@ import type { JSX } from 'preact';
 import { signal } from '@preact/signals';
 import { Mark } from '../shared/marks.tsx';
 import type { TaskJSON } from '../shared/openapi.ts';
-import { Empty, Skeleton, errorText } from '../shared/ui.tsx';
+import { Button, Empty, Skeleton, errorText } from '../shared/ui.tsx';
 import { lang } from '../shared/words.ts';
 import { formatAge } from '../shared/format.ts';
 import { classNameOf, dueText, metresText, stateText } from './text.ts';
@@ -13,8 +13,8 @@ import { DOUBTFUL, here, noPlace, usePosition } from './place.ts';
 import { taking } from './pictures.ts';
 import { RoundMap } from './roundmap.tsx';
 import { go } from './route.ts';
-import { clock, entries, own, round, tasks, waiting } from './state.ts';
-import { trouble } from './sync.ts';
+import { clock, entries, online, own, round, tasks, waiting } from './state.ts';
+import { refresh, trouble } from './sync.ts';
 import { byDue, toneOf } from './tasklist.ts';
 import { words, t } from './words.ts';
 
@@ -49,8 +49,12 @@ export function Today(): JSX.Element {
       )}
       <div class="columns">
         <section>
-          <h2>{t('tasks')}</h2>
+          <div class="row heading">
+            <h2>{t('tasks')}</h2>
+            <Button id="refresh" onClick={() => refresh()}>{t('tasks.refresh')}</Button>
+          </div>
           <Freshness />
+          <p class="sr" aria-live="polite">{tasks.value !== null && t('do.count', { n: waiting.value.length })}</p>
           {tasks.value === null && trouble.value === null && <Skeleton />}
           {tasks.value !== null && list.length === 0 && <Empty title={t('tasks.none')}>{t('tasks.none.hint')}</Empty>}
           <ul class="list" id="tasks">
@@ -124,10 +128,10 @@ function Freshness(): JSX.Element | null {
   const at = tasks.value?.at;
   const bad = trouble.value;
   return (
-    <p class="quiet fresh" aria-live="polite">
+    <p class="quiet fresh">
       {at !== undefined && t('asof', { age: formatAge(clock.value - at, lang.value) })}
       {taking.value && ` · ${t('pictures', { done: taking.value.done, of: taking.value.of })}`}
-      {bad !== null && at === undefined && errorText(bad, words)}
+      {bad !== null && (at === undefined || online.value) && `${at === undefined ? '' : ' · '}${errorText(bad, words)}`}
     </p>
   );
 }
