@@ -49,17 +49,33 @@ async function dropFiles(page, folder, names) {
   await page.dispatchEvent('.drop', 'drop', { dataTransfer: data });
 }
 
+/** Drags files from outside over the view on screen and lets go, by the browser's own hand: what the page does not take, the browser opens. */
+async function dragIn({ context, page, problems, view, shoot }, folder, names) {
+  const hand = await context.newCDPSession(page);
+  const data = { items: [], files: names.map((n) => path.resolve(folder, n)), dragOperationsMask: 1 };
+  const move = (type) => hand.send('Input.dispatchDragEvent', { type, x: 300, y: 300, data });
+  await move('dragEnter');
+  await move('dragOver');
+  await until(page, 'the hint while files are dragged', () => document.querySelector('.dropveil') !== null);
+  await shoot(page, 'drag');
+  await move('drop');
+  await until(page, 'the import view after the drop', (n) => location.hash === '#import' && document.querySelectorAll('.upload').length === n, names.length);
+  if ((await page.$('.dropveil')) !== null) problems.push(`${view.name}: the hint stays after the drop`);
+  await hand.detach();
+}
+
 const settled = () => [...document.querySelectorAll('.upload')].every((e) => ['checked', 'imported', 'failed'].includes(e.dataset.stage));
 
-async function importDay({ page, url, problems, shoot, view }) {
+async function importDay(w) {
+  const { page, url, problems, shoot, view } = w;
   const root = process.env.SETTLEMENT;
   const [good, bad] = await Promise.all(['yesterday', 'with-errors'].map(async (n) => (await readdir(path.join(root, n))).sort()));
-  await at(page, url, '#import');
-  await dropFiles(page, path.join(root, 'with-errors'), bad);
+  await at(page, url, '#days');
+  await dragIn(w, path.join(root, 'with-errors'), bad);
   await until(page, 'the check of the files with mistakes', (n) => document.querySelectorAll('.upload.wrong').length === n, bad.length);
   const lines = await page.$$eval('.upload .mistakes tbody th', (list) => list.map((e) => e.textContent));
   if (lines.length < 2 || lines.some((l) => !/^\d+$/.test(l))) problems.push(`${view.name}: mistakes are not told by line: ${lines}`);
-  if (await page.isEnabled('#import-all')) problems.push(`${view.name}: files with mistakes can be imported`);
+  if ((await page.$('#import-all:enabled')) !== null) problems.push(`${view.name}: files with mistakes can be imported`);
   await shoot(page, 'errors');
   await axe(page, `${view.name} import`, problems);
   await page.setInputFiles('#files', good.map((n) => path.join(root, 'yesterday', n)));
@@ -70,13 +86,39 @@ async function importDay({ page, url, problems, shoot, view }) {
   await shoot(page, 'imported');
   await dropFiles(page, path.join(root, 'yesterday'), good.slice(0, 1));
   await until(page, 'the file that comes twice', () => document.querySelectorAll('.upload.imported').length === 1);
-  return page.$eval('.next a', (a) => new URLSearchParams(a.getAttribute('href').split('?')[1]).get('day'));
+  await at(page, url, '#days');
+  await until(page, 'the days that wait for their run', () => document.querySelectorAll('.waits a.main').length === 3 && document.querySelector('.strip .cell.next') !== null);
+  await axe(page, `${view.name} days that wait`, problems);
+  await shoot(page, 'waits');
+  await at(page, url, '#import');
+  await page.click('#open-day');
+  await until(page, 'the day of the files', () => document.querySelector('#run') !== null && document.querySelector('#run-all') !== null);
+  await axe(page, `${view.name} day that waits`, problems);
+  await shoot(page, 'not-run');
+  return page.evaluate(() => new URLSearchParams(location.hash.split('?')[1]).get('day'));
 }
 
-async function runDay({ page, context, url, problems, view, shoot }, utility, day) {
-  await at(page, url, `#day?utility=${utility}&day=${day}`);
+/** Runs water by itself, then the others in order, and looks at each. */
+async function runDays(w, day) {
+  const { page, url } = w;
+  await at(page, url, `#day?utility=water&day=${day}`);
   await page.click('#run');
-  await until(page, `the run of ${utility}`, () => document.querySelector('.making .good') !== null && document.querySelector('.equation .left.ok') !== null);
+  await ran(page, 'water');
+  await until(page, 'the way to the next utility', () => /utility=power/.test(document.querySelector('#next-utility')?.getAttribute('href') ?? ''));
+  await w.shoot(page, 'one-run');
+  await page.click('#run-all');
+  for (const utility of ['power', 'gas']) await ran(page, utility);
+  await until(page, 'the end of what waits', () => document.querySelector('#run-all') === null && document.querySelector('#next-utility') === null);
+  const runs = {};
+  for (const utility of ['water', 'power', 'gas']) runs[utility] = (await lookAtDay(w, utility, day)).line.run.id;
+  return runs;
+}
+
+const ran = (page, utility) => until(page, `the run of ${utility}`, (u) => document.querySelector(`.making[data-utility=${u}] .good`) !== null, utility);
+
+async function lookAtDay({ page, context, url, problems, view, shoot }, utility, day) {
+  await at(page, url, `#day?utility=${utility}&day=${day}`);
+  await until(page, `the balance of ${utility}`, () => document.querySelector('.equation .left.ok') !== null);
   const d = await ask(context, url, `day?utility=${utility}&day=${day}`);
   const roll = (await (await context.request.get(`${url}/api/v1/ledger/runs/${d.line.run.id}/statement?format=json`)).json()).statement.purchases;
   const shown = await page.$$eval('.equation > div:not(.left) dd > .yuan', (list) => list.map((e) => e.textContent));
@@ -90,8 +132,9 @@ async function runDay({ page, context, url, problems, view, shoot }, utility, da
 }
 
 /** Takes the step action of the difference that is open, with its first frequent reason. */
-async function decide(page, action) {
+async function decide(page, action, shoot) {
   await page.click(`#act-${action}`);
+  if (action === 'explain') await shoot(page, 'explain');
   await page.click('dialog .reasons button');
   await page.click('#decide-do');
   await until(page, `the step ${action}`, () => document.querySelector('dialog[open]') === null);
@@ -104,7 +147,7 @@ async function threePeople(w, browser, item) {
   const { page, url, problems, view, shoot } = w;
   await at(page, url, linkOf(item.key));
   await axe(page, `${view.name} dossier`, problems);
-  await decide(page, 'explain');
+  await decide(page, 'explain', shoot);
   if ((await page.$('#act-adjust')) !== null) problems.push(`${view.name}: a clerk is offered to adjust`);
   const refused = await w.context.request.post(`${url}/api/v1/ledger/decisions`, { data: { key: item.key, action: 'adjust', why: 'x', amount: '0.00' } });
   if (refused.status() !== 403) problems.push(`${view.name}: the hub lets a clerk adjust: ${refused.status()}`);
@@ -112,7 +155,7 @@ async function threePeople(w, browser, item) {
     const other = await openAs(browser, view, url, role, problems);
     await at(other.page, url, linkOf(item.key));
     if ((await other.page.$('#act-explain')) !== null) problems.push(`${view.name}: a ${role} is offered to explain`);
-    await decide(other.page, action);
+    await decide(other.page, action, shoot);
     await until(other.page, `the state after ${action}`, (n) => document.querySelectorAll('.timeline li.decision').length >= n, action === 'adjust' ? 2 : 3);
     if (action === 'close') await shoot(other.page, 'settled');
     const again = await other.context.request.post(`${url}/api/v1/ledger/decisions`, { data: { key: item.key, action: 'close', why: 'x' } });
@@ -195,9 +238,7 @@ await walk('desk', async ({ browser, view, url, problems, shoot, folder }) => {
   await shoot(page, 'days');
   if (done === null) {
     const day = await importDay(w);
-    const runs = {};
-    for (const utility of ['water', 'power', 'gas']) runs[utility] = (await runDay(w, utility, day)).line.run.id;
-    done = { day, runs };
+    done = { day, runs: await runDays(w, day) };
     await closeDay(browser, view, url, problems, shoot, day);
   }
   await at(page, url, `#day?utility=power&day=${done.day}`);

@@ -12,7 +12,8 @@ import { Button, Problem, Skeleton } from '../shared/ui.tsx';
 import { lang } from '../shared/words.ts';
 import { shiftDay } from './dates.ts';
 import { CloseDay } from './dayclose.tsx';
-import { Again, Making } from './dayrun.tsx';
+import { Utilities } from './dayothers.tsx';
+import { Again } from './dayrun.tsx';
 import type { Utility } from './filter.ts';
 import { ALL } from './filter.ts';
 import { Balance } from './balance.tsx';
@@ -30,6 +31,7 @@ export function Day({ utility, day, open }: { utility: Utility; day: string; ope
   return (
     <>
       <Title utility={utility} day={day} data={data} />
+      <Utilities utility={utility} day={day} />
       {error && <Problem error={error} words={words} />}
       {!data && !error && <Skeleton lines={6} />}
       {data && <Detail d={data} open={open} again={again} />}
@@ -68,7 +70,6 @@ function Detail({ d, open, again }: { d: DayDetailJSON; open: string; again: () 
   return (
     <>
       <Actions d={d} again={again} />
-      <Making utility={d.utility} />
       {d.line.closing && (
         <p class="closedby">
           {t('day.closed_by', { who: d.line.closing.by, when: formatTime(Date.parse(d.line.closing.at)), day: d.line.closing.day })}
@@ -103,6 +104,7 @@ function Actions({ d, again }: { d: DayDetailJSON; again: () => void }): JSX.Ele
   const run = d.line.run;
   const busy = works.value[d.utility]?.done === false;
   const closed = d.closed_to !== '' && d.line.day <= d.closed_to;
+  const name = { utility: common.word('medium', d.utility).toLowerCase() };
   const inside = run !== undefined && run.from !== run.to;
   const spans = plan(d.line.day, d.last_run);
   const start = async (): Promise<void> => {
@@ -113,7 +115,7 @@ function Actions({ d, again }: { d: DayDetailJSON; again: () => void }): JSX.Ele
     <div class="row actions noprint">
       {can('clerk') && !closed && !inside && d.line.day <= d.today && (
         <Button id="run" kind={run ? 'plain' : 'main'} disabled={busy} onClick={() => (run ? setAsked('again') : start())}>
-          {run ? t('run.again') : spans.length > 1 ? t('run.many', { n: spans.length }) : t('run.one')}
+          {run ? t('run.again') : spans.length > 1 ? t('run.many', { n: spans.length, ...name }) : t('run.one', name)}
         </Button>
       )}
       {can('approver') && run && !closed && (

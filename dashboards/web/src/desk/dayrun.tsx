@@ -2,6 +2,7 @@
 
 import type { JSX } from 'preact';
 import { common } from '../shared/common.ts';
+import { Medium } from '../shared/marks.tsx';
 import type { DayDetailJSON } from '../shared/openapi.ts';
 import { Button, Dialog, Problem } from '../shared/ui.tsx';
 import type { Utility } from './filter.ts';
@@ -16,19 +17,23 @@ export function Making({ utility }: { utility: Utility }): JSX.Element | null {
   const days = span ? (span[0] === span[1] ? span[0] : `${span[0]} – ${span[1]}`) : '';
   const failed = w.job?.state === 'failed';
   return (
-    <div class="making" role="status" aria-live="polite">
+    <div class="making" role="status" aria-live="polite" data-utility={utility}>
       {!w.done && (
         <>
           <p>
-            {t('run.making', { days, at: w.at + 1, n: w.spans.length })} <span class="quiet">{w.job ? words.word('stage', w.job.stage || w.job.state) : ''}</span>
+            <Medium id={utility} named /> {t('run.making', { days, at: w.at + 1, n: w.spans.length })} <span class="quiet">{words.word('stage', w.job ? w.job.stage || w.job.state : 'waiting')}</span>
           </p>
           <progress max={1} {...(part(w) === null ? {} : { value: part(w) ?? 0 })} aria-label={t('run.making', { days, at: w.at + 1, n: w.spans.length })} />
         </>
       )}
-      {w.done && !failed && !w.error && <p class="good">{t('run.done', { n: w.spans.length, run: w.job?.run ?? '' })}</p>}
+      {w.done && !failed && !w.error && (
+        <p class="good">
+          <Medium id={utility} named /> {t(w.spans.length === 1 ? 'run.done.one' : 'run.done', { n: w.spans.length, run: w.job?.run ?? '' })}
+        </p>
+      )}
       {failed && (
         <p class="problem" role="alert">
-          {t('run.failed', { days })} <code>{w.job?.problem}</code>
+          <Medium id={utility} named /> {t('run.failed', { days })} <code>{w.job?.problem}</code>
         </p>
       )}
       <Problem error={w.error} words={words} />

@@ -11,9 +11,12 @@ import { usePolled } from '../shared/poll.ts';
 import { Problem, Skeleton } from '../shared/ui.tsx';
 import { lang } from '../shared/words.ts';
 import { shiftDay } from './dates.ts';
+import { WhatWaits } from './daysnext.tsx';
 import type { Utility } from './filter.ts';
 import { DayMark, dayTone, Lock, Yuan } from './marks.tsx';
 import { fen, yuan } from './money.ts';
+import type { Waiting } from './next.ts';
+import { waiting } from './next.ts';
 import { formatRoute, go } from './route.ts';
 import { t, words } from './words.ts';
 
@@ -24,9 +27,11 @@ export function Days({ utility, to }: { utility: Utility; to: string }): JSX.Ele
   if (!data) return error ? <Problem error={error} words={words} /> : <Skeleton lines={8} />;
   const chosen = data.utilities.find((u) => u.utility === utility) ?? data.utilities[0];
   const last = to || data.today;
+  const wait = to ? [] : waiting(data);
   return (
     <>
       {error && <Problem error={error} words={words} />}
+      <WhatWaits list={wait} />
       <div class="row span">
         <button type="button" onClick={() => go({ view: 'days', utility, to: shiftDay(last, -SPAN) })}>
           ‹ {t('days.earlier')}
@@ -39,15 +44,15 @@ export function Days({ utility, to }: { utility: Utility; to: string }): JSX.Ele
         </button>
         <p class="quiet push">{t('days.today', { day: data.today })}</p>
       </div>
-      <Strip all={data.utilities} chosen={utility} to={to} />
-      {chosen && <Table of={chosen} today={data.today} />}
+      <Strip all={data.utilities} chosen={utility} to={to} wait={wait} />
+      {chosen && <Table of={chosen} today={data.today} wait={wait} />}
       <p class="quiet note">{t('days.note')}</p>
     </>
   );
 }
 
 /** All utilities at once: a mark for each day. */
-function Strip({ all, chosen, to }: { all: readonly UtilityDaysJSON[]; chosen: Utility; to: string }): JSX.Element {
+function Strip({ all, chosen, to, wait }: { all: readonly UtilityDaysJSON[]; chosen: Utility; to: string; wait: readonly Waiting[] }): JSX.Element {
   const days = [...(all[0]?.days ?? [])].reverse();
   const box = useRef<HTMLDivElement>(null);
   useEffect(() => {
@@ -78,7 +83,7 @@ function Strip({ all, chosen, to }: { all: readonly UtilityDaysJSON[]; chosen: U
                 </th>
                 {[...u.days].reverse().map((d) => (
                   <td key={d.day}>
-                    <a href={formatRoute({ view: 'day', utility: u.utility, day: d.day, open: '' })} class={`cell ${d.state}`}
+                    <a href={formatRoute({ view: 'day', utility: u.utility, day: d.day, open: '' })} class={`cell ${d.state} ${waits(wait, u.utility, d) ? 'next' : ''}`}
                       title={`${d.day} ${t(`day.${d.state}`)}`} aria-label={`${common.word('medium', u.utility)} ${d.day} ${t(`day.${d.state}`)}`}>
                       {d.state === 'closed' ? <Lock /> : <Mark tone={dayTone(d.state)} />}
                     </a>
@@ -98,9 +103,12 @@ function Strip({ all, chosen, to }: { all: readonly UtilityDaysJSON[]; chosen: U
   );
 }
 
+/** Whether the next work of utility is on day d. */
+const waits = (wait: readonly Waiting[], utility: Utility, d: DayJSON): boolean => wait.some((w) => w.utility === utility && w.line.day === d.day);
+
 const MONEY = ['sold', 'refunded', 'paid', 'loaded'] as const;
 
-function Table({ of, today }: { of: UtilityDaysJSON; today: string }): JSX.Element {
+function Table({ of, today, wait }: { of: UtilityDaysJSON; today: string; wait: readonly Waiting[] }): JSX.Element {
   const name = common.word('medium', of.utility);
   return (
     <section class="panel">
@@ -136,7 +144,7 @@ function Table({ of, today }: { of: UtilityDaysJSON; today: string }): JSX.Eleme
           </thead>
           <tbody>
             {of.days.map((d) => (
-              <Row key={d.day} utility={of.utility} d={d} today={today} />
+              <Row key={d.day} utility={of.utility} d={d} today={today} next={waits(wait, of.utility, d)} />
             ))}
           </tbody>
           <tfoot>
@@ -171,19 +179,19 @@ function net(d: DayJSON, m: (typeof MONEY)[number]): bigint {
   return m === 'paid' ? fen(d.paid.amount) - fen(d.paid_back.amount) : fen(d[m].amount);
 }
 
-function Row({ utility, d, today }: { utility: Utility; d: DayJSON; today: string }): JSX.Element {
+function Row({ utility, d, today, next }: { utility: Utility; d: DayJSON; today: string; next: boolean }): JSX.Element {
   const open = { view: 'day', utility, day: d.day, open: '' } as const;
   const empty = d.state === 'not_imported';
   const click = (e: MouseEvent): void => {
     if (!(e.target as Element).closest('a') && !getSelection()?.toString()) go(open);
   };
   return (
-    <tr class={d.state} onClick={click}>
+    <tr class={`${d.state} ${next ? 'next' : ''}`} onClick={click}>
       <th scope="row">
         <a href={formatRoute(open)}>{d.day}</a> {d.day === today && <span class="tag">{t('days.now')}</span>}
       </th>
       <td>
-        <DayMark state={d.state} />
+        <DayMark state={d.state} /> {d.state === 'imported' && <a href={formatRoute(open)}>{t('waits.run')} ›</a>}
       </td>
       <td class="num">{empty ? '–' : `${d.sales_files} / ${d.payment_files}`}</td>
       {MONEY.map((m) => (

@@ -10,8 +10,11 @@ import type { Tally } from './statement.ts';
 import { classLeft, matchLeft, purchasesLeft } from './statement.ts';
 import { sumsOf } from './sums.ts';
 import { inOrder, phaseOf, uses } from './timeline.ts';
+import { actOf } from './wordsact.ts';
 import { classes } from './wordsclass.ts';
 import { faultText, toldText } from './wordshub.ts';
+import { words } from './words.ts';
+import { plural } from './wordsplural.ts';
 
 describe('money', () => {
   test.each([['0.00', 0n], ['0.07', 7n], ['-0.07', -7n], ['50', 5000n], ['50.5', 5050n], ['90071992547409.93', 9007199254740993n]])('%s yuan are %s fen', (text, value) => {
@@ -185,5 +188,20 @@ describe('words', () => {
     expect(faultText('amount: want yuan as digits with at most two decimals, such as 50.00', 'zh-CN')).toMatch(/50\.00/);
     expect(faultText('kind: want one of purchase, refund', 'zh-CN')).toMatch(/purchase, refund/);
     expect(faultText('kind: want one of purchase', 'en')).toBe('kind: want one of purchase');
+  });
+  test('one row is no rows', () => {
+    expect(plural('{n|row|rows}', { n: 1 })).toBe('row');
+    expect(plural('{n|row|rows}', { n: '0' })).toBe('rows');
+    expect(words.in('en', 'decide.sum', { n: 1, sum: '5.00' })).toBe('1 difference, 5.00 yuan in all');
+    expect(words.in('en', 'balance.refused', { n: '1,001' })).toBe('1,001 rows contradict the register and are left out.');
+    for (const l of ['zh-CN', 'en'] as const) for (const text of Object.values(words.dictionaries[l])) expect(plural(text), text).not.toMatch(/\|/);
+  });
+  test('what to do is an act, and a finding stands beside it', () => {
+    expect(actOf('the purchase was not taken off the card', 'see', 'en')).toMatchObject({ found: true, act: expect.stringMatching(/take the purchase off it/) as unknown });
+    expect(actOf('the purchase was not taken off the card', 'see', 'zh-CN').act).toMatch(/\p{Script=Han}/u);
+    expect(actOf('read the meter, or visit it', 'see', 'en')).toEqual({ act: 'Read the meter, or visit it', found: false });
+    expect(actOf('cumulative use fell: look at the meter', 'see', 'en').found).toBe(false);
+    expect(actOf('something new', 'see', 'en')).toEqual({ act: 'see', found: true });
+    expect(actOf('', 'see', 'en')).toEqual({ act: 'see', found: false });
   });
 });

@@ -178,6 +178,7 @@ function Steps({ steps, onAct, d }: { steps: readonly DossierStepJSON[]; onAct: 
 /** Both sides, and what the rule says about them. */
 function Sides({ d }: { d: WorkItemJSON }): JSX.Element {
   const text = classText(d.class);
+  const todo = words.act(d.note, d.class);
   return (
     <section class="panel">
       <div class="sidesgrid">
@@ -191,7 +192,8 @@ function Sides({ d }: { d: WorkItemJSON }): JSX.Element {
         </div>
         <div>
           <h3>{t('dossier.look')}</h3>
-          <p>{d.note ? words.tell(d.note) : text.look}</p>
+          <p class="todo">{todo.act}</p>
+          {todo.found && <p class="quiet">{t('dossier.found', { what: words.tell(d.note) })}</p>}
         </div>
       </div>
       <details class="rule" open>

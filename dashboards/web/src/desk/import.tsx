@@ -1,7 +1,7 @@
 // Settlement files: dropped or chosen, checked before anything is stored, then stored whole or not at all.
 
 import type { JSX } from 'preact';
-import { useRef, useState } from 'preact/hooks';
+import { useRef } from 'preact/hooks';
 import { common } from '../shared/common.ts';
 import { formatCount, formatTime } from '../shared/format.ts';
 import { Medium } from '../shared/marks.tsx';
@@ -10,8 +10,11 @@ import { usePolled } from '../shared/poll.ts';
 import { can } from '../shared/session.ts';
 import { Button, Empty, Problem, say, Skeleton } from '../shared/ui.tsx';
 import { lang } from '../shared/words.ts';
+import { dragging } from './drop.tsx';
 import { FileCard } from './importfile.tsx';
 import { Yuan } from './marks.tsx';
+import type { ImportedDay } from './next.ts';
+import { importedDays, stored } from './next.ts';
 import { formatRoute } from './route.ts';
 import { dropDone, files, importAll, ready, take } from './upload.ts';
 import { t, words } from './words.ts';
@@ -27,25 +30,19 @@ export function Import(): JSX.Element {
 }
 
 function Desk({ again }: { again: () => void }): JSX.Element {
-  const [over, setOver] = useState(false);
   const chooser = useRef<HTMLInputElement>(null);
   const list = files.value;
   const sound = ready().length;
   const busy = list.some((f) => f.stage === 'checking' || f.stage === 'importing');
-  const done = list.filter((f) => f.stage === 'imported');
+  const done = importedDays(stored(list));
   const store = async (): Promise<void> => {
     const n = await importAll();
     if (n > 0) say(t('import.done', { n }));
     again();
   };
-  const dropped = (e: DragEvent): void => {
-    e.preventDefault();
-    setOver(false);
-    void take(e.dataTransfer?.files ?? []);
-  };
   return (
     <section class="panel import">
-      <div class={`drop ${over ? 'over' : ''}`} onDragOver={(e) => { e.preventDefault(); setOver(true); }} onDragLeave={() => setOver(false)} onDrop={dropped}>
+      <div class={`drop ${dragging.value ? 'over' : ''}`}>
         <p>
           <b>{t('import.drop')}</b>
         </p>
@@ -69,47 +66,66 @@ function Desk({ again }: { again: () => void }): JSX.Element {
                   {t('import.tidy')}
                 </button>
               )}
-              <Button id="import-all" kind="main" disabled={busy || sound === 0} onClick={store}>
-                {t('import.all', { n: sound })}
-              </Button>
+              {(sound > 0 || busy) && (
+                <Button id="import-all" kind="main" disabled={busy || sound === 0} onClick={store}>
+                  {sound > 0 ? t('import.all', { n: sound }) : t('import.do')}
+                </Button>
+              )}
             </span>
           </div>
+          {done.length > 0 && !busy && sound === 0 && <Next days={done} />}
           <ul class="uploads">
             {list.map((f) => (
               <FileCard key={f.id} f={f} />
             ))}
           </ul>
-          {done.length > 0 && !busy && <Next done={done.flatMap((f) => f.done ?? [])} />}
         </>
       )}
     </section>
   );
 }
 
-/** How many files are how far. */
+/** How many files are how far; what is none of them is left out. */
 function summary(): string {
   const n = (test: (f: (typeof files.value)[number]) => boolean): number => files.value.filter(test).length;
-  return t('import.summary', {
-    all: files.value.length, good: ready().length, wrong: n((f) => f.check?.state === 'wrong' || f.check?.state === 'taken' || f.stage === 'failed'),
-    held: n((f) => f.check?.state === 'imported' || f.done?.repeated === true), done: n((f) => f.stage === 'imported'),
-  });
+  const held = n((f) => f.check?.state === 'imported' || f.done?.repeated === true);
+  const parts = [
+    ['import.checking', n((f) => f.stage === 'waiting' || f.stage === 'checking')],
+    ['import.good', ready().length],
+    ['import.bad', n((f) => f.check?.state === 'wrong' || f.check?.state === 'taken' || f.stage === 'failed')],
+    ['import.held', held],
+    ['import.now', n((f) => f.stage === 'imported' && f.done?.repeated !== true)],
+  ] as const;
+  const told = parts.filter(([, count]) => count > 0).map(([key, count]) => t(key, { n: count }));
+  return t('import.summary', { n: files.value.length, parts: told.join(t('and')) });
 }
 
-/** The days that are ready to be reconciled now. */
-function Next({ done }: { done: readonly ImportJSON[] }): JSX.Element {
-  const days = [...new Set(done.map((i) => `${i.utility} ${i.day}`))].sort();
+/** What is in the books now, and the way to the day that is to be reconciled. */
+function Next({ days }: { days: readonly ImportedDay[] }): JSX.Element {
+  const latest = days[0];
   return (
-    <p class="row body next">
-      <span>{t('import.next')}</span>
-      {days.map((one) => {
-        const [utility = '', day = ''] = one.split(' ');
-        return (
-          <a key={one} class="button" href={formatRoute({ view: 'day', utility: utility as 'water', day, open: '' })}>
-            <Medium id={utility} named /> {day} ›
+    <div class="body next">
+      <ul>
+        {days.map((d) => (
+          <li key={d.day} class="row">
+            <b>{t('import.of', { n: d.files, day: d.day })}</b>
+            {d.utilities.map(([utility, n]) => (
+              <a key={utility} href={formatRoute({ view: 'day', utility, day: d.day, open: '' })}>
+                <Medium id={utility} named /> {n}
+              </a>
+            ))}
+          </li>
+        ))}
+      </ul>
+      {latest && (
+        <p class="row">
+          <a id="open-day" class="button main" href={formatRoute({ view: 'day', utility: latest.utilities[0]?.[0] ?? 'water', day: latest.day, open: '' })}>
+            {t('import.next.open', { day: latest.day })} ›
           </a>
-        );
-      })}
-    </p>
+          <span class="quiet">{t('import.next.do')}</span>
+        </p>
+      )}
+    </div>
   );
 }
 

@@ -71,6 +71,16 @@ export async function make(utility: Utility, spans: readonly (readonly [string, 
   }
 }
 
+/**
+ * Makes the runs of several utilities, one utility after the other. None hinders the next:
+ * their books are apart.
+ */
+export async function makeAll(list: readonly Pick<Work, 'utility' | 'spans'>[]): Promise<void> {
+  const waits = list.map(({ utility, spans }) => [utility, { utility, spans, at: 0, job: null, error: null, done: false }] as const);
+  works.value = { ...works.value, ...Object.fromEntries(waits) };
+  for (const { utility, spans } of list) await make(utility, spans);
+}
+
 /** How far a job is; a moment without network is no failure of the run. */
 async function follow(job: JobJSON): Promise<JobJSON> {
   try {

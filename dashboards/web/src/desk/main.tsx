@@ -8,6 +8,7 @@ import { Bills, Clearing } from './clearing.tsx';
 import { Days } from './days.tsx';
 import { Day } from './day.tsx';
 import { desk, loadDesk } from './deskstate.ts';
+import { DropAnywhere } from './drop.tsx';
 import { Dossier } from './dossier.tsx';
 import { Import } from './import.tsx';
 import type { Route, View } from './route.ts';
@@ -38,6 +39,7 @@ function Page(): JSX.Element {
           <h1>{t('title')}</h1>
           <Tabs of={tabOf(r)} />
         </header>
+        <DropAnywhere />
         {has(...CLERKS) ? <Shown r={r} /> : <Empty title={t('norole')}>{t('norole.why')}</Empty>}
       </div>
     </Shell>
