@@ -33,8 +33,26 @@ function dropped(e: DragEvent): void {
   if (!bringsFiles(e)) return;
   e.preventDefault();
   if (!can('clerk')) return say(t('import.role'), true);
-  void take(e.dataTransfer?.files ?? []);
+  if (e.dataTransfer) void filesOf(e.dataTransfer.items).then(take, () => say(t('drop.unread'), true));
   if (route.value.view !== 'import') go({ view: 'import' });
+}
+
+/** The files that are dropped, and those that lie in a folder that is. A drop is empty as soon as this returns. */
+export async function filesOf(items: DataTransferItemList): Promise<File[]> {
+  const dropped = [...items].filter((i) => i.kind === 'file').map((i) => ({ entry: i.webkitGetAsEntry(), file: i.getAsFile() }));
+  const files = await Promise.all(dropped.map(({ entry, file }) => (entry?.isDirectory ? inFolder(entry as FileSystemDirectoryEntry) : file ? [file] : [])));
+  return files.flat();
+}
+
+/** The files of a folder, without those of folders in it. */
+async function inFolder(folder: FileSystemDirectoryEntry): Promise<File[]> {
+  const reader = folder.createReader();
+  const files: File[] = [];
+  for (;;) {
+    const some = await new Promise<FileSystemEntry[]>((done, failed) => reader.readEntries(done, failed)); // some at a time, none at the end
+    if (some.length === 0) return files;
+    for (const one of some) if (one.isFile) files.push(await new Promise<File>((done, failed) => (one as FileSystemFileEntry).file(done, failed)));
+  }
 }
 
 /** Listens on the whole window, and says where the files would go. */
