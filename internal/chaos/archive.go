@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"citygrid/schemas"
+	"citygrid/schemas/seal"
 )
 
 // The folders of the streams' spools in a collector's data folder.
@@ -97,6 +98,25 @@ func (a *archive) each(fn func(schemas.Stream, record) error) error {
 		}
 		return nil
 	})
+}
+
+// waiting returns the envelopes in the collector's spools whose session the hub has begun to
+// refuse as that of a copy: they are not lost, and stay until the box has a new key.
+func (t *trial) waiting(refused map[envelope]letter) (map[envelope]bool, error) {
+	copies := make(map[seal.Context]bool)
+	for e, l := range refused {
+		copies[e.context] = copies[e.context] || l.Code == seal.BootConflict.String()
+	}
+	waiting := make(map[envelope]bool)
+	left := &archive{dir: t.own.of}
+	err := left.each(func(_ schemas.Stream, r record) error {
+		e, err := envelopeOf(r.data)
+		if copies[e.context] {
+			waiting[e] = true
+		}
+		return err
+	})
+	return waiting, err
 }
 
 // last returns the envelope of readings that was written last; the zero envelope: there is

@@ -54,6 +54,9 @@ type judgement struct {
 	// destroyed counts the live readings that a fault took off the collector's disk, by
 	// the read that they were of.
 	destroyed map[read]int
+	// waiting are in the spools of a collector of which the hub refuses that session as one
+	// of a copy; it has refused some of them.
+	waiting map[envelope]bool
 	// putAside are slots that the collector told as lost in envelopes that the hub has
 	// put aside.
 	putAside map[slot]bool
@@ -70,6 +73,9 @@ func (t *trial) judge(ctx context.Context) error {
 	t.result.Mishaps = len(happened)
 	if j.refused, err = readLetters(t.disks[city.Hub].path("data")); err != nil {
 		return err
+	}
+	if j.waiting, err = t.waiting(j.refused); err != nil {
+		return fmt.Errorf("read what the collector has left: %w", err)
 	}
 	if err := j.collect(); err != nil {
 		return fmt.Errorf("read the archive of the spool: %w", err)
@@ -214,6 +220,8 @@ func (j *judgement) excused(o *owed) (reason string) {
 			reason = string(j.t.damaged[e])
 		case j.t.left[e]:
 			reason = "with the twin"
+		case j.waiting[e]:
+			reason = seal.BootConflict.String() + ", not sent yet"
 		default:
 			return ""
 		}
