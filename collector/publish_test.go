@@ -248,6 +248,7 @@ func TestOutstandingEnvelopesAreBounded(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	eventually(t, "all waits on the disk before the link comes up", func() bool { return c.spool.Stats().Committed == maxOutstanding+50 })
 	start(t, c)
 	for range backlogFloor {
 		w.hub.next(schemas.Readings)
