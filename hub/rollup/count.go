@@ -220,9 +220,9 @@ func (m *counted) expected(from, to int64) int64 {
 	case p.interval == 0:
 		return max(1, m.got)
 	case m.last > 0:
-		return p.due(m.last, from-1, to-1)
+		return max(m.got, p.due(m.last, from-1, to-1)) // what came was due, whatever the pace
 	case m.first > 0:
-		return 1 + p.due(m.first, m.first, to-1)
+		return max(m.got, 1+p.due(m.first, m.first, to-1))
 	}
 	return 1
 }

@@ -27,6 +27,7 @@ func TestPaceOfAnOlderHour(t *testing.T) {
 		"every quarter":           {count(15*time.Minute, 0, 15, 30, 45), 4},
 		"a quarter is missing":    {count(15*time.Minute, 0, 15, 45), 4},
 		"every minute, then none": {count(time.Minute, 0, 1, 2, 3, 4), 60},
+		"more than the pace":      {count(15*time.Minute, 0, 15, 30, 45, 46, 47), 6},
 		"nothing to go by":        {count(time.Second), 3600},
 	} {
 		if c.got != c.want {

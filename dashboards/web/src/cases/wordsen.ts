@@ -32,7 +32,7 @@ export const en: Record<keyof typeof zh, string> = {
   'saved.keep': 'Save filter',
   'saved.drop': 'Drop this filter',
   'saved.name': 'Name',
-  'class.hint': 'code or name',
+  'class.hint': 'code, name',
   'class.none': 'No such class',
   'class.drop': 'Clear the class',
   'select': 'Select case {id}',
