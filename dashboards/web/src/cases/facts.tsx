@@ -12,6 +12,7 @@ import { departmentName, personName } from './names.ts';
 import { lang } from '../shared/words.ts';
 import { t, words } from './words.ts';
 import { codes } from './wordscodes.ts';
+import { eventText } from './wordsevent.ts';
 
 /** A fact that is there. */
 export function Fact({ name, children }: { name: string; children: JSX.Element | string | undefined }): JSX.Element | null {
@@ -46,7 +47,7 @@ export function Facts({ data }: { data: CaseData }): JSX.Element {
         <h2>{t('facts')}</h2>
       </header>
       <div class="body">
-        {r.description && <p class="description">{r.description}</p>}
+        {r.description && <p class="description">{eventText(r.description, lang.value)}</p>}
         <dl class="facts two">
           <Fact name={codes.t('f.class')}>{`${className(d)} (${d.class})`}</Fact>
           <Fact name={codes.t('f.condition')}>{codes.word('ev', d.condition)}</Fact>

@@ -10,6 +10,7 @@ import { departmentName, personName } from './names.ts';
 import { go, link, now } from './state.ts';
 import { t } from './words.ts';
 import { codes } from './wordscodes.ts';
+import { eventText } from './wordsevent.ts';
 
 export interface ListProps {
   rows: readonly InboxRowJSON[];
@@ -114,7 +115,7 @@ export function Table(p: ListProps & { onAll: (on: boolean) => void }): JSX.Elem
                   {row.id}
                 </a>
                 <b>{className(row)}</b>
-                <span class="quiet clip">{row.description}</span>
+                <span class="quiet clip">{eventText(row.description, lang.value)}</span>
               </td>
               <td class="wherecol">
                 <span class="clip">{where(row)}</span>
@@ -152,7 +153,7 @@ export function Cards(p: ListProps): JSX.Element {
             <a class="number" href={link({ page: 'case', id: row.id })}>
               <b>{className(row)}</b> <span class="code">{row.id}</span>
             </a>
-            <p class="clip2">{row.description || where(row)}</p>
+            <p class="clip2">{eventText(row.description, lang.value) || where(row)}</p>
             <p class="quiet">{where(row)}</p>
             <span class="tags">
               <Tags row={row} />

@@ -11,6 +11,7 @@ import { metres, pointOf } from './geo.ts';
 import { link, now } from './state.ts';
 import { t } from './words.ts';
 import { codes } from './wordscodes.ts';
+import { eventText } from './wordsevent.ts';
 
 /** What a case is compared by. */
 export interface Subject {
@@ -60,7 +61,7 @@ export function SimilarRow({ row, from }: { row: CaseJSON; from: Subject }): JSX
       <span class="quiet">
         {same ? t('similar.same') : a && b ? t('similar.away', { m: Math.round(metres(a, b)) }) : t('similar.near')} · {formatAge(now.value - Date.parse(row.reported), lang.value)}
       </span>
-      <span class="quiet clip">{row.description || row.location}</span>
+      <span class="quiet clip">{eventText(row.description, lang.value) || row.location}</span>
     </>
   );
 }
