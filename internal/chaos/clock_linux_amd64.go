@@ -107,6 +107,10 @@ func whileOutside(pid int, from, to uint64, do func() error) error {
 			return err
 		}
 		inside, err := anyInside(pid, from, to)
+		for tries := 0; errors.Is(err, errMoving) && tries < 500; tries++ { // on a busy machine a thread stops late
+			time.Sleep(time.Millisecond)
+			inside, err = anyInside(pid, from, to)
+		}
 		if err == nil && !inside {
 			return do()
 		}
