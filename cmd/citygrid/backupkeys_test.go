@@ -92,10 +92,7 @@ func TestBackupHasTheMasterKeys(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		root := newRoot()
-		root.SetArgs([]string{"restore", "-c", file, "--from", to})
-		root.SetOut(&bytes.Buffer{})
-		if err := root.ExecuteContext(t.Context()); err != nil {
+		if err := restoreFrom(t, file, to); err != nil {
 			t.Errorf("%+v: %v", c, err)
 		}
 		for _, path := range files {
@@ -146,10 +143,7 @@ func TestBackupOfAListBesideTheConfiguration(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		root := newRoot()
-		root.SetArgs([]string{"restore", "-c", file, "--from", to})
-		root.SetOut(&bytes.Buffer{})
-		if err := root.ExecuteContext(t.Context()); err != nil {
+		if err := restoreFrom(t, file, to); err != nil {
 			t.Errorf("%+v: %v", c, err)
 		}
 		for _, path := range append(files, "hub.yaml") {
@@ -214,4 +208,13 @@ func TestWithin(t *testing.T) {
 			t.Errorf("%s in %s: want %t", path, here, want)
 		}
 	}
+}
+
+// restoreFrom puts a copy back, as an operator does.
+func restoreFrom(t *testing.T, file, copied string) error {
+	t.Helper()
+	root := newRoot()
+	root.SetArgs([]string{"restore", "-c", file, "--from", copied})
+	root.SetOut(&bytes.Buffer{})
+	return root.ExecuteContext(t.Context())
 }
