@@ -34,7 +34,7 @@ type Accounts struct {
 	books map[schemas.MeterID]*slotBook
 	// retired are the schedules of meters that are no longer configured: the spool may
 	// hold readings of theirs.
-	retired map[schemas.MeterID]schemas.Schedule
+	retired map[schemas.MeterID]planned
 	owed    map[accountKey]*hourSlots
 	// closing are hours that are over, of which not every reading is known to be
 	// durable.
@@ -90,10 +90,21 @@ func (h *hourSlots) open() (n int) {
 	return n
 }
 
+// planned is a meter's schedule and since when account is kept of it; zero: not known.
+type planned struct {
+	schemas.Schedule
+	since time.Time
+}
+
+// keptSince is the moment as an account can name it, not before it.
+func keptSince(now time.Time) time.Time {
+	return now.UTC().Add(time.Millisecond - 1).Truncate(time.Millisecond)
+}
+
 // slotBook is the open hours of one meter. A nil book takes no notes.
 type slotBook struct {
 	meter schemas.MeterID
-	schemas.Schedule
+	planned
 
 	mu sync.Mutex
 	// from is the first moment that is planned, closed the hour up to which all is told.
@@ -217,7 +228,7 @@ func (b *slotBook) over(now time.Time, clockIsEven bool) (done map[accountKey]*h
 	done = make(map[accountKey]*hourSlots)
 	if b.closed.After(now.Add(time.Hour)) { // the clock was ahead: that time comes again
 		b.closed = now.Truncate(time.Hour)
-		b.from = earlier(b.from, b.closed)
+		b.from, b.since = earlier(b.from, b.closed), earlier(b.since, b.closed)
 		maps.DeleteFunc(b.hours, func(unix int64, _ *hourSlots) bool { return unix > now.Unix() })
 	}
 	hour := b.closed
@@ -273,25 +284,31 @@ func (b *slotBook) partsOf(hours map[int64]*hourSlots) (known map[accountKey]*ho
 	return known
 }
 
+// plan is the schedule of a meter that is configured, or was. mu is held.
+func (a *Accounts) plan(meter schemas.MeterID) (p planned, ok bool) {
+	if b := a.books[meter]; b != nil {
+		return b.planned, true
+	}
+	p, ok = a.retired[meter]
+	return p, ok
+}
+
 // Dropped implements dropNotes. A meter that no configuration ever named is no meter of
 // this collector.
 func (a *Accounts) Dropped(meter schemas.MeterID, takenAt time.Time, reason string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	schedule, ok := a.retired[meter]
-	if b := a.books[meter]; b != nil {
-		schedule, ok = b.Schedule, true
-	}
+	p, ok := a.plan(meter)
 	loss := schemas.Loss(reason)
 	if !ok || !slices.Contains(schemas.Losses(), loss) {
 		a.log.Error("readings that the spool drops are of no meter of this collector, or for an unknown reason; they are in no account",
 			"meter", meter, "taken_at", takenAt, "reason", reason)
 		return
 	}
-	hour, n := schedule.Slot(takenAt)
+	hour, n := p.Slot(takenAt)
 	h := &hourSlots{first: n, states: make([]uint8, n+1)}
 	h.mark(n, rankOf(loss))
-	a.owe(accountKey{meter, hour.Unix(), schedule}, h)
+	a.owe(accountKey{meter, hour.Unix(), p.Schedule}, h)
 }
 
 // Again takes accounts back that the spool drops with the readings beside them.

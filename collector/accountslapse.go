@@ -144,7 +144,23 @@ func (a *Accounts) piece() (p piece) {
 		}
 		p.lapses = slices.DeleteFunc(p.lapses, func(one lapse) bool { return !one.from.Before(one.to) })
 	}
+	for i := range p.list {
+		a.saySince(&p.list[i])
+	}
 	return p
+}
+
+// saySince adds to an account since when there are any of its meter: a hub that never had
+// one, for the first were destroyed with a disk or lie sealed under a key that it refuses,
+// learns what it missed. After accountBack the hub knows the meter, or asks nothing of it.
+// mu is held.
+func (a *Accounts) saySince(one *schemas.SlotAccount) {
+	p, ok := a.plan(one.Meter)
+	begin := one.Schedule().Begin(one.Hour, one.First)
+	if !ok || p.Schedule != one.Schedule() || p.since.Year() < 2000 || p.since.After(begin) || begin.Sub(p.since) > accountBack {
+		return
+	}
+	one.Since = p.since
 }
 
 // oldest is the first hour of lapses; zero: there are none.
@@ -160,14 +176,14 @@ func (a *Accounts) oldest(lapses []lapse) (hour time.Time) {
 // lapseState is a lapse as the file keeps it.
 type lapseState struct {
 	Meter schemas.MeterID `json:"meter"`
-	retiredMeter
+	plannedMeter
 	From time.Time    `json:"from"`
 	To   time.Time    `json:"to"`
 	Loss schemas.Loss `json:"loss"`
 }
 
 func (p *lapse) state() lapseState {
-	return lapseState{p.meter, retire(p.Schedule), p.from.UTC(), p.to.UTC(), p.loss}
+	return lapseState{p.meter, planned{Schedule: p.Schedule}.state(), p.from.UTC(), p.to.UTC(), p.loss}
 }
 
 // lapse checks what the file says.

@@ -184,3 +184,114 @@ func TestLapseOverKills(t *testing.T) {
 		}
 	}
 }
+
+// told returns the accounts of one meter that are told by a moment.
+func told(t *testing.T, a *Accounts, id schemas.MeterID, now time.Time) (list []schemas.SlotAccount) {
+	t.Helper()
+	take := func(all []schemas.SlotAccount) {
+		for i := range all {
+			if err := all[i].Validate(); err != nil {
+				t.Error(err)
+			}
+			if all[i].Meter == id {
+				list = append(list, all[i])
+			}
+		}
+	}
+	drain(t, a, now.Add(-time.Hour), take) // from then on the clock runs evenly
+	drain(t, a, now, take)
+	if len(list) == 0 {
+		t.Fatalf("nothing was told of %s by %s", id, now)
+	}
+	return list
+}
+
+// Every account says since when there are any of its meter, over restarts, until the hub
+// must have had one; a new schedule begins anew.
+func TestAccountsSaySince(t *testing.T) {
+	start := time.Date(2026, 3, 1, 9, 30, 0, 300_000, time.UTC)
+	since := start.Truncate(time.Millisecond).Add(time.Millisecond)
+	path := filepath.Join(t.TempDir(), "accounts.state")
+	line := Line{Name: "a", Meters: []Meter{{ID: "m", Interval: time.Minute}, {ID: "goes", Interval: time.Minute}}}
+	a := openAccounts(path, []Line{line}, silent, start)
+	a.settle(t.Context(), nil, func() uint64 { return 0 }, start)
+	check := func(what string, list []schemas.SlotAccount, want time.Time) {
+		t.Helper()
+		for _, one := range list {
+			if !one.Since.Equal(want) {
+				t.Errorf("%s: since %s, want %s: %+v", what, one.Since, want, one)
+			}
+		}
+	}
+	at := start.Add(3 * time.Hour)
+	a = openAccounts(path, []Line{line}, silent, at)
+	check("after a restart", told(t, a, "m", at.Add(2*time.Hour)), since)
+	line.Meters = line.Meters[:1]
+	a = openAccounts(path, []Line{line}, silent, at.Add(3*time.Hour))
+	check("of a meter that is gone", told(t, a, "goes", at.Add(3*time.Hour)), since)
+	a = openAccounts(path, []Line{line}, silent, at.Add(4*time.Hour))
+	a.mu.Lock()
+	a.owe(accountKey{"goes", start.Truncate(time.Hour).Unix(), schemas.Schedule{Interval: time.Minute}}, &hourSlots{first: 50, states: make([]uint8, 60)})
+	a.mu.Unlock()
+	check("of a meter that is gone for long", told(t, a, "goes", at.Add(4*time.Hour)), since)
+	other := accountKey{"m", at.Add(4 * time.Hour).Truncate(time.Hour).Unix(), schemas.Schedule{Interval: time.Second}}
+	a.mu.Lock()
+	one := (&hourSlots{first: 50, states: make([]uint8, 60)}).accounts(other)[0]
+	a.saySince(&one)
+	a.mu.Unlock()
+	check("under another schedule", []schemas.SlotAccount{one}, time.Time{})
+
+	long := start.Add(accountBack + 4*time.Hour)
+	a = openAccounts(path, []Line{line}, silent, long)
+	var silentSince int
+	for _, one := range told(t, a, "m", long) {
+		switch {
+		case one.Hour.Add(time.Hour).Before(start.Add(accountBack)) && !one.Since.Equal(since):
+			t.Errorf("%+v: since %s, want %s", one, one.Since, since)
+		case one.Since.IsZero():
+			silentSince++
+		}
+	}
+	if silentSince != 4 {
+		t.Errorf("%d accounts say nothing of since, want those after a month, 4", silentSince)
+	}
+	line.Meters[0].Interval = 5 * time.Minute
+	anew := long.Add(time.Hour)
+	a = openAccounts(path, []Line{line}, silent, anew)
+	list := told(t, a, "m", anew.Add(2*time.Hour))
+	check("of a new schedule", list[len(list)-1:], keptSince(anew))
+}
+
+// A clock that is set takes nothing from what was said, and makes no account that a hub
+// would refuse.
+func TestSinceAndClocks(t *testing.T) {
+	start := time.Date(2026, 3, 1, 9, 30, 0, 0, time.UTC)
+	line := Line{Name: "a", Meters: []Meter{{ID: "m", Interval: time.Minute}}}
+	for what, clock := range map[string]time.Time{"ahead": start.AddDate(1, 0, 0), "before 2000": time.Date(1999, 12, 31, 23, 30, 0, 0, time.UTC)} {
+		path := filepath.Join(t.TempDir(), "accounts.state")
+		a := openAccounts(path, []Line{line}, silent, clock)
+		a.settle(t.Context(), nil, func() uint64 { return 0 }, clock)
+		for at := clock.Add(time.Hour); at.Before(clock.Add(5 * time.Hour)); at = at.Add(time.Hour) {
+			drain(t, a, at, func(all []schemas.SlotAccount) {
+				for i := range all {
+					if err := all[i].Validate(); err != nil && all[i].Hour.Year() >= 2000 {
+						t.Errorf("%s: %v", what, err)
+					}
+				}
+			})
+		}
+		if clock.After(start) { // and set right while it runs
+			a.began = start.Add(-time.Hour) // as a clock that only counts has it
+			list := told(t, a, "m", start.Add(3*time.Hour))
+			if last := list[len(list)-1]; !last.Since.Equal(start.Add(90 * time.Minute)) {
+				t.Errorf("%s: %+v says since %s, want the hour from which on it tells again", what, last, last.Since)
+			}
+		}
+		a = openAccounts(path, []Line{line}, silent, start) // and set right
+		for _, one := range told(t, a, "m", start.Add(2*time.Hour)) {
+			if !one.Since.IsZero() && one.Since.After(start) {
+				t.Errorf("%s: %+v says since %s", what, one, one.Since)
+			}
+		}
+	}
+}

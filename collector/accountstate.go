@@ -27,18 +27,20 @@ type accountState struct {
 	Saved  time.Time                        `json:"saved,omitzero"`
 	Meters map[schemas.MeterID]bookState    `json:"meters,omitempty"`
 	Owed   []schemas.SlotAccount            `json:"owed,omitempty"`
-	Gone   map[schemas.MeterID]retiredMeter `json:"gone,omitempty"`
+	Gone   map[schemas.MeterID]plannedMeter `json:"gone,omitempty"`
 	Lapses []lapseState                     `json:"lapses,omitempty"`
 }
 
-type retiredMeter struct {
-	Interval int64 `json:"interval_ms"`
-	Offset   int64 `json:"offset_ms"`
+// plannedMeter is a planned as the file keeps it.
+type plannedMeter struct {
+	Interval int64     `json:"interval_ms"`
+	Offset   int64     `json:"offset_ms"`
+	Since    time.Time `json:"since,omitzero"`
 }
 
 // bookState is a slotBook.
 type bookState struct {
-	retiredMeter
+	plannedMeter
 	From   time.Time           `json:"from"`
 	Closed time.Time           `json:"closed"`
 	Hours  map[int64]hourState `json:"hours,omitempty"`
@@ -50,12 +52,14 @@ type hourState struct {
 	States []byte `json:"states"`
 }
 
-func retire(s schemas.Schedule) retiredMeter {
-	return retiredMeter{s.Interval.Milliseconds(), s.Offset.Milliseconds()}
+func (p planned) state() plannedMeter {
+	return plannedMeter{p.Interval.Milliseconds(), p.Offset.Milliseconds(), p.since}
 }
 
-func (r retiredMeter) schedule() schemas.Schedule {
-	return schemas.Schedule{Interval: time.Duration(r.Interval) * time.Millisecond, Offset: time.Duration(r.Offset) * time.Millisecond}
+func (m plannedMeter) planned() planned { return planned{m.schedule(), m.Since.UTC()} }
+
+func (m plannedMeter) schedule() schemas.Schedule {
+	return schemas.Schedule{Interval: time.Duration(m.Interval) * time.Millisecond, Offset: time.Duration(m.Offset) * time.Millisecond}
 }
 
 func (s *accountState) decode(data []byte) error {
@@ -89,7 +93,7 @@ func (s *accountState) decode(data []byte) error {
 // and the hub shows it as such.
 func openAccounts(path string, lines []Line, log *slog.Logger, now time.Time) *Accounts {
 	a := &Accounts{path: path, log: log, out: newEnclosures(), books: make(map[schemas.MeterID]*slotBook),
-		retired: make(map[schemas.MeterID]schemas.Schedule), owed: make(map[accountKey]*hourSlots), closing: make(map[accountKey]*hourSlots), began: now}
+		retired: make(map[schemas.MeterID]planned), owed: make(map[accountKey]*hourSlots), closing: make(map[accountKey]*hourSlots), began: now}
 	var was accountState
 	data, err := os.ReadFile(path)
 	if err == nil {
@@ -110,7 +114,7 @@ func openAccounts(path string, lines []Line, log *slog.Logger, now time.Time) *A
 		}
 	}
 	for id, m := range was.Gone {
-		a.retired[id] = m.schedule()
+		a.retired[id] = m.planned()
 	}
 	for _, line := range lines {
 		for _, m := range line.Meters {
@@ -120,7 +124,7 @@ func openAccounts(path string, lines []Line, log *slog.Logger, now time.Time) *A
 	for id, m := range was.Meters {
 		if a.books[id] == nil {
 			a.end(id, m, was.Saved)
-			a.retired[id] = m.schedule()
+			a.retired[id] = m.planned()
 		}
 	}
 	a.settled = accountState{Saved: now.UTC(), Meters: make(map[schemas.MeterID]bookState, len(a.books))}
@@ -163,7 +167,7 @@ func (s *accountState) rewind(now time.Time) {
 // begin opens the book of a meter. The time since the file was written is one in which
 // the collector was off.
 func (a *Accounts) begin(m Meter, was accountState, now time.Time) {
-	b := &slotBook{meter: m.ID, Schedule: schemas.Schedule{Interval: m.Interval, Offset: m.Offset}, from: now,
+	b := &slotBook{meter: m.ID, planned: planned{schemas.Schedule{Interval: m.Interval, Offset: m.Offset}, keptSince(now)}, from: now,
 		closed: now.Truncate(time.Hour), hours: make(map[int64]*hourSlots), reason: schemas.LossBusy}
 	if b.Validate() != nil {
 		return // no account can be given of such a schedule; the hub says that it knows none
@@ -174,6 +178,9 @@ func (a *Accounts) begin(m Meter, was accountState, now time.Time) {
 	if !ok {
 		return
 	}
+	if known.schedule() == b.Schedule {
+		b.since = known.Since.UTC() // zero: of a file from before it was kept
+	}
 	a.end(m.ID, known, was.Saved)
 	a.lapses = lapsed(a.lapses, lapse{m.ID, b.Schedule, was.Saved, now, schemas.LossOff})
 }
@@ -181,7 +188,7 @@ func (a *Accounts) begin(m Meter, was accountState, now time.Time) {
 // end owes what is known of a book. Slots that were still open count as well: nobody is
 // left who knows.
 func (a *Accounts) end(id schemas.MeterID, known bookState, saved time.Time) {
-	b := &slotBook{meter: id, Schedule: known.schedule(), from: known.From, closed: known.Closed, hours: known.hours()}
+	b := &slotBook{meter: id, planned: known.planned(), from: known.From, closed: known.Closed, hours: known.hours()}
 	for key, h := range b.cut(saved, schemas.LossOff) {
 		a.owe(key, h)
 	}
@@ -199,7 +206,7 @@ func (s bookState) hours() map[int64]*hourSlots {
 func (b *slotBook) state() bookState {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	s := bookState{retiredMeter: retire(b.Schedule), From: b.from.UTC(), Closed: b.closed.UTC(), Hours: make(map[int64]hourState, len(b.hours))}
+	s := bookState{plannedMeter: b.planned.state(), From: b.from.UTC(), Closed: b.closed.UTC(), Hours: make(map[int64]hourState, len(b.hours))}
 	for unix, h := range b.hours {
 		s.Hours[unix] = hourState{h.first, slices.Clone(h.states)}
 	}
@@ -209,9 +216,9 @@ func (b *slotBook) state() bookState {
 // write writes the file. mu is held.
 func (a *Accounts) write() error {
 	s := a.settled
-	s.Owed, s.Gone = a.accounts(), make(map[schemas.MeterID]retiredMeter)
-	for id, schedule := range a.retired {
-		s.Gone[id] = retire(schedule)
+	s.Owed, s.Gone = a.accounts(), make(map[schemas.MeterID]plannedMeter)
+	for id, p := range a.retired {
+		s.Gone[id] = p.state()
 	}
 	for i := range a.lapses {
 		s.Lapses = append(s.Lapses, a.lapses[i].state())

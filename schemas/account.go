@@ -69,6 +69,11 @@ type SlotAccount struct {
 	First, Planned uint32
 	// Missing are runs of planned slots that have no reading, ascending and apart.
 	Missing []SlotSpan
+	// Since is the moment from which on the collector keeps account of the meter under this
+	// schedule, whole milliseconds: of every slot since then it has told or will tell, so
+	// one of which the hub hears nothing was lost on the way. Not after the first planned
+	// slot; zero: not said.
+	Since time.Time
 }
 
 // The bounds of accounts.
@@ -158,7 +163,20 @@ func (a *SlotAccount) Validate() error {
 	if a.Planned == 0 || a.Planned > slots-a.First {
 		return &FieldError{Field: "planned", Problem: fmt.Sprintf("%d slots from number %d on of an hour of %d", a.Planned, a.First, slots)}
 	}
+	if err := a.validSince(); err != nil {
+		return err
+	}
 	return a.validMissing()
+}
+
+func (a *SlotAccount) validSince() error {
+	if a.Since.IsZero() {
+		return nil
+	}
+	if begin := a.Schedule().Begin(a.Hour, a.First); a.Since.After(begin) {
+		return &FieldError{Field: "since", Problem: "after the first planned slot, which begins at " + begin.Format(time.RFC3339Nano)}
+	}
+	return validTime("since", a.Since)
 }
 
 func (a *SlotAccount) validMissing() error {

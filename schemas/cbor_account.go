@@ -9,7 +9,7 @@ import (
 	"citygrid/internal/cbor"
 )
 
-// First and missing are left out where they say nothing.
+// Offset, first, missing and since are left out where they say nothing.
 const (
 	accountMeter = iota + 1
 	accountHour
@@ -18,15 +18,16 @@ const (
 	accountFirst
 	accountPlanned
 	accountMissing
+	accountSince
 )
 
 var accountFields = fieldTable{accountMeter: "meter", accountHour: "hour", accountInterval: "interval_ms",
-	accountOffset: "offset_ms", accountFirst: "first", accountPlanned: "planned", accountMissing: "missing"}
+	accountOffset: "offset_ms", accountFirst: "first", accountPlanned: "planned", accountMissing: "missing", accountSince: "since"}
 
 // appendAccount appends an account that Validate has passed.
 func appendAccount(dst []byte, a *SlotAccount) []byte {
 	fields := uint64(4)
-	for _, given := range [...]bool{a.Offset > 0, a.First > 0, len(a.Missing) > 0} {
+	for _, given := range [...]bool{a.Offset > 0, a.First > 0, len(a.Missing) > 0, !a.Since.IsZero()} {
 		if given {
 			fields++
 		}
@@ -42,11 +43,18 @@ func appendAccount(dst []byte, a *SlotAccount) []byte {
 		dst = appendUint(appendUint(dst, accountFirst), uint64(a.First))
 	}
 	dst = appendUint(appendUint(dst, accountPlanned), uint64(a.Planned))
-	if len(a.Missing) == 0 {
-		return dst
+	if len(a.Missing) > 0 {
+		dst = appendSpans(appendUint(dst, accountMissing), a.Missing)
 	}
-	dst = cbor.AppendHead(appendUint(dst, accountMissing), cbor.Array, uint64(len(a.Missing)))
-	for _, s := range a.Missing {
+	if !a.Since.IsZero() {
+		dst = appendTime(appendUint(dst, accountSince), a.Since)
+	}
+	return dst
+}
+
+func appendSpans(dst []byte, spans []SlotSpan) []byte {
+	dst = cbor.AppendHead(dst, cbor.Array, uint64(len(spans)))
+	for _, s := range spans {
 		dst = cbor.AppendHead(dst, cbor.Array, 3)
 		dst = appendUint(appendUint(dst, uint64(s.From)), uint64(s.Slots))
 		dst = cbor.AppendText(dst, s.Loss)
@@ -93,6 +101,9 @@ func decodeAccount(d *decoder, a *SlotAccount) error {
 	a.Planned = m.uint32(accountPlanned)
 	if m.has(accountMissing) {
 		a.Missing = m.spans()
+	}
+	if m.has(accountSince) {
+		a.Since = m.timeHere(accountSince)
 	}
 	return m.close()
 }

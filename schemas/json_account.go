@@ -30,6 +30,7 @@ type accountJSON struct {
 	First    uint32     `json:"first,omitempty"`
 	Planned  uint32     `json:"planned"`
 	Missing  []SlotSpan `json:"missing,omitempty"`
+	Since    *moment    `json:"since,omitempty"`
 }
 
 // MarshalJSON writes the JSON form, as a part of a batch's.
@@ -38,7 +39,7 @@ func (a SlotAccount) MarshalJSON() ([]byte, error) {
 		return nil, err
 	}
 	return json.Marshal(accountJSON{a.Meter, moment(a.Hour), uint32(a.Interval.Milliseconds()), uint32(a.Offset.Milliseconds()),
-		a.First, a.Planned, a.Missing})
+		a.First, a.Planned, a.Missing, presentTime(a.Since)})
 }
 
 // UnmarshalJSON reads the JSON form, strictly. An error names the field.
@@ -56,6 +57,7 @@ func (a *SlotAccount) UnmarshalJSON(data []byte) error {
 	if o.has("missing") {
 		v.Missing = memberList[SlotSpan](o, "missing", MaxSpans)
 	}
+	v.Since = momentIfGiven(o, "since")
 	return o.finish(v.Validate, func() { *a = v })
 }
 

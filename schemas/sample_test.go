@@ -162,7 +162,8 @@ func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys
 // sampleAccounts is a batch of accounts alone: one whole hour, one with every loss.
 func sampleAccounts() *Batch {
 	hour := time.Date(2026, 3, 1, 7, 0, 0, 0, time.UTC)
-	all := SlotAccount{Meter: "m2", Hour: hour, Interval: 10 * time.Second, Offset: 250 * time.Millisecond, First: 12, Planned: 348}
+	all := SlotAccount{Meter: "m2", Hour: hour, Interval: 10 * time.Second, Offset: 250 * time.Millisecond, First: 12, Planned: 348,
+		Since: hour.Add(120250 * time.Millisecond)}
 	for i, loss := range lossTable {
 		all.Missing = append(all.Missing, SlotSpan{From: uint32(12 + 20*i), Slots: uint32(1 + i), Loss: loss})
 	}

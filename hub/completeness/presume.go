@@ -13,13 +13,16 @@ import (
 // later than the last one ended, the accounts between are on their way, or were destroyed
 // with a disk, and nobody else knows of those slots: they are presumed to have been
 // planned, so that they are unknown and not forgotten. Accounts that come later take their
-// place.
+// place. An account that says since when the collector keeps account of its meter makes
+// planned for certain what lies between, also where none came before.
 
-// hole is a time between two accounts of a meter, under the schedule of the later.
+// hole is a time without an account before one of a meter, under its schedule.
 type hole struct {
 	source
 	schemas.Schedule
 	from, to time.Time
+	// configured: the collector says that it kept account of the meter then.
+	configured bool
 	// blind is before when readings may have come that are in no delta.
 	blind time.Time
 }
@@ -74,11 +77,26 @@ func (l *Ledger) holes(id schemas.CollectorID, accounts []schemas.SlotAccount, n
 		if known.Schedule != h.Schedule {
 			h.blind = now
 		}
-		if !before.IsZero() && h.from.Before(h.to) {
-			list = append(list, h)
+		unsaid, said := h.at(a.Since)
+		if !before.IsZero() && unsaid.from.Before(unsaid.to) {
+			list = append(list, unsaid)
+		}
+		if said.from.Before(said.to) {
+			list = append(list, said)
 		}
 	}
 	return list
+}
+
+// at parts the hole at the moment since when the collector keeps account of the meter.
+func (h hole) at(since time.Time) (unsaid, said hole) {
+	unsaid, said = h, h
+	if since.IsZero() {
+		since = h.to
+	}
+	unsaid.to = earlier(h.to, since)
+	said.from, said.configured = later(h.from, since), true
+	return unsaid, said
 }
 
 // presume plans the slots of holes, durably.
@@ -131,7 +149,7 @@ func (h *hole) record(hour time.Time) *record {
 // those are in which it told of none, and their neighbours, of which it may have told in
 // part.
 func (l *Ledger) silentHours(ctx context.Context, h *hole) (func(time.Time) bool, error) {
-	if h.to.Sub(h.from) <= h.Interval+partsOfAnHour {
+	if h.configured || h.to.Sub(h.from) <= h.Interval+partsOfAnHour {
 		return func(time.Time) bool { return true }, nil
 	}
 	told := make(map[int64]bool)

@@ -130,6 +130,82 @@ func TestLostEnvelope(t *testing.T) {
 	}
 }
 
+// since has accounts say since when the collector keeps account of their meter.
+func since(at time.Time, list []schemas.SlotAccount) []schemas.SlotAccount {
+	for i := range list {
+		list[i].Since = at
+	}
+	return list
+}
+
+// Where the first accounts of a meter never come, the hub learns from a later one what it
+// missed: also of a meter that is put back after days, while the others are told of.
+func TestFirstAccountsLost(t *testing.T) { engines(t, firstAccountsLost) }
+
+func firstAccountsLost(t *testing.T, dsn string) {
+	w := newWorld(t, dsn)
+	start := noon.Add(-10 * time.Hour)
+	w.tell(quarter("stays", start.Add(-50*time.Hour), noon), true)
+	w.tell(quarter("back", start.Add(-50*time.Hour), start.Add(-40*time.Hour)), true)
+	for _, m := range []schemas.MeterID{"new", "back"} {
+		w.tell(since(start.Add(5*time.Minute), quarter(m, noon.Add(-time.Hour), noon)), true)
+	}
+	w.tell(quarter("short", start.Add(-2*time.Hour), start), true)
+	w.tell(since(start.Add(time.Hour), quarter("short", noon.Add(-time.Hour), noon)), true)
+	w.kill()
+	list := w.gaps()
+	if len(list) != 3 {
+		t.Fatalf("gaps %+v, want one of each meter", list)
+	}
+	for _, g := range list {
+		if g.Meter == "short" { // out for an hour: that may as well be two envelopes on their way
+			if g.Unknown != 9*4 {
+				t.Errorf("gap %+v, want %d unknown slots", g, 9*4)
+			}
+			continue
+		}
+		if g.Reason != Unknown || !g.From.Equal(start.Add(15*time.Minute)) || !g.To.Equal(noon.Add(-time.Hour)) || g.Unknown != 9*4-1 {
+			t.Errorf("gap %+v, want %d unknown slots since %s", g, 9*4-1, start)
+		}
+	}
+	for _, m := range []schemas.MeterID{"new", "back"} {
+		w.tell(since(start.Add(5*time.Minute), quarter(m, start.Add(15*time.Minute), noon.Add(-time.Hour))), true)
+	}
+	if list := w.gaps(); len(list) != 1 || list[0].Meter != "short" {
+		t.Errorf("gaps %+v after all, want the one of short", list)
+	}
+}
+
+// Readings that came before anything was told of their meter are counted from the store.
+func TestFirstAccountsLostReadingsNot(t *testing.T) {
+	w := newWorld(t, sqlite(t))
+	start, from := noon.Add(-10*time.Hour), source{"new", "c1"}
+	w.m.schedules[from] = schemas.Schedule{Interval: 15 * time.Minute}
+	for at := start; at.Before(noon.Add(-time.Hour)); at = at.Add(15 * time.Minute) {
+		w.do(happening{from, []schemas.Reading{reading("new", schemas.Live, at)}, nil})
+	}
+	w.tell(since(start, quarter("new", noon.Add(-time.Hour), noon)), true)
+	if c := total(t, w.l); c.Expected != 40 || c.Received != 40 {
+		t.Errorf("%+v, want 40 slots, all received", c)
+	}
+}
+
+// A collector with a wrong moment makes no more unknown than the ledger keeps, and nothing
+// of time to come.
+func TestSinceOutOfBounds(t *testing.T) {
+	w := newWorld(t, sqlite(t))
+	w.l.o.Keep = 40 * 24 * time.Hour
+	w.tell(since(noon.AddDate(-3, 0, 0), quarter("m1", noon.Add(-time.Hour), noon)), true)
+	if c := total(t, w.l); c.Unknown != 40*96-4 {
+		t.Errorf("%d slots unknown, want %d", c.Unknown, 40*96-4)
+	}
+	ahead := noon.AddDate(0, 0, 3)
+	w.tell(since(ahead, quarter("m2", ahead.Add(time.Hour), ahead.Add(2*time.Hour))), false)
+	if c := total(t, w.l); c.Unknown != 40*96-4+4 { // the hour ahead is planned and not read
+		t.Errorf("%d slots unknown after an account of days to come, want %d", c.Unknown, 40*96)
+	}
+}
+
 // A change of schedule of which the hub learns from behind leaves nothing presumed that
 // was told under the schedule of before.
 func TestPresumedUnderAnotherSchedule(t *testing.T) {

@@ -30,7 +30,8 @@ type gate struct {
 
 	mu    sync.Mutex
 	mode  mode
-	taken map[string]bool // by any hub
+	sent  map[string]bool // on their way to InfluxDB, by any hub
+	taken map[string]bool // by InfluxDB, of any hub
 	life  map[string]bool // by the hub that runs
 	again int             // points that an earlier hub had written, and this one too
 	kills int             // hubs after which that was so
@@ -55,7 +56,7 @@ func newGate() (*gate, error) {
 	}
 	g := &gate{
 		url: l.Addr().String(), client: &http.Client{Timeout: recovery, Transport: &http.Transport{MaxIdleConnsPerHost: 16}}, done: make(chan struct{}),
-		taken: make(map[string]bool), life: make(map[string]bool), bad: make(map[string]bool),
+		sent: make(map[string]bool), taken: make(map[string]bool), life: make(map[string]bool), bad: make(map[string]bool),
 	}
 	g.server = &http.Server{Handler: g, ReadHeaderTimeout: time.Minute}
 	go func() { defer close(g.done); _ = g.server.Serve(l) }()
@@ -105,6 +106,9 @@ func (g *gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	good, bad := g.sort(body)
 	whole := g.whole
+	if m.status == 0 {
+		g.passing(good)
+	}
 	g.mu.Unlock()
 	switch {
 	case m.status != 0:
@@ -196,10 +200,21 @@ func answerError(w http.ResponseWriter, status int, text string) {
 	fmt.Fprintf(w, `{"code":"invalid","message":%q}`, text)
 }
 
-// spoil makes one point of a write a bad one for ever; mu is held.
+// passing notes points that are about to go to InfluxDB; mu is held.
+func (g *gate) passing(body []byte) {
+	for line := range bytes.Lines(body) {
+		if key, ok := keyOf(line); ok {
+			g.sent[key] = true
+		}
+	}
+}
+
+// spoil makes one point of a write a bad one for ever; mu is held. It is one that no
+// write before brought: a hub that was killed may have one under way, and InfluxDB may
+// have taken what it was killed over.
 func (g *gate) spoil(body []byte) bool {
 	for line := range bytes.Lines(body) {
-		if key, ok := keyOf(line); ok && !g.taken[key] {
+		if key, ok := keyOf(line); ok && !g.sent[key] {
 			g.bad[key] = true
 			return true
 		}
