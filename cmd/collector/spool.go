@@ -26,10 +26,11 @@ func newSpool() *cobra.Command {
 		Use:   "spool",
 		Short: "Look at what waits on the disk of a collector, check it, and carry it to the centre",
 		Long: `Looks at the spools of a collector: what is sealed and has no receipt of the hub
-yet. Nothing is changed and no lock is taken, so the collector may be running; what
-is shown is then a few seconds old. Damaged places are passed over and told.`,
+yet. Nothing is changed (but by take-out) and no lock is taken, so the collector may
+be running; what is shown is then a few seconds old. Damaged places are passed over
+and told.`,
 	}
-	cmd.AddCommand(newSpoolLs(), newSpoolVerify(), newSpoolExport(), newSpoolSend())
+	cmd.AddCommand(newSpoolLs(), newSpoolVerify(), newSpoolExport(), newSpoolTakeOut(), newSpoolSend())
 	return cmd
 }
 

@@ -24,6 +24,7 @@ type sealedBox struct {
 	dir, bundle string
 	envelopes   map[string]bool // sealed readings
 	spool       *spool.Spool    // of the readings; open
+	master      *seal.Master
 }
 
 // newSealedBox seals so many envelopes with one reading each.
@@ -33,13 +34,24 @@ func newSealedBox(t *testing.T, n int) *sealedBox {
 	if err != nil {
 		t.Fatal(err)
 	}
-	bundle, err := seal.Issue(master, "310115", "c1", 0, rand.Reader)
-	if err != nil {
+	b := &sealedBox{dir: t.TempDir(), envelopes: map[string]bool{}, master: master}
+	b.bundle = filepath.Join(b.dir, "c1.bundle")
+	if b.spool, err = spool.Open(filepath.Join(b.dir, "spool"), spool.Options{CommitRecords: 1}); err != nil {
 		t.Fatal(err)
 	}
-	b := &sealedBox{dir: t.TempDir(), envelopes: map[string]bool{}}
-	b.bundle = filepath.Join(b.dir, "c1.bundle")
+	t.Cleanup(func() { _ = b.spool.Close() })
+	bundle := b.sealUnder(t, 0, n)
 	if err := seal.WriteBundle(b.bundle, bundle); err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// sealUnder seals so many envelopes under a version of the collector's key.
+func (b *sealedBox) sealUnder(t *testing.T, version uint8, n int) seal.Bundle {
+	t.Helper()
+	bundle, err := seal.Issue(b.master, "310115", "c1", version, rand.Reader)
+	if err != nil {
 		t.Fatal(err)
 	}
 	context, err := seal.NewContext(1, rand.Reader)
@@ -53,10 +65,6 @@ func newSealedBox(t *testing.T, n int) *sealedBox {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if b.spool, err = spool.Open(filepath.Join(b.dir, "spool"), spool.Options{CommitRecords: 1}); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = b.spool.Close() })
 	at := time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC)
 	for i := range n {
 		plain, err := schemas.EncodeBatch(nil, &schemas.Batch{Collector: "c1", Area: "310115", SealedAt: at, Readings: []schemas.Reading{{
@@ -74,7 +82,7 @@ func newSealedBox(t *testing.T, n int) *sealedBox {
 			t.Fatal(err)
 		}
 	}
-	return b
+	return bundle
 }
 
 // command runs the program and returns what it printed and its exit code.
@@ -92,18 +100,19 @@ func command(args ...string) (out, warnings string, code int) {
 func TestSpoolCommands(t *testing.T) {
 	b := newSealedBox(t, 20)
 	out, _, code := command("spool", "ls", "--dir", b.dir)
-	if code != 0 || !strings.Contains(out, "20 envelopes wait") || !strings.Contains(out, "00000000000000000001.seg") || strings.Contains(out, "cards") {
+	if code != 0 || !strings.Contains(out, "20 envelopes wait") || !strings.Contains(out, "20 of them under key 0x0100\n") || !strings.Contains(out, "00000000000000000001.seg") || strings.Contains(out, "cards") {
 		t.Errorf("ls: %d\n%s", code, out)
 	}
 	out, _, code = command("spool", "ls", "--dir", b.dir, "--json", "--stream", "readings")
 	var list []struct {
 		Stream   string
 		Waiting  int
+		Keys     map[string]int `json:"waiting_keys"`
 		Sound    bool
 		Epoch    string
 		Segments []spool.SegmentReport
 	}
-	if err := json.Unmarshal([]byte(out), &list); err != nil || code != 0 || len(list) != 1 || list[0].Waiting != 20 || !list[0].Sound || list[0].Segments[0].Records != 20 {
+	if err := json.Unmarshal([]byte(out), &list); err != nil || code != 0 || len(list) != 1 || list[0].Waiting != 20 || list[0].Keys["0x0100"] != 20 || !list[0].Sound || list[0].Segments[0].Records != 20 {
 		t.Errorf("ls --json: %d, %v: %+v", code, err, list)
 	}
 	out, _, code = command("spool", "verify", "--dir", b.dir, "--bundle", b.bundle)

@@ -57,7 +57,7 @@ type exportSink interface {
 	close() error
 }
 
-func (x *spoolExport) run(ctx context.Context, out, warnings io.Writer) (err error) {
+func (x *spoolExport) run(ctx context.Context, out, warnings io.Writer) error {
 	places, bundle, err := x.places()
 	if err != nil {
 		return err
@@ -71,25 +71,41 @@ func (x *spoolExport) run(ctx context.Context, out, warnings io.Writer) (err err
 			return errors.New("--clear needs the key bundle: give -c FILE or --bundle FILE")
 		}
 	}
-	file, err := os.OpenFile(x.out, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return fmt.Errorf("export: %w", err)
-	}
-	var sink exportSink = &sealedSink{exporter: spool.NewExporter(file)}
 	if x.clear {
-		sink = newClearSink(file, open)
 		fmt.Fprintf(warnings, "warning: %s will hold readings in clear. Whoever has the file can read them; keep it as you keep the meters' data, and erase it after use\n", x.out)
 	}
-	n, problems, err := exportAll(ctx, places, sink)
-	err = errors.Join(err, file.Sync(), file.Close())
-	if err == nil {
-		err = durable.SyncDir(filepath.Dir(x.out))
-	}
+	var n int
+	var problems []string
+	err = newFile(x.out, func(file io.Writer) (err error) {
+		var sink exportSink = newSealedSink(file)
+		if x.clear {
+			sink = newClearSink(file, open)
+		}
+		n, problems, err = exportAll(ctx, places, sink)
+		return err
+	})
 	if err != nil {
-		return cli.Failed(errors.Join(err, os.Remove(x.out)))
+		return err
 	}
 	warn(warnings, problems)
 	fmt.Fprintf(out, "%s: %d envelopes\n", x.out, n)
+	return nil
+}
+
+// newFile makes the file at path with what fill writes, durably, and removes it again on
+// an error. That it exists is one, too.
+func newFile(path string, fill func(io.Writer) error) error {
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return fmt.Errorf("export: %w", err)
+	}
+	err = errors.Join(fill(file), file.Sync(), file.Close())
+	if err == nil {
+		err = durable.SyncDir(filepath.Dir(path))
+	}
+	if err != nil {
+		return cli.Failed(errors.Join(err, os.Remove(path)))
+	}
 	return nil
 }
 
@@ -116,6 +132,8 @@ type sealedSink struct {
 	exporter *spool.Exporter
 	section  schemas.Stream
 }
+
+func newSealedSink(w io.Writer) *sealedSink { return &sealedSink{exporter: spool.NewExporter(w)} }
 
 func (s *sealedSink) add(p spoolPlace, r spool.Inspected) error {
 	if s.section != p.stream {

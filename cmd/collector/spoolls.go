@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -26,15 +28,22 @@ func newSpoolLs() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			all, err := inspectAll(cmd.Context(), places, func(spoolPlace, spool.Inspected) error { return nil })
+			keys := map[schemas.Stream]waitingKeys{}
+			for _, p := range places {
+				keys[p.stream] = waitingKeys{}
+			}
+			all, err := inspectAll(cmd.Context(), places, func(p spoolPlace, r spool.Inspected) error {
+				keys[p.stream].add(r)
+				return nil
+			})
 			if err != nil {
 				return cli.Failed(err)
 			}
 			if asJSON {
-				return cli.Failed(listJSON(cmd.OutOrStdout(), places, all))
+				return cli.Failed(listJSON(cmd.OutOrStdout(), places, all, keys))
 			}
 			for i, p := range places {
-				if err := listSpool(cmd.OutOrStdout(), p, all[i]); err != nil {
+				if err := listSpool(cmd.OutOrStdout(), p, all[i], keys[p.stream]); err != nil {
 					return cli.Failed(err)
 				}
 				warn(cmd.ErrOrStderr(), faults(p, all[i]))
@@ -52,14 +61,15 @@ type listedSpool struct {
 	Stream       schemas.Stream `json:"stream"`
 	Waiting      int            `json:"waiting"`
 	WaitingBytes int64          `json:"waiting_bytes"`
+	WaitingKeys  waitingKeys    `json:"waiting_keys"` // envelopes by the generation of their key
 	Sound        bool           `json:"sound"`
 	*spool.Inspection
 }
 
-func listJSON(out io.Writer, places []spoolPlace, all []*spool.Inspection) error {
+func listJSON(out io.Writer, places []spoolPlace, all []*spool.Inspection, keys map[schemas.Stream]waitingKeys) error {
 	list := make([]listedSpool, len(all))
 	for i, in := range all {
-		list[i] = listedSpool{Stream: places[i].stream, Sound: in.Sound(), Inspection: in}
+		list[i] = listedSpool{Stream: places[i].stream, Sound: in.Sound(), WaitingKeys: keys[places[i].stream], Inspection: in}
 		list[i].Waiting, list[i].WaitingBytes = in.Waiting()
 	}
 	e := json.NewEncoder(out)
@@ -68,11 +78,14 @@ func listJSON(out io.Writer, places []spoolPlace, all []*spool.Inspection) error
 }
 
 // listSpool prints one spool for people.
-func listSpool(out io.Writer, p spoolPlace, in *spool.Inspection) error {
+func listSpool(out io.Writer, p spoolPlace, in *spool.Inspection, keys waitingKeys) error {
 	n, size := in.Waiting()
 	from, to := ageSpan(in)
 	fmt.Fprintf(out, "%s  %s\n", p.stream, in.Dir)
 	fmt.Fprintf(out, "  %d envelopes wait, %d bytes; from %s to %s; state %s, of %s\n", n, size, moment(from), moment(to), in.State, moment(in.StateAt))
+	for _, k := range slices.Sorted(maps.Keys(keys)) {
+		fmt.Fprintf(out, "  %d of them under key %s\n", keys[k], k)
+	}
 	if in.Holder != "" {
 		fmt.Fprintf(out, "  last opened by %s\n", in.Holder)
 	}
