@@ -59,6 +59,9 @@ type sending struct {
 	o    SendOptions
 	pub  *publisher
 	last map[*outbox]spool.Pending // what add handed over last
+	// earlier is the generation of a key before that of the bundle, if something is
+	// sealed under one; 0 otherwise.
+	earlier uint16
 }
 
 func newSending(o SendOptions) (*sending, error) {
@@ -103,6 +106,9 @@ func (s *sending) add(ctx context.Context, envelope []byte) error {
 	if box == nil {
 		return fmt.Errorf("send: %s do not lie in a spool", header.ContentType)
 	}
+	if header.Generation < s.o.Bundle.Generation {
+		s.earlier = header.Generation
+	}
 	s.last[box], err = box.spool.AppendAsync(ctx, envelope)
 	return err
 }
@@ -131,12 +137,22 @@ func (s *sending) run(ctx context.Context) error {
 	for s.left() > 0 {
 		select {
 		case err := <-linked: // it ends by itself on a fault that stays, and when ctx is done
-			return errors.Join(fmt.Errorf("send: %d envelopes have no receipt", s.left()), err, context.Cause(ctx))
+			return errors.Join(fmt.Errorf("send: %d envelopes have no receipt%s", s.left(), s.why()), err, context.Cause(ctx))
 		case <-tick.C:
 		}
 	}
 	stop()
 	return <-linked
+}
+
+// why says what keeps receipts away after a rotation: the hub answers under the key that
+// the box spoke last, and an answer counts under that of the bundle alone (answerKey).
+func (s *sending) why() string {
+	if s.earlier == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" (some are sealed under key %#04x, and the bundle has %#04x: the hub answers under the key that the box spoke last; give the bundle of that key, or connect the box once with its new one)",
+		s.earlier, s.o.Bundle.Generation)
 }
 
 // session is one connection.

@@ -49,8 +49,17 @@ func TestSend(t *testing.T) {
 	short, end := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer end()
 	sent, err = Send(short, w.sendOptions(), load)
-	if sent != (Sent{30, 0}) || !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "30 envelopes have no receipt") {
+	if sent != (Sent{30, 0}) || !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "30 envelopes have no receipt\n") {
 		t.Errorf("without receipts: %+v, %v", sent, err)
+	}
+
+	rotated, o := w.bundle, w.sendOptions()
+	rotated.Generation++
+	o.Bundle = &rotated
+	short, end = context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer end()
+	if _, err = Send(short, o, load); err == nil || !strings.Contains(err.Error(), "sealed under key 0x0100, and the bundle has 0x0101") {
+		t.Errorf("under the key before: %v", err)
 	}
 }
 
