@@ -99,6 +99,9 @@ var (
 	blamesLimits = []string{"max-series-per-database", "max-values-per-tag"}
 	// blamesNames: 1.8 answers 500 to a retention policy that it does not know.
 	blamesNames = []string{"retention policy not found", "database not found"}
+	// brokeText: a query met a fault in the server (query/executor.go), as over a series
+	// that a full disk has kept out of its file. It stays until the server is restarted.
+	brokeText = "[panic:"
 )
 
 // explain turns a failed request into one of this package's errors. When ctx,

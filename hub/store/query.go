@@ -119,6 +119,9 @@ func (s *Store) explainQuery(ctx context.Context, stalled, err error) error {
 		if containsAny(res.text, blamesNames) {
 			return s.configError("query", res, "create "+s.bucketName()+" or correct the bucket's name")
 		}
+		if strings.Contains(res.text, brokeText) {
+			return s.configError("query", res, "InfluxDB broke while it answered: see that its disk has room, and restart it")
+		}
 		return fmt.Errorf("query %s: it answered: %w", s.url, res)
 	}
 	return err

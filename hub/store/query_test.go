@@ -74,6 +74,18 @@ func TestServerDiesInAnswer(t *testing.T) {
 	}
 }
 
+// TestServerBreaksInAnswer: what InfluxDB 1.8.10 answered after a full disk; asking again
+// does not help, and the line says what does.
+func TestServerBreaksInAnswer(t *testing.T) {
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		io.WriteString(w, `{"results":[{"statement_id":0,"error":"SELECT mantissa::integer FROM citygrid.autogen.reading [panic:runtime error: index out of range [1] with length 0]"}]}`)
+	}))
+	defer srv.Close()
+	if _, err := openAt(t, Config{URL: srv.URL}).Count(t.Context(), time.Time{}, time.Now()); kind(err) != "config" || !strings.HasSuffix(err.Error(), "see that its disk has room, and restart it") {
+		t.Error(err)
+	}
+}
+
 func TestForeignRows(t *testing.T) {
 	columns := readingColumns()
 	tests := []struct{ name, values, want string }{

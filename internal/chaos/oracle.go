@@ -295,7 +295,8 @@ func (j *judgement) judgeReadings(ctx context.Context) error {
 }
 
 // stored reads InfluxDB back. A point that is being written may be seen by halves, so a
-// reading that fails is tried again.
+// reading that fails is tried again. An InfluxDB that breaks in its answer is started
+// again, as the error says: what it had confirmed must be there afterwards.
 func (j *judgement) stored(ctx context.Context) (list []schemas.Reading, err error) {
 	for range 5 {
 		list = list[:0]
@@ -303,6 +304,13 @@ func (j *judgement) stored(ctx context.Context) (list []schemas.Reading, err err
 			list = append(list, r)
 			return nil
 		})
+		if err != nil && strings.Contains(err.Error(), "[panic:") {
+			j.t.result.StoreCrashes++
+			if err := errors.Join(j.t.crash(city.Influxd), j.t.comeBack(ctx, city.Influxd)); err != nil {
+				return nil, err
+			}
+			continue
+		}
 		if err == nil || !sleep(ctx, time.Second) {
 			break
 		}

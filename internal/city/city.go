@@ -156,6 +156,9 @@ func (c *City) begin(ctx context.Context) error {
 // HubURL returns the address of the page.
 func (c *City) HubURL() string { return c.hubURL }
 
+// InfluxURL returns the address of InfluxDB, which a restart keeps.
+func (c *City) InfluxURL() string { return c.influx.URL() }
+
 // Fleet returns the simulated meters, which are the oracle too.
 func (c *City) Fleet() *simulators.Fleet { return c.fleet }
 

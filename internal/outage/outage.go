@@ -132,10 +132,9 @@ func Run(ctx context.Context, o Options) (r *Report, err error) {
 	if err != nil {
 		return nil, err
 	}
-	p := newProbe()
 	c, err := city.Start(ctx, city.Options{
 		Citygrid: o.Citygrid, Collector: o.Collector, Dir: o.Dir, Interval: readEvery, Fleet: fleet,
-		Hooks: city.Hooks{Between: p.between, Drain: drainPatience},
+		Hooks: city.Hooks{Drain: drainPatience},
 	})
 	defer func() {
 		if c != nil {
@@ -145,6 +144,7 @@ func Run(ctx context.Context, o Options) (r *Report, err error) {
 	if err != nil {
 		return nil, err
 	}
+	p := newProbe(c.InfluxURL())
 	m := &run{Options: o, c: c, probe: p, report: Report{Part: o.Part, Meters: fleet.Meters}}
 	looking, stop := context.WithCancel(ctx)
 	var watch sync.WaitGroup

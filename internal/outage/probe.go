@@ -11,7 +11,6 @@ import (
 	"time"
 
 	hubconfig "citygrid/hub/config"
-	"citygrid/internal/city"
 	"citygrid/internal/influxd"
 )
 
@@ -27,8 +26,8 @@ const (
 // probe asks InfluxDB, from outside the system, which of the readings of the
 // last seconds it has. It learns at which of its looks a reading was there.
 type probe struct {
+	url  string // of InfluxDB, which keeps it
 	mu   sync.Mutex
-	url  string
 	seen map[int64][]sighting // by slot of taking
 	// last is what InfluxDB has counted since its start, ended what it had counted
 	// at its earlier ends.
@@ -41,23 +40,7 @@ type sighting struct {
 	more int
 }
 
-func newProbe() *probe { return &probe{seen: make(map[int64][]sighting)} }
-
-// between learns the address of InfluxDB and stands in nobody's way.
-func (p *probe) between(_, to, address string) (string, error) {
-	if to == city.Influxd {
-		p.mu.Lock()
-		p.url = address
-		p.mu.Unlock()
-	}
-	return address, nil
-}
-
-func (p *probe) base() string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.url
-}
+func newProbe(url string) *probe { return &probe{url: url, seen: make(map[int64][]sighting)} }
 
 // look looks until ctx is done. A look that fails is left out: InfluxDB may be
 // what was taken away.
@@ -124,7 +107,7 @@ func (p *probe) waits(from, to time.Time) (w Waits) {
 // points is how many points InfluxDB has acknowledged since the probe began, by
 // its own account.
 func (p *probe) points(ctx context.Context) (uint64, error) {
-	written, err := influxd.Written(ctx, p.base())
+	written, err := influxd.Written(ctx, p.url)
 	if err != nil {
 		return 0, err
 	}
@@ -166,7 +149,7 @@ func (p *probe) query(ctx context.Context, statement string) ([][2]int64, error)
 }
 
 func (p *probe) get(ctx context.Context, path string, into any) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, p.base()+path, nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, p.url+path, nil)
 	if err != nil {
 		return err
 	}
