@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -64,13 +65,10 @@ Filling disks needs root on Linux; without it the other faults are tried.`,
 				fmt.Fprintf(cmd.ErrOrStderr(), "  again: citygrid chaos --trials 1 --seed %d\n%s", p.Seed, p)
 			}
 			report, err := chaos.Run(cmd.Context(), o)
-			if err != nil {
+			if report == nil {
 				return cli.Failed(err)
 			}
-			if err := report.WriteTable(out); err != nil {
-				return cli.Failed(err)
-			}
-			return cli.Failed(finishChaos(report, path))
+			return cli.Failed(errors.Join(err, report.WriteTable(out), finishChaos(report, path)))
 		},
 	}
 	cmd.Flags().IntVar(&o.Trials, "trials", 20, "how many seeds to try")

@@ -6,9 +6,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 
 	"citygrid/internal/durable"
+	"citygrid/schemas"
 )
 
 // blockade lists the sessions in which one sequence number was used for two
@@ -41,19 +43,42 @@ func sessionName(k deliveryKey) string {
 	return fmt.Sprintf("%s.%d.%x", k.name(), k.context.Boot, k.context.Random)
 }
 
+// maxBlocked bounds the blocked sessions of one collector: a key that runs twice in more
+// of them is in wrong hands, and all its sessions are blocked by one file.
+const maxBlocked = 64
+
+// wholeName is the file name that blocks every session of a collector.
+func wholeName(id schemas.CollectorID) string { return string(id) + ".all" }
+
+// blocked counts the files of a collector. The caller holds mu.
+func (b *blockade) blocked(id schemas.CollectorID) (n int) {
+	for name := range b.names {
+		if strings.HasPrefix(name, string(id)+".") {
+			n++
+		}
+	}
+	return n
+}
+
 // add blocks the session of k durably.
 func (b *blockade) add(k deliveryKey) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	name := sessionName(k)
 	text := fmt.Sprintf("Collector %s, session %s: sequence %d came twice with different content, so two programs\n"+
 		"use one key: a copy of the box runs, or a machine was resumed from a snapshot.\n"+
 		"The hub takes nothing more from this session; the collector keeps what it has sealed in it.\n"+
 		"Stop the second one and restart the first, which begins a new session. Then remove this file:\n"+
 		"the hub takes the rest of the session when it comes again.\n", k.collector, k.context, k.seq)
+	if b.blocked(k.collector) >= maxBlocked {
+		name = wholeName(k.collector)
+		text = fmt.Sprintf("Collector %s: in %d sessions one sequence number came twice with different content, so its key\n"+
+			"is used by somebody else. The hub takes no readings, card entries and events of it.\n"+
+			"Give the box a new key (citygrid keys rotate --compromised). Then remove this file and those of the sessions.\n", k.collector, maxBlocked)
+	}
 	if err := durable.WriteFile(filepath.Join(b.dir, name), []byte(text), 0o600); err != nil {
 		return fmt.Errorf("block session %s of %s: %w", k.context, k.collector, err)
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
 	b.names[name] = true
 	return nil
 }
@@ -65,14 +90,15 @@ func (b *blockade) find(k deliveryKey) (path string, ok bool) {
 	if len(b.names) == 0 {
 		return "", false // no name is made for a message on the usual way
 	}
-	name := sessionName(k)
-	if !b.names[name] {
-		return "", false
-	}
-	path = filepath.Join(b.dir, name)
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+	for _, name := range []string{sessionName(k), wholeName(k.collector)} {
+		if !b.names[name] {
+			continue
+		}
+		path = filepath.Join(b.dir, name)
+		if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+			return path, true
+		}
 		delete(b.names, name)
-		return "", false
 	}
-	return path, true
+	return "", false
 }

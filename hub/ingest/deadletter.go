@@ -16,24 +16,18 @@ import (
 	"citygrid/schemas/seal"
 )
 
-const (
-	// deadLetterFile holds messages that were refused. Who sent one in good
-	// faith has it still.
-	deadLetterFile = "dead-letters.jsonl"
-	// rejectedFile holds envelopes that were answered with a receipt although
-	// the store does not hold them whole: they may exist nowhere else.
-	rejectedFile = "rejected.jsonl"
-)
+// deadLetterFile holds messages that were refused. Who sent one in good faith has it
+// still.
+const deadLetterFile = "dead-letters.jsonl"
 
 // deadLetters keeps messages, as they came, with the reason: one JSON object a
 // line. Messages that opened are kept sealed too, so the files hold no plain
 // readings.
 type deadLetters struct {
 	path string
-	max  int64
-	// keepAll makes a full file an error. Otherwise it becomes the previous
-	// one, and the one before that is overwritten.
-	keepAll bool
+	// max bounds the file: a full one becomes the previous one, and the one before that
+	// is overwritten.
+	max int64
 	// sync makes what was written last; os.File.Sync.
 	sync func(*os.File) error
 
@@ -49,15 +43,11 @@ const deadLetterMax = 64 << 20
 
 // syncEvery is how often dead letters are made to outlast a power cut. Their senders
 // have the messages still, so the last ones may be lost, and a flood of garbage does
-// not hold up the readings behind it by one write to the disk's platter each. Letters
-// of a file with keepAll last before add returns.
+// not hold up the readings behind it by one write to the disk's platter each.
 const syncEvery = time.Second
 
 // loudEvery is how often one code of refusal is logged.
 const loudEvery = time.Minute
-
-// errLettersFull is wrapped by add when a file that keeps everything is full.
-var errLettersFull = errors.New("the file is full; look into it and move it away")
 
 // deadLetter is a line of the file.
 type deadLetter struct {
@@ -98,20 +88,28 @@ func endLine(f *os.File) (size int64, err error) {
 	return size + int64(n), err
 }
 
-// add writes one letter. When it returns the letter outlasts this process and, within
-// syncEvery or at once with keepAll, a power cut.
-func (d *deadLetters) add(at time.Time, m mqttlink.Message, code seal.Code, reason error) error {
+// letterLine writes a letter as a line of a file.
+func letterLine(at time.Time, m mqttlink.Message, code seal.Code, reason error) ([]byte, error) {
 	line, err := json.Marshal(deadLetter{ReceivedAt: at.UTC(), Code: code, Reason: reason.Error(), Topic: m.Topic, Payload: m.Payload})
 	if err != nil {
-		return fmt.Errorf("dead letter: %w", err)
+		return nil, fmt.Errorf("dead letter: %w", err)
 	}
-	line = append(line, '\n')
+	return append(line, '\n'), nil
+}
+
+// add writes one letter. When it returns the letter outlasts this process and, within
+// syncEvery, a power cut.
+func (d *deadLetters) add(at time.Time, m mqttlink.Message, code seal.Code, reason error) error {
+	line, err := letterLine(at, m, code, reason)
+	if err != nil {
+		return err
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if err := d.makeRoom(int64(len(line))); err != nil {
 		return fmt.Errorf("dead letters %s: %w", d.path, err)
 	}
-	if err := d.append(at, line); err != nil {
+	if err := d.append(at, line, syncEvery); err != nil {
 		return fmt.Errorf("dead letters %s: %w", d.path, err)
 	}
 	return nil
@@ -122,24 +120,17 @@ func (d *deadLetters) makeRoom(n int64) error {
 	if d.size == 0 || d.size+n <= d.max {
 		return nil
 	}
-	info, err := os.Stat(d.path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist): // the operator moved it away
-	case err != nil:
+	// Not there: the operator moved it away.
+	if err := os.Rename(d.path, d.path+".1"); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
-	case d.keepAll && info.Size()+n > d.max:
-		return errLettersFull
-	case !d.keepAll:
-		if err := os.Rename(d.path, d.path+".1"); err != nil {
-			return err
-		}
 	}
 	d.size = 0
 	return nil
 }
 
-// append writes a line, or, on an error, leaves the file as it was.
-func (d *deadLetters) append(at time.Time, line []byte) error {
+// append writes lines, or, on an error, leaves the file as it was. They outlast a power cut
+// within a time.
+func (d *deadLetters) append(at time.Time, lines []byte, within time.Duration) error {
 	f, err := os.OpenFile(d.path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
@@ -149,15 +140,15 @@ func (d *deadLetters) append(at time.Time, line []byte) error {
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(line)
-	if age := at.Sub(d.synced); err == nil && (d.keepAll || age < 0 || age >= syncEvery) {
+	_, err = f.Write(lines)
+	if age := at.Sub(d.synced); err == nil && (age < 0 || age >= within) {
 		err, d.synced = d.sync(f), at
 	}
 	if err != nil {
 		// Half a line would spoil the next one.
 		return errors.Join(err, f.Truncate(info.Size()))
 	}
-	d.size = info.Size() + int64(len(line))
+	d.size = info.Size() + int64(len(lines))
 	if info.Size() == 0 { // new: its name must last too
 		return durable.SyncDir(filepath.Dir(d.path))
 	}

@@ -104,10 +104,11 @@ type Receiver struct {
 	blocked *blockade
 	// dead holds what was refused, rejected what was answered with a receipt
 	// although it is not, or not whole, in the store.
-	dead, rejected *deadLetters
-	sealers        *receiptSealers
-	metrics        *metrics
-	log            *slog.Logger
+	dead     *deadLetters
+	rejected *rejectedLetters
+	sealers  *receiptSealers
+	metrics  *metrics
+	log      *slog.Logger
 
 	accounts      Accounts // nil: nobody keeps any
 	conn          atomic.Pointer[mqttlink.Conn]
@@ -135,10 +136,9 @@ func New(o Options) (*Receiver, error) {
 	if r.dead, err = openDeadLetters(o.Dir, deadLetterFile); err != nil {
 		return nil, err
 	}
-	if r.rejected, err = openDeadLetters(o.Dir, rejectedFile); err != nil {
+	if r.rejected, err = openRejected(o.Dir); err != nil {
 		return nil, err
 	}
-	r.rejected.keepAll = true
 	r.opener, err = seal.NewOpener(seal.OpenerConfig{
 		Provider: o.Provider, Tenant: o.Tenant, Role: seal.Up,
 		Keys: r.key, CrossCheckEvery: o.CrossCheckEvery,
@@ -320,6 +320,9 @@ func (r *Receiver) takeBatch(ctx context.Context, m mqttlink.Message, topic sche
 		r.metrics.duplicates.Inc()
 		d.again = true
 		return r.settleLater(ctx, d)
+	case verdict == seal.Repeated:
+		r.metrics.duplicates.Inc()
+		d.repeated = true
 	case verdict != seal.New:
 		r.held.give(d)
 		return r.refuseVerdict(m, d.key, verdict)

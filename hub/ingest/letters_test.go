@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -49,8 +50,7 @@ func topics(t *testing.T, path string) string {
 	return strings.Join(all, " ")
 }
 
-// A flood of garbage must not cost a write to the platter for each frame; what has no
-// other copy must.
+// A flood of garbage must not cost a write to the platter for each frame.
 func TestLettersAreSyncedOnceASecond(t *testing.T) {
 	d := mustLetters(t, t.TempDir())
 	syncs := 0
@@ -72,11 +72,88 @@ func TestLettersAreSyncedOnceASecond(t *testing.T) {
 	if syncs != 3 {
 		t.Errorf("%d syncs after a second and a step back, want 3", syncs)
 	}
-	d.keepAll = true
-	add(testMoment)
-	add(testMoment)
-	if syncs != 5 {
-		t.Errorf("%d syncs, want one for each letter that has no other copy", syncs)
+}
+
+// rejectedOf makes envelopes of collectors that the store does not hold.
+func rejectedOf(ids ...schemas.CollectorID) (group []*delivery) {
+	for _, id := range ids {
+		d := &delivery{key: deliveryKey{source: readingsOf(id)}, message: mqttlink.Message{Topic: readingsTopic(id), Payload: make([]byte, 100)}}
+		d.reject(codeSchema, errors.New("why"))
+		group = append(group, d)
+	}
+	return group
+}
+
+// What has no other copy is on the platter when keep returns, a group at once.
+func TestRejectedAreSyncedByGroup(t *testing.T) {
+	r, err := openRejected(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	syncs := 0
+	r.sync = func(*os.File) error { syncs++; return nil }
+	for range 3 {
+		if kept, err := r.keep(testMoment, rejectedOf("c1", "c2", "c3")); err != nil || slices.Contains(kept, false) {
+			t.Fatal(kept, err)
+		}
+	}
+	if syncs != 3 || strings.Count(topics(t, r.path), " ") != 8 {
+		t.Errorf("%d syncs of three groups, the file holds %s", syncs, topics(t, r.path))
+	}
+	r.sync = func(*os.File) error { return errors.New("no") }
+	before := topics(t, r.path)
+	if _, err := r.keep(testMoment, rejectedOf("c1", "c2")); err == nil || topics(t, r.path) != before {
+		t.Errorf("a failed write: %v, the file holds %s", err, topics(t, r.path))
+	}
+}
+
+// One collector fills its part of the file and no more, also after a restart.
+func TestRejectedPartOfOneCollector(t *testing.T) {
+	dir := t.TempDir()
+	r, err := openRejected(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.keep(testMoment, rejectedOf("c0")); err != nil {
+		t.Fatal(err)
+	}
+	line := r.size
+	count := func(ids ...schemas.CollectorID) (n int) {
+		t.Helper()
+		kept, err := r.keep(testMoment, rejectedOf(ids...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, k := range kept {
+			if k {
+				n++
+			}
+		}
+		return n
+	}
+	r.max = 3 * line * rejectedParts
+	if n := count("c1", "c1", "c1", "c1", "c2"); n != 4 {
+		t.Errorf("%d kept, want three of c1 and one of c2", n)
+	}
+	if n := count("c1"); n != 0 {
+		t.Error("a full part took one more")
+	}
+	if r, err = openRejected(dir); err != nil {
+		t.Fatal(err)
+	}
+	r.max = 3 * line * rejectedParts
+	if n := count("c1", "c2", "c2", "c2"); n != 2 {
+		t.Errorf("after a restart %d kept, want two of c2", n)
+	}
+	r.max = 8 * line
+	if n := count("c3", "c3"); n != 1 {
+		t.Errorf("%d kept where one has room", n)
+	}
+	if err := os.Remove(r.path); err != nil {
+		t.Fatal(err)
+	}
+	if n := count("c1", "c1"); n != 1 {
+		t.Errorf("%d kept in a new file whose parts have room for one", n)
 	}
 }
 

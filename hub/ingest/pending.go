@@ -34,7 +34,10 @@ type delivery struct {
 	accounts []schemas.SlotAccount
 	// again is true for an envelope that was stored before and only wants its
 	// receipt.
-	again    bool
+	again bool
+	// repeated is true for one whose number was stored before, perhaps with other
+	// content: it is stored again.
+	repeated bool
 	tries    int // calls of the courier's store that failed
 	storedAt time.Time
 	// rejected says why the store does not hold all of the readings, and never
@@ -95,7 +98,7 @@ func newPendingSet(book *replayBook) *pendingSet {
 
 func (k deliveryKey) bootKey() bootKey { return bootKey{k.source, k.context.Boot} }
 
-// admit says what d is to all that is stored or on its way. A new one becomes
+// admit says what d is to all that is stored or on its way. A new or repeated one becomes
 // pending; a copy of a pending one joins it. Card entries and events that may be new
 // count as new: they were left with their collector while those of later sessions were
 // taken, and their stores take no fact twice.
@@ -113,12 +116,16 @@ func (p *pendingSet) admit(d *delivery) (v seal.Verdict, joined bool) {
 	if ok && b.random != d.key.context.Random {
 		return seal.BootConflict, false
 	}
-	if v := p.book.check(d.key, d.tag); v != seal.New && !(v == seal.Late && d.key.stream != schemas.Readings) {
+	switch v = p.book.check(d.key, d.tag); {
+	case v == seal.New, v == seal.Repeated:
+	case v == seal.Late && d.key.stream != schemas.Readings:
+		v = seal.New
+	default:
 		return v, false
 	}
 	p.deliveries[d.key] = d
 	p.boots[d.key.bootKey()] = bootOnTheWay{random: d.key.context.Random, envelopes: b.envelopes + 1}
-	return seal.New, false
+	return v, false
 }
 
 // drop ends the time in which copies may join d and returns them.

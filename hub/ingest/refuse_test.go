@@ -257,6 +257,103 @@ func TestRejected(t *testing.T) {
 	}
 }
 
+// Who holds a key can make no more than so many files of blocked sessions; then one file
+// blocks all of that collector, and nobody else.
+func TestBlockedSessionsAreBounded(t *testing.T) {
+	dir := t.TempDir()
+	b, err := openBlockade(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := func(id schemas.CollectorID, boot uint32) deliveryKey {
+		return deliveryKey{source: readingsOf(id), context: seal.Context{Boot: boot}}
+	}
+	if err := b.add(key("c10", 7)); err != nil {
+		t.Fatal(err)
+	}
+	for n := range uint32(maxBlocked + 10) {
+		if _, ok := b.find(key("c1", n)); ok != (n > maxBlocked) {
+			t.Fatalf("session %d is blocked: %v", n, ok)
+		}
+		if err := b.add(key("c1", n)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	files, err := os.ReadDir(filepath.Join(dir, "blocked"))
+	if err != nil || len(files) != 1+maxBlocked+1 {
+		t.Errorf("%d files, %v; want %d", len(files), err, 1+maxBlocked+1)
+	}
+	if b, err = openBlockade(dir); err != nil {
+		t.Fatal(err)
+	}
+	path, ok := b.find(key("c1", 1000))
+	if !ok {
+		t.Error("after a restart a new session of the key is taken")
+	}
+	if _, ok := b.find(deliveryKey{source: source{"c1", schemas.Cards}}); !ok {
+		t.Error("another stream of the key is taken")
+	}
+	if path, ok := b.find(key("c10", 3)); ok {
+		t.Errorf("%s blocks another collector", path)
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	if path, ok := b.find(key("c1", 1000)); ok {
+		t.Errorf("%s is removed and blocks", path)
+	}
+	if _, ok := b.find(key("c1", 3)); !ok {
+		t.Error("a blocked session is taken, whose file is there")
+	}
+}
+
+// A machine that is resumed from an old snapshot seals other content under numbers whose
+// tags are forgotten: what it says is stored before its receipt, as is a true copy.
+func TestResumedFromAnOldSnapshot(t *testing.T) {
+	w := newTown(t)
+	h := w.hub()
+	one := w.sender("c1")
+	resumed := w.sender("c1", inContext(one.Context()))
+	first := one.batch(1, 1)
+	numbers := 0
+	told := func(envelopes ...[]byte) (last int64) {
+		t.Helper()
+		for _, e := range envelopes {
+			w.publish(readingsTopic("c1"), e)
+		}
+		for range envelopes {
+			last = receive(t, "observer", h.observer.stored)[0].Value.Mantissa
+		}
+		for want := numbers + len(envelopes); numbers < want; {
+			for _, span := range receive(t, "receipt", w.receipts).Stored {
+				numbers += int(span.To-span.From) + 1
+			}
+		}
+		return last
+	}
+	told(first)
+	var more [][]byte
+	for range seal.MaxTags {
+		more = append(more, one.batch(1, 2))
+	}
+	told(more...)
+	if got := told(resumed.batch(1, 77)); got != 77 {
+		t.Errorf("stored %d of the resumed machine, want 77", got)
+	}
+	if got := told(first); got != 1 {
+		t.Errorf("stored %d of a true copy, want 1", got)
+	}
+	c := h.Counters()
+	if numbers != seal.MaxTags+3 || c.Points != seal.MaxTags+1 || c.Duplicates != 2 || len(c.Refused) != 0 {
+		t.Errorf("%d numbers in receipts, counters %+v", numbers, c)
+	}
+	w.publish(readingsTopic("c1"), resumed.batch(1, 78)) // number 1, whose tag is known
+	w.sentinel(w.sender("c3"))
+	if r := h.Counters().Refused; r[codeNonceReuse] != 1 {
+		t.Errorf("refused %v, want one nonce_reuse", r)
+	}
+}
+
 // One number with two contents blocks the rest of its session, also after a
 // restart, until the operator removes the file.
 func TestNonceReuseBlocksTheSession(t *testing.T) {

@@ -111,7 +111,7 @@ func (b *replayBook) mark(group []*delivery) map[source][]byte {
 	defer b.mu.Unlock()
 	touched := make(map[source][]byte)
 	for _, d := range group {
-		if d.again || d.withheld {
+		if d.again || d.repeated || d.withheld {
 			continue
 		}
 		t, ok := b.trackers[d.key.source]

@@ -72,27 +72,45 @@ func (r *Receiver) remember(ctx context.Context, group []*delivery) error {
 // letters like any other and get no receipt, so that their collector keeps
 // them.
 func (r *Receiver) keepRejected(group []*delivery) error {
+	var rejected []*delivery
 	for _, d := range group {
-		if d.rejected == nil || d.kept {
+		if d.rejected != nil && !d.kept {
+			rejected = append(rejected, d)
+		}
+	}
+	if len(rejected) == 0 {
+		return nil
+	}
+	found, err := r.rejected.keep(r.o.Now(), rejected)
+	if err != nil {
+		return err
+	}
+	for i, d := range rejected {
+		if d.kept, d.withheld = found[i], !found[i]; d.kept {
+			r.tellRejected(d)
+		}
+	}
+	for _, d := range rejected {
+		if !d.withheld {
 			continue
 		}
-		err := r.rejected.add(r.o.Now(), d.message, d.code, d.rejected)
-		if errors.Is(err, errLettersFull) {
-			d.withheld = true
-			err = r.dead.add(r.o.Now(), d.message, d.code, errors.Join(d.rejected, err))
-		}
-		if err != nil {
+		if err := r.dead.add(r.o.Now(), d.message, d.code, errors.Join(d.rejected, fmt.Errorf("%s: %w", r.rejected.path, errLettersFull))); err != nil {
 			return err
 		}
 		d.kept = true
-		r.metrics.refused(d.code).Inc()
-		r.noteRefused(d.message, d.code)
-		if r.dead.loud(d.code, r.o.Now()) {
-			r.log.Warn("envelope can not be stored and is kept as a letter", "code", d.code, "file", r.rejected.path,
-				"collector", d.key.collector, "receipt", !d.withheld, "reason", d.rejected)
-		}
+		r.tellRejected(d)
 	}
 	return nil
+}
+
+// tellRejected counts a rejected envelope and says it.
+func (r *Receiver) tellRejected(d *delivery) {
+	r.metrics.refused(d.code).Inc()
+	r.noteRefused(d.message, d.code)
+	if r.dead.loud(d.code, r.o.Now()) {
+		r.log.Warn("envelope can not be stored and is kept as a letter", "code", d.code, "file", r.rejected.path,
+			"collector", d.key.collector, "receipt", !d.withheld, "reason", d.rejected)
+	}
 }
 
 // gather waits for one settled delivery and takes what else comes within
@@ -147,8 +165,10 @@ func (r *Receiver) stored(d *delivery) {
 	if n := len(d.accounts); n > 0 {
 		r.slots.stored.Add(float64(n))
 	}
-	r.metrics.points.Add(float64(len(d.readings)))
-	r.metrics.latency.observe(d.readings, d.storedAt)
+	if !d.repeated {
+		r.metrics.points.Add(float64(len(d.readings)))
+		r.metrics.latency.observe(d.readings, d.storedAt)
+	}
 	if r.accounts != nil {
 		r.accounts.StoredFrom(d.key.collector, d.readings, d.storedAt)
 		return

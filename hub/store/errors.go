@@ -104,6 +104,9 @@ var (
 	brokeText = "[panic:"
 )
 
+// ErrBroke: InfluxDB met a fault of its own in a query. A *ConfigError wraps it.
+var ErrBroke = errors.New("InfluxDB broke while it answered")
+
 // explain turns a failed request into one of this package's errors. When ctx,
 // the caller's, is done, the error wraps its cause and is none of them.
 func (s *Store) explain(ctx context.Context, act string, perr *influxhttp.Error) error {

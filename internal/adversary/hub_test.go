@@ -162,6 +162,15 @@ func twins(tab *table, c *city, h *hub) {
 	c.attack(tab, h, attack{name: "a new session of the box after the blockade", frames: on(readings("c3"), after.batches(20)...), honest: 20})
 	cloned := c.sender("c3", boot(after.Context().Boot))
 	c.attack(tab, h, attack{name: "a cloned box, or one with an older disk, under the boot number in use", frames: on(readings("c3"), cloned.batches(50)...), codes: []seal.Code{bootConflict}})
+	long := c.sender("c3", boot(after.Context().Boot+1))
+	c.attack(tab, h, attack{name: "a session of 300", frames: on(readings("c3"), long.batches(300)...), honest: 300})
+	resumed := c.sender("c3", inContext(long.Context()))
+	resumed.value = 9000
+	before, points := h.Counters(), h.store.points.Load()
+	c.publish(c.evil, on(readings("c3"), resumed.batch(1)))
+	c.settle(h, before, 1)
+	tab.add(row{name: "the box resumed from a snapshot 300 numbers old: stored, not only confirmed", tries: 1,
+		accepted: uint64(h.store.points.Load()-points) - 1, counted: h.Counters().Duplicates - before.Duplicates, control: true})
 }
 
 // keysOutOfUse are envelopes that are well sealed, under keys in every state.

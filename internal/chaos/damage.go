@@ -5,8 +5,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
+	"citygrid/collector/spool"
 	"citygrid/internal/city"
+	"citygrid/schemas"
 	"citygrid/schemas/seal"
 )
 
@@ -95,23 +98,33 @@ func replaceFile(path string, data []byte) error {
 	return os.Rename(path+".tmp", path)
 }
 
-// writeOff notes every envelope of the data folder as one that may be lost: the folder
-// is going to be replaced.
-func (t *trial) writeOff() error {
+// writeOff notes what goes with the data folder when the image takes its place, and so may
+// be lost: what waits in it for a receipt, and is not in the image.
+func (t *trial) writeOff(ctx context.Context, image string) error {
+	kept := make(map[envelope]bool)
+	brings := &archive{dir: image}
+	err := brings.each(func(_ schemas.Stream, r record) error {
+		e, err := envelopeOf(r.data)
+		kept[e] = true
+		return err
+	})
+	if err != nil {
+		return err
+	}
 	for folder := range streams() {
-		names, err := filepath.Glob(filepath.Join(t.own.of, folder, "*.seg"))
+		var gone []record
+		_, err := spool.Inspect(ctx, filepath.Join(t.own.of, folder), func(r spool.Inspected) error {
+			e, err := envelopeOf(r.Data)
+			if r.Waiting && !kept[e] {
+				gone = append(gone, record{seq: r.Seq, data: slices.Clone(r.Data)})
+			}
+			return err
+		})
 		if err != nil {
 			return err
 		}
-		for _, name := range names {
-			data, err := os.ReadFile(name)
-			if err != nil {
-				return err
-			}
-			list, _ := parseSegment(data)
-			if err := t.writeOffRecords(RestoredOld, list); err != nil {
-				return err
-			}
+		if err := t.writeOffRecords(RestoredOld, gone); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -140,6 +153,10 @@ func (t *trial) autopsy() error {
 	if err != nil || len(names) == 0 {
 		return err
 	}
+	left := &archive{dir: t.own.of}
+	if err := left.each(t.wasFound); err != nil {
+		return err
+	}
 	data, err := os.ReadFile(names[len(names)-1])
 	if err != nil {
 		return err
@@ -157,6 +174,15 @@ func (t *trial) autopsy() error {
 	if unreleased > 0 {
 		t.result.Unreleased++
 	}
+	return err
+}
+
+// wasFound notes a record that a kill has left sound.
+func (t *trial) wasFound(_ schemas.Stream, r record) error {
+	e, err := envelopeOf(r.data)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.found[e] = true
 	return err
 }
 

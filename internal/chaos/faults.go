@@ -195,8 +195,15 @@ func (t *trial) kill(ctx context.Context, f Fault) error {
 	return t.comeBack(ctx, f.Part)
 }
 
-// crash kills a part and notes what it was about.
+// crash kills a part and notes what it was about. One that has ended by itself is a fault
+// of its own, unless its disk was filled.
 func (t *trial) crash(part string) error {
+	if !t.plan.onDisk(part) && t.city.Signal(part, 0) != nil {
+		t.mu.Lock()
+		t.result.Unexpected++
+		t.result.example("%s had ended by itself before it was killed; see %s", part, t.city.Log(part))
+		t.mu.Unlock()
+	}
 	if inSync(t.city.Pid(part)) {
 		t.mu.Lock()
 		t.result.InSync++
@@ -365,7 +372,7 @@ func (t *trial) restore(ctx context.Context, f Fault) error {
 	if err := t.crash(city.Collector); err != nil {
 		return err
 	}
-	if err := t.writeOff(); err != nil { // what only this folder holds goes with it
+	if err := t.writeOff(ctx, image); err != nil { // what only this folder holds goes with it
 		return err
 	}
 	if err := os.RemoveAll(data); err != nil {
@@ -388,9 +395,6 @@ func (t *trial) mishap(ctx context.Context) error {
 		if _, err := t.city.Break(ctx, m.meter, m.what, m.flow); err != nil {
 			return err
 		}
-		t.mu.Lock()
-		t.mishaps++
-		t.mu.Unlock()
 		if n%2 == 0 {
 			defer func() {
 				_, _ = t.city.Mend(context.WithoutCancel(ctx), m.meter, m.what) // it ends with the city otherwise

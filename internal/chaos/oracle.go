@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"citygrid/hub/store"
 	"citygrid/internal/city"
 	"citygrid/schemas"
 	"citygrid/schemas/seal"
@@ -57,6 +58,8 @@ type judgement struct {
 	// waiting are in the spools of a collector of which the hub refuses that session as one
 	// of a copy; it has refused some of them.
 	waiting map[envelope]bool
+	// own are the envelopes of the collector itself, twins apart.
+	own map[envelope]bool
 	// putAside are slots that the collector told as lost in envelopes that the hub has
 	// put aside.
 	putAside map[slot]bool
@@ -65,7 +68,7 @@ type judgement struct {
 
 // judge holds what was on disk against what the hub has.
 func (t *trial) judge(ctx context.Context) error {
-	j := &judgement{t: t, readings: account{}, cards: account{}, events: account{}, destroyed: make(map[read]int), putAside: make(map[slot]bool), truth: t.city.Truthful()}
+	j := &judgement{t: t, readings: account{}, cards: account{}, events: account{}, own: make(map[envelope]bool), destroyed: make(map[read]int), putAside: make(map[slot]bool), truth: t.city.Truthful()}
 	happened, err := t.city.Suffered(ctx)
 	if err != nil {
 		return fmt.Errorf("ask the simulators what they made happen: %w", err)
@@ -89,12 +92,18 @@ func (t *trial) judge(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("audit of the cases: %w", err)
 	}
-	t.result.CasesWrong += grid.Recased + grid.Uncased + grid.Broken
-	if grid.Recased+grid.Uncased+grid.Broken > 0 {
+	t.result.CasesWrong += grid.Recased + grid.Uncased + grid.Broken + grid.Strange
+	if grid.Recased+grid.Uncased+grid.Broken+grid.Strange > 0 {
 		t.result.example("cases: %q", grid.Examples)
+	}
+	if r := t.result; r.Readings < fewest || r.Cards == 0 {
+		return fmt.Errorf("%d readings and %d card entries were taken, which shows nothing; a trial has %d readings at least, and loads of cards", r.Readings, r.Cards, fewest)
 	}
 	return nil
 }
+
+// fewest is how many readings a trial takes at least.
+const fewest = 1000
 
 // collect reads the archives.
 func (j *judgement) collect() error {
@@ -107,26 +116,38 @@ func (j *judgement) collect() error {
 		archives = append(archives, j.t.twin)
 	}
 	for _, a := range archives {
-		err := a.each(func(s schemas.Stream, r record) error { return j.enter(opener, s, r.data) })
+		err := a.each(func(s schemas.Stream, r record) error {
+			e, err := j.enter(opener, s, r.data)
+			if a == j.t.own {
+				j.own[e] = true
+			}
+			return err
+		})
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
+		}
+	}
+	for e := range j.t.found { // the archive has links, and would lose what a start cuts off
+		if !j.own[e] {
+			j.t.result.Lost++
+			j.t.result.example("lost on the disk: envelope %v was sound after a kill", e)
 		}
 	}
 	return nil
 }
 
-// enter enters what one envelope holds.
-func (j *judgement) enter(opener *seal.Opener, s schemas.Stream, data []byte) error {
+// enter enters what one envelope holds, and returns its name.
+func (j *judgement) enter(opener *seal.Opener, s schemas.Stream, data []byte) (in envelope, err error) {
 	header, plain, err := opener.Open(nil, data)
 	if err != nil {
-		return err
+		return in, err
 	}
-	in := envelope{header.Context, header.Seq}
+	in = envelope{header.Context, header.Seq}
 	switch s {
 	case schemas.Cards:
 		batch, err := schemas.DecodeCardBatch(plain)
 		if err != nil {
-			return err
+			return in, err
 		}
 		for i := range batch.Entries {
 			j.cards.add(cardName(&batch.Entries[i]), "", in)
@@ -134,7 +155,7 @@ func (j *judgement) enter(opener *seal.Opener, s schemas.Stream, data []byte) er
 	case schemas.Events:
 		batch, err := schemas.DecodeEventBatch(plain)
 		if err != nil {
-			return err
+			return in, err
 		}
 		for _, e := range batch.Events {
 			j.events.add(eventName(e.ID, e.Phase), e.TakenAt.UTC().String(), in)
@@ -142,7 +163,7 @@ func (j *judgement) enter(opener *seal.Opener, s schemas.Stream, data []byte) er
 	default:
 		batch, err := schemas.DecodeBatch(plain)
 		if err != nil {
-			return err
+			return in, err
 		}
 		if j.refused[in].Code != "" {
 			j.notePutAside(batch.Accounts)
@@ -158,7 +179,7 @@ func (j *judgement) enter(opener *seal.Opener, s schemas.Stream, data []byte) er
 			}
 		}
 	}
-	return nil
+	return in, nil
 }
 
 // clash reports whether one reading must not have these values. A meter's records are
@@ -218,7 +239,7 @@ func (j *judgement) excused(o *owed) (reason string) {
 			reason = code
 		case j.t.damaged[e] != "":
 			reason = string(j.t.damaged[e])
-		case j.t.left[e]:
+		case j.t.left[e] && !j.own[e]:
 			reason = "with the twin"
 		case j.waiting[e]:
 			reason = seal.BootConflict.String() + ", not sent yet"
@@ -304,7 +325,7 @@ func (j *judgement) stored(ctx context.Context) (list []schemas.Reading, err err
 			list = append(list, r)
 			return nil
 		})
-		if err != nil && strings.Contains(err.Error(), "[panic:") {
+		if errors.Is(err, store.ErrBroke) && j.t.plan.onDisk(city.Influxd) {
 			j.t.result.StoreCrashes++
 			if err := errors.Join(j.t.crash(city.Influxd), j.t.comeBack(ctx, city.Influxd)); err != nil {
 				return nil, err

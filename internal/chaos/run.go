@@ -30,8 +30,8 @@ type Options struct {
 // maxKept bounds the folders of failed trials that are kept.
 const maxKept = 5
 
-// Run tries the seeds. The error says that it could not be carried through; what was
-// wrong with the city is in the report.
+// Run tries the seeds. The error says that it could not be carried through, and the report
+// is then of the trials that were; what was wrong with the city is in the report.
 func Run(ctx context.Context, o Options) (*Report, error) {
 	if o.Trials < 1 || o.Parallel < 1 {
 		return nil, fmt.Errorf("%d trials, %d at once: want at least 1", o.Trials, o.Parallel)
@@ -74,6 +74,9 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	close(next)
 	all.Wait()
 	report.Elapsed = time.Since(begun).Seconds()
+	if report.Trials < o.Trials {
+		return report, fmt.Errorf("stopped after %d of %d trials: %w", report.Trials, o.Trials, context.Cause(ctx))
+	}
 	return report, nil
 }
 

@@ -51,8 +51,8 @@ type trial struct {
 	pauses  []pause
 	damaged map[envelope]Kind // by which fault its record in the spool was destroyed
 	left    map[envelope]bool // in the spool of a twin that does not come back
+	found   map[envelope]bool // sound on the collector's disk after one of its kills
 	sold    []sale
-	mishaps int
 	ended   time.Time // when the collector had stopped reading
 }
 
@@ -87,7 +87,7 @@ func (b *bell) next() <-chan struct{} {
 func runTrial(ctx context.Context, o Options, p Plan, dir string) (r *Result, err error) {
 	t := &trial{
 		plan: p, dir: dir, result: newResult(p), links: make(map[string]*link), disks: make(map[string]*disk),
-		parts: make(map[string]*sync.Mutex), clock: []time.Duration{0}, damaged: make(map[envelope]Kind), left: make(map[envelope]bool),
+		parts: make(map[string]*sync.Mutex), clock: []time.Duration{0}, damaged: make(map[envelope]Kind), left: make(map[envelope]bool), found: make(map[envelope]bool),
 	}
 	begun := time.Now()
 	defer func() { t.result.Seconds = time.Since(begun).Seconds() }()

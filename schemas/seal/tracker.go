@@ -13,8 +13,8 @@ type Verdict uint8
 const (
 	// New: never seen. Store it, then Commit it.
 	New Verdict = iota
-	// Duplicate: accepted before, as far as is remembered with the same tag.
-	// A broker redelivers so; drop it silently.
+	// Duplicate: accepted before with the same tag. A broker redelivers so; drop it
+	// silently.
 	Duplicate
 	// NonceReuse: another message with the same session and number was
 	// accepted. Someone runs the key twice (a resumed snapshot, a cloned
@@ -26,12 +26,17 @@ const (
 	// BootConflict: the boot number belongs to a session with other random
 	// bytes. Flash replaced, image restored, or a clone: quarantine.
 	BootConflict
+	// Repeated: its number was accepted before and the tag is no longer remembered,
+	// so it is either that message or another under its number, as of a machine that
+	// was resumed from an old snapshot. Store it again, where each point has its
+	// place, and confirm it then.
+	Repeated
 )
 
 // String returns the name that counters and dead letters use: "new",
-// "duplicate", "nonce_reuse", "late" or "boot_conflict".
+// "duplicate", "nonce_reuse", "late", "boot_conflict" or "repeated".
 func (v Verdict) String() string {
-	names := [...]string{"new", "duplicate", "nonce_reuse", "late", "boot_conflict"}
+	names := [...]string{"new", "duplicate", "nonce_reuse", "late", "boot_conflict", "repeated"}
 	if int(v) < len(names) {
 		return names[v]
 	}
@@ -57,7 +62,8 @@ const (
 // use.
 //
 // Where the bounds are exceeded, a Tracker forgets from below and answers Late
-// there; it never takes a repeated message for new nor a new one for repeated.
+// or Repeated there; it never takes a repeated message for new, nor calls one a
+// Duplicate that may be new.
 type Tracker struct {
 	floor uint32  // boots below it were forgotten
 	boots []*boot // by number, rising, at most MaxBoots
@@ -107,7 +113,7 @@ func (t *Tracker) Check(ctx Context, seq uint32, tag [16]byte) Verdict {
 
 // Commit says what Check says and remembers a New message as accepted. Call it
 // only after Open succeeded, and in the order of the storage: what is committed
-// is a Duplicate from then on.
+// is a Duplicate from then on, and Repeated when MaxTags later ones were accepted.
 func (t *Tracker) Commit(ctx Context, seq uint32, tag [16]byte) Verdict {
 	v := t.Check(ctx, seq, tag)
 	if v == New {
@@ -181,7 +187,7 @@ func (b *boot) check(random [8]byte, seq uint32, tag [16]byte) Verdict {
 	if seq < b.low {
 		return Late
 	}
-	return Duplicate
+	return Repeated
 }
 
 // find returns the index of the interval that holds seq, or of the first one

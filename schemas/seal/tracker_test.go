@@ -186,7 +186,7 @@ func TestTrackerForgetsIntervals(t *testing.T) {
 		t.Errorf("%d intervals, want %d", n, MaxIntervals)
 	}
 	// Numbers 1, 3 and 5 were dropped with the holes 0, 2 and 4 before them.
-	for seq, want := range map[uint32]Verdict{0: Late, 1: Late, 5: Late, 6: New, 7: Duplicate, 8: New} {
+	for seq, want := range map[uint32]Verdict{0: Late, 1: Late, 5: Late, 6: New, 7: Repeated, 8: New, 2*MaxIntervals + 5: Duplicate} {
 		if got := tr.Check(ctx, seq, tagOf(byte(seq/2))); got != want {
 			t.Errorf("number %d: %s, want %s", seq, got, want)
 		}
@@ -198,7 +198,7 @@ func TestTrackerForgetsIntervals(t *testing.T) {
 }
 
 // TestTrackerRemembersTags holds that the last MaxTags tags tell nonce reuse
-// from a duplicate, and that older ones count as duplicates.
+// from a duplicate, and that nobody calls an older one either of them.
 func TestTrackerRemembersTags(t *testing.T) {
 	tr := &Tracker{}
 	ctx := ctxOf(1, 1)
@@ -209,7 +209,7 @@ func TestTrackerRemembersTags(t *testing.T) {
 		for seq := range uint32(MaxTags + 10) {
 			want := NonceReuse
 			if seq < 10 {
-				want = Duplicate
+				want = Repeated
 			}
 			if got := tr.Check(ctx, seq, tagOf(2)); got != want {
 				t.Fatalf("number %d: %s, want %s", seq, got, want)
@@ -218,8 +218,11 @@ func TestTrackerRemembersTags(t *testing.T) {
 		tr = reload(t, tr)
 	}
 	tr.Commit(ctx, 1000, tagOf(1)) // the ring goes on after a reload
-	if got := tr.Check(ctx, 10, tagOf(2)); got != Duplicate {
+	if got := tr.Check(ctx, 10, tagOf(2)); got != Repeated {
 		t.Errorf("the oldest tag stayed: %s", got)
+	}
+	if got := tr.Commit(ctx, 3, tagOf(1)); got != Repeated {
+		t.Errorf("committed again: %s", got)
 	}
 }
 
@@ -281,8 +284,8 @@ func TestTrackerFormat(t *testing.T) {
 }
 
 func TestVerdictNames(t *testing.T) {
-	got := fmt.Sprint(New, Duplicate, NonceReuse, Late, BootConflict, Verdict(9))
-	if want := "new duplicate nonce_reuse late boot_conflict verdict(9)"; got != want {
+	got := fmt.Sprint(New, Duplicate, NonceReuse, Late, BootConflict, Repeated, Verdict(9))
+	if want := "new duplicate nonce_reuse late boot_conflict repeated verdict(9)"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }

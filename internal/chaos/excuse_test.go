@@ -1,0 +1,47 @@
+package chaos
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// A run that was interrupted is no good run.
+func TestInterruptedRunFails(t *testing.T) {
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	report, err := Run(ctx, Options{Dir: t.TempDir(), Trials: 3, Seed: 1, Parallel: 1})
+	if !errors.Is(err, context.Canceled) || report == nil || report.Trials != 0 {
+		t.Errorf("%+v, %v", report, err)
+	}
+}
+
+// What lies with a twin excuses the twin's own envelopes, not those that it has copied
+// from the collector.
+func TestTwinExcusesItsOwn(t *testing.T) {
+	one, other := envelope{seq: 1}, envelope{seq: 2}
+	j := &judgement{t: &trial{left: map[envelope]bool{one: true, other: true}}, own: map[envelope]bool{one: true}}
+	if why := j.excused(&owed{in: []envelope{one}}); why != "" {
+		t.Errorf("the collector's envelope is excused: %s", why)
+	}
+	if why := j.excused(&owed{in: []envelope{other}}); why != "with the twin" {
+		t.Errorf("the twin's envelope: %q", why)
+	}
+	if why := j.excused(&owed{in: []envelope{other, one}}); why != "" {
+		t.Errorf("in both: %q", why)
+	}
+}
+
+// A letter that is none of ours is not passed over.
+func TestStrangeLettersAreSeen(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "dead-letters.jsonl"), []byte(`{"code":"frame_bad","payload":"AA=="}`+"\n"+`{"code":`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	letters, err := readLetters(dir)
+	if err != nil || len(letters) != 1 || letters[envelope{}].Code != "frame_bad" {
+		t.Errorf("%v, %v", letters, err)
+	}
+}
