@@ -331,16 +331,18 @@ func TestMosquittoReadsTheListAgain(t *testing.T) {
 	}
 	b.Reload()
 	waitFor(t, func() bool { return strings.Contains(b.Log(), "Reloading config") })
-	refused := false
-	for range 100 { // the broker has said that it begins, not that it is done
+	// The broker has said that it begins, not that it is done. Its alert may be overtaken by
+	// the end of the connection, which says nothing of the reason.
+	var last error
+	for range 100 {
 		c, err := dial(t, cfg)
-		if err != nil {
-			refused = strings.Contains(err.Error(), "revoked")
-			break
+		if err == nil {
+			c.stop()
+			continue
 		}
-		c.stop()
+		if last = err; strings.Contains(err.Error(), "revoked") {
+			return
+		}
 	}
-	if !refused {
-		t.Error("a revoked certificate is taken after SIGHUP")
-	}
+	t.Errorf("a revoked certificate is taken after SIGHUP, or refused for another reason: %v", last)
 }
