@@ -77,12 +77,14 @@ type lanes struct {
 	// is stuck is refused and does not go out in this round.
 	refusing bool
 	pace     pace
+	// now is the clock of the pace.
+	now func() time.Time
 	// room is outbox.room for the live lane.
 	room chan struct{}
 }
 
 func newLanes() lanes {
-	return lanes{moved: make(chan struct{}), room: make(chan struct{}, 1), lag: defaultLag}
+	return lanes{moved: make(chan struct{}), room: make(chan struct{}, 1), lag: defaultLag, now: time.Now}
 }
 
 // limit is how many envelopes of a lane may be on their way.
@@ -92,7 +94,7 @@ func (o *outbox) limit(l lane) int {
 		return max(1, o.window/liveShare)
 	case backlog:
 		floor := min(o.window, backlogFloor<<min(o.lanes.silent, 8))
-		return o.lanes.pace.allows(time.Now(), floor, o.window)
+		return o.lanes.pace.allows(o.lanes.now(), floor, o.window)
 	}
 	return o.window
 }

@@ -346,7 +346,7 @@ func (o *outbox) settle(r *schemas.Receipt) (records []uint64, freed uint64) {
 	}
 	if len(records) > 0 {
 		o.progress = time.Now()
-		o.lanes.pace.confirmed(o.progress, int(freed))
+		o.lanes.pace.confirmed(o.lanes.now(), int(freed))
 	}
 	return records, freed
 }
