@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"citygrid/schemas/seal"
 )
 
 // A run that was interrupted is no good run.
@@ -43,5 +45,24 @@ func TestStrangeLettersAreSeen(t *testing.T) {
 	letters, err := readLetters(dir)
 	if err != nil || len(letters) != 1 || letters[envelope{}].Code != "frame_bad" {
 		t.Errorf("%v, %v", letters, err)
+	}
+}
+
+// The hub may refuse a session as that of a copy only when it has taken another one with
+// the same boot number.
+func TestConflictHasARival(t *testing.T) {
+	one, other, later := seal.Context{Boot: 7, Random: [8]byte{1}}, seal.Context{Boot: 7, Random: [8]byte{2}}, seal.Context{Boot: 8}
+	refused := envelope{context: other, seq: 1}
+	j := &judgement{
+		readings: account{"a": {in: []envelope{{context: one}}, found: true}, "b": {in: []envelope{refused}, found: true}},
+		cards:    account{"c": {in: []envelope{{context: later}}}},
+		refused:  map[envelope]letter{refused: {Code: seal.BootConflict.String()}},
+	}
+	taken := j.taken()
+	if len(taken) != 1 || !taken[one] {
+		t.Errorf("taken %v, want the first session alone", taken)
+	}
+	if !rivalled(taken, other) || rivalled(taken, one) || rivalled(taken, later) {
+		t.Error("a session with a rival, itself and one without: not told apart")
 	}
 }

@@ -83,7 +83,7 @@ func (t *trial) judge(ctx context.Context) error {
 	if err := j.collect(); err != nil {
 		return fmt.Errorf("read the archive of the spool: %w", err)
 	}
-	for _, look := range []func(context.Context) error{j.judgeLogs, j.judgeReadings, j.judgeTold, j.judgeCards, j.judgeEvents, j.judgeCounters} {
+	for _, look := range []func(context.Context) error{j.judgeReadings, j.judgeTold, j.judgeCards, j.judgeEvents, j.judgeCounters} {
 		if err := look(ctx); err != nil {
 			return err
 		}

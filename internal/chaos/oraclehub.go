@@ -58,9 +58,13 @@ func (j *judgement) judgeLetters(rejected int) {
 		r.Unexpected += rejected - most
 		r.example("the hub counts %d points that the store refused, and it was made to refuse %d", rejected, most)
 	}
+	taken := j.taken()
 	for e, l := range j.refused {
 		r.Refused[l.Code]++
 		switch {
+		case l.Code == seal.BootConflict.String() && !rivalled(taken, e.context):
+			r.Unexpected++
+			r.example("envelope %v was refused as that of a copy (%s), and the hub has taken nothing of another session with its boot number", e, l.Code)
 		case l.Code == storeRejected && l.badReadings() != spoilt[e]:
 			r.Unexpected++
 			r.example("of envelope %v the hub has put %d readings aside (%s), and %d were bad", e, l.badReadings(), l.Reason, spoilt[e])
@@ -71,24 +75,50 @@ func (j *judgement) judgeLetters(rejected int) {
 	}
 }
 
-// judgeLogs looks for what a program says when it breaks.
-func (j *judgement) judgeLogs(context.Context) error {
-	for _, path := range j.t.city.Logs() {
+// taken returns the sessions of which the hub has something.
+func (j *judgement) taken() map[seal.Context]bool {
+	sessions := make(map[seal.Context]bool)
+	for _, a := range []account{j.readings, j.cards, j.events} {
+		for _, o := range a {
+			for _, e := range o.in {
+				if o.found && j.refused[e].Code == "" {
+					sessions[e.context] = true
+				}
+			}
+		}
+	}
+	return sessions
+}
+
+// rivalled reports whether one of the sessions has the boot number of another one.
+func rivalled(taken map[seal.Context]bool, refused seal.Context) bool {
+	for c := range taken {
+		if c.Boot == refused.Boot && c != refused {
+			return true
+		}
+	}
+	return false
+}
+
+// judgeLogs looks for what a program says when it breaks, at its end too: all have
+// stopped.
+func (t *trial) judgeLogs() error {
+	for _, path := range t.city.Logs() {
 		data, err := os.ReadFile(path)
 		if err != nil {
 			return err
 		}
 		for line := range strings.Lines(string(data)) {
 			switch {
-			case broken(line) && path == j.t.city.Log(city.Influxd) && j.t.plan.onDisk(city.Influxd):
-				j.t.result.StoreCrashes++
+			case broken(line) && path == t.city.Log(city.Influxd) && t.plan.onDisk(city.Influxd):
+				t.result.StoreCrashes++
 			case broken(line):
-				j.t.result.Panics++
-				j.t.result.example("%s: %s", filepath.Base(path), strings.TrimSpace(line))
+				t.result.Panics++
+				t.result.example("%s: %s", filepath.Base(path), strings.TrimSpace(line))
 			case strings.Contains(line, "msg=spool ") && strings.Contains(line, "records lost"):
-				j.t.result.Reported++
+				t.result.Reported++
 			case strings.Contains(line, "no space left on device"):
-				j.t.result.NoSpace++
+				t.result.NoSpace++
 			}
 		}
 	}

@@ -360,7 +360,7 @@ func (t *trial) end() error {
 				_ = t.city.Signal(part, syscall.SIGCONT) // it may have ended
 			}
 		}
-		errs = append(errs, t.city.Stop())
+		errs = append(errs, t.city.Stop(), t.judgeLogs())
 	}
 	for _, l := range t.links {
 		l.close()

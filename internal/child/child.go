@@ -87,8 +87,9 @@ func (p *Process) State() *os.ProcessState {
 }
 
 // Stop asks the child to end and waits. When it does not end within the
-// timeout it is killed, and the error says so. Stopping a child that has ended
-// already is no error.
+// timeout it is killed, and the error says so; so does that of a child which
+// ends with an exit code that tells of a failure. Stopping a child that has
+// ended already is no error.
 func (p *Process) Stop(timeout time.Duration) error {
 	p.Sample()
 	if err := p.proc.Signal(syscall.SIGTERM); err != nil {
@@ -99,6 +100,9 @@ func (p *Process) Stop(timeout time.Duration) error {
 	defer timer.Stop()
 	select {
 	case <-p.done:
+		if p.state.ExitCode() > 0 { // -1: the signal ended it
+			return fmt.Errorf("stop %s (pid %d): it ended with %s", p.name, p.Pid(), p.state)
+		}
 		return nil
 	case <-timer.C:
 		p.Kill()
@@ -106,7 +110,8 @@ func (p *Process) Stop(timeout time.Duration) error {
 	}
 }
 
-// Kill ends the child at once, as a power cut would, and waits until it is
+// Kill ends the child at once (SIGKILL: what it wrote without fsync stays in the
+// system's cache, other than after a power cut), and waits until it is
 // gone.
 func (p *Process) Kill() {
 	// An error means that the child has ended already, which is what is wanted.

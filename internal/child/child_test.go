@@ -40,6 +40,12 @@ func play(role string) {
 			ballast[len(ballast)/2]++
 		}
 		runtime.KeepAlive(ballast)
+	case "failing":
+		asked := make(chan os.Signal, 1)
+		signal.Notify(asked, syscall.SIGTERM)
+		fmt.Println("ready")
+		<-asked
+		os.Exit(3)
 	case "short":
 		os.Exit(7)
 	case "parent":
@@ -130,6 +136,13 @@ func TestStopKillsWhatDoesNotListen(t *testing.T) {
 	}
 	if status, ok := p.State().Sys().(syscall.WaitStatus); !ok || status.Signal() != syscall.SIGKILL {
 		t.Errorf("ended by %v, want SIGKILL", p.State())
+	}
+}
+
+func TestStopTellsAFailedEnd(t *testing.T) {
+	p, _ := mustStart(t, "failing")
+	if err := p.Stop(10 * time.Second); err == nil || !strings.Contains(err.Error(), "exit status 3") {
+		t.Errorf("error %v, want the exit code", err)
 	}
 }
 
