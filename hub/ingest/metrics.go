@@ -37,9 +37,9 @@ var allCodes = []seal.Code{
 
 // metrics are the hub's counters of the receiving side.
 type metrics struct {
-	received, opened, duplicates, points, receipts, saveFailures prometheus.Counter
-	refusals                                                     *prometheus.CounterVec
-	latency                                                      *lags
+	received, opened, duplicates, points, receipts, saveFailures, withheld prometheus.Counter
+	refusals                                                               *prometheus.CounterVec
+	latency                                                                *lags
 }
 
 func newMetrics(reg prometheus.Registerer, now func() time.Time) *metrics {
@@ -55,6 +55,7 @@ func newMetrics(reg prometheus.Registerer, now func() time.Time) *metrics {
 		points:       set.Counter("points_stored_total", "Readings that are in the store."),
 		receipts:     set.Counter("receipts_total", "Envelopes named in receipts."),
 		saveFailures: set.Counter("replay_save_failures_total", "Failed writes of the replay state."),
+		withheld:     set.Counter("withheld_total", "Envelopes that the store does not hold whole and the file of the rejected ones has no room for: they get no receipt and come again."),
 		refusals:     set.CounterVec("refused_total", "Messages refused and kept as dead letters, by code.", "code", codes...),
 		latency:      newLags(now, "citygrid", "hub", "latency_seconds", "From the meter's answer to the point in the store, of live readings; quantiles of the last minutes."),
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"citygrid/internal/counters"
 	"citygrid/schemas"
 	"citygrid/schemas/seal"
 )
@@ -245,6 +246,9 @@ func TestRejected(t *testing.T) {
 			w.sentinel(w.sender("c3"))
 			if got := w.letters(deadLetterFile); len(got) != 1 || !strings.Contains(got[0], "full") {
 				t.Errorf("dead letters %v, want the one that found no room", got)
+			}
+			if n := counters.Count(h.metrics.withheld); n != 1 {
+				t.Errorf("%d counted as withheld, want 1", n)
 			}
 			// Moved away, as its message says: there is room again.
 			if err := os.Rename(h.rejected.path, h.rejected.path+".seen"); err != nil {

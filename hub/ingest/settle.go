@@ -94,6 +94,7 @@ func (r *Receiver) keepRejected(group []*delivery) error {
 		if !d.withheld {
 			continue
 		}
+		r.metrics.withheld.Inc()
 		if err := r.dead.add(r.o.Now(), d.message, d.code, errors.Join(d.rejected, fmt.Errorf("%s: %w", r.rejected.path, errLettersFull))); err != nil {
 			return err
 		}

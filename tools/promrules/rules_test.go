@@ -27,6 +27,7 @@ var trouble = map[string]string{
 	"CitygridStoreDown":                `citygrid_store_down_seconds 0x230 60+60x10`,
 	"CitygridNothingArrives":           `citygrid_hub_received_total 0+100x200 20000x40`,
 	"CitygridPointsRejected":           `citygrid_store_rejected_points 0x235 2x5`,
+	"CitygridLettersFull":              `citygrid_hub_withheld_total 0x235 1+1x5`,
 	"CitygridEnvelopesMissing":         `citygrid_hub_missing_envelopes 3x240`,
 	"CitygridGapsOpen":                 `citygrid_hub_gap_slots{reason="collector_off"} 4x240`,
 	"CitygridCollectorsSilent":         `citygrid_hub_silent_collectors 1x240`,
@@ -56,6 +57,7 @@ up{job="citygrid-collector"} 1x240
 citygrid_store_down_seconds 0x240
 citygrid_hub_received_total 0+100x240
 citygrid_store_rejected_points 5x240
+citygrid_hub_withheld_total 3x240
 citygrid_hub_missing_envelopes 0x240
 citygrid_hub_gap_slots{reason="collector_off"} 0x240
 citygrid_hub_silent_collectors 0x240
