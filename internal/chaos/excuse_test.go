@@ -6,8 +6,10 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"citygrid/schemas/seal"
+	"citygrid/simulators"
 )
 
 // A run that was interrupted is no good run.
@@ -48,21 +50,37 @@ func TestStrangeLettersAreSeen(t *testing.T) {
 	}
 }
 
-// The hub may refuse a session as that of a copy only when it has taken another one with
-// the same boot number.
+// The hub may refuse a session as that of a copy only when there was another one with the
+// same boot number.
 func TestConflictHasARival(t *testing.T) {
 	one, other, later := seal.Context{Boot: 7, Random: [8]byte{1}}, seal.Context{Boot: 7, Random: [8]byte{2}}, seal.Context{Boot: 8}
 	refused := envelope{context: other, seq: 1}
 	j := &judgement{
-		readings: account{"a": {in: []envelope{{context: one}}, found: true}, "b": {in: []envelope{refused}, found: true}},
-		cards:    account{"c": {in: []envelope{{context: later}}}},
-		refused:  map[envelope]letter{refused: {Code: seal.BootConflict.String()}},
+		sealed:  map[envelope]bool{{context: one}: true, refused: true, {context: later}: true},
+		refused: map[envelope]letter{refused: {Code: seal.BootConflict.String()}},
 	}
-	taken := j.taken()
-	if len(taken) != 1 || !taken[one] {
-		t.Errorf("taken %v, want the first session alone", taken)
+	sessions := j.unrefused()
+	if len(sessions) != 2 || !sessions[one] || !sessions[later] {
+		t.Errorf("sessions %v, want the first and the last", sessions)
 	}
-	if !rivalled(taken, other) || rivalled(taken, one) || rivalled(taken, later) {
+	if !rivalled(sessions, other) || rivalled(sessions, one) || rivalled(sessions, later) {
 		t.Error("a session with a rival, itself and one without: not told apart")
+	}
+}
+
+// What a collector tells has its times by its clock, which a fault may have set off.
+func TestCausesByTheCollectorsClock(t *testing.T) {
+	began := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	happened := []simulators.Mishap{{From: began, To: began.Add(time.Second)}, {From: began}}
+	tr := &trial{clock: []time.Duration{0, -7 * time.Second, 90 * time.Second}}
+	got := tr.byItsClock(happened)
+	if want := began.Add(-7 * time.Second); !got[0].From.Equal(want) || !got[1].From.Equal(want) {
+		t.Errorf("from %s and %s, want %s", got[0].From, got[1].From, want)
+	}
+	if want := began.Add(91 * time.Second); !got[0].To.Equal(want) || !got[1].To.IsZero() {
+		t.Errorf("to %s and %s, want %s and no end", got[0].To, got[1].To, want)
+	}
+	if !happened[0].From.Equal(began) {
+		t.Error("what happened was changed")
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"citygrid/internal/city"
 	"citygrid/schemas"
 	"citygrid/schemas/seal"
+	"citygrid/simulators"
 )
 
 // owed is one thing that was on a collector's disk, and so must be at the hub.
@@ -58,8 +59,8 @@ type judgement struct {
 	// waiting are in the spools of a collector of which the hub refuses that session as one
 	// of a copy; it has refused some of them.
 	waiting map[envelope]bool
-	// own are the envelopes of the collector itself, twins apart.
-	own map[envelope]bool
+	// sealed are all envelopes, own those of the collector itself, twins apart.
+	sealed, own map[envelope]bool
 	// putAside are slots that the collector told as lost in envelopes that the hub has
 	// put aside.
 	putAside map[slot]bool
@@ -68,7 +69,7 @@ type judgement struct {
 
 // judge holds what was on disk against what the hub has.
 func (t *trial) judge(ctx context.Context) error {
-	j := &judgement{t: t, readings: account{}, cards: account{}, events: account{}, own: make(map[envelope]bool), destroyed: make(map[read]int), putAside: make(map[slot]bool), truth: t.city.Truthful()}
+	j := &judgement{t: t, readings: account{}, cards: account{}, events: account{}, sealed: make(map[envelope]bool), own: make(map[envelope]bool), destroyed: make(map[read]int), putAside: make(map[slot]bool), truth: t.city.Truthful()}
 	happened, err := t.city.Suffered(ctx)
 	if err != nil {
 		return fmt.Errorf("ask the simulators what they made happen: %w", err)
@@ -88,7 +89,7 @@ func (t *trial) judge(ctx context.Context) error {
 			return err
 		}
 	}
-	grid, err := t.city.AuditCases(ctx, happened)
+	grid, err := t.city.AuditCases(ctx, t.byItsClock(happened))
 	if err != nil {
 		return fmt.Errorf("audit of the cases: %w", err)
 	}
@@ -100,6 +101,21 @@ func (t *trial) judge(ctx context.Context) error {
 		return fmt.Errorf("%d readings and %d card entries were taken, which shows nothing; a trial has %d readings at least, and loads of cards", r.Readings, r.Cards, fewest)
 	}
 	return nil
+}
+
+// byItsClock widens what was made to happen by how far off the collector's clock has been:
+// its events have their times by that clock.
+func (t *trial) byItsClock(happened []simulators.Mishap) []simulators.Mishap {
+	back, ahead := slices.Min(t.clock), slices.Max(t.clock)
+	wider := slices.Clone(happened)
+	for n := range wider {
+		m := &wider[n]
+		m.From = m.From.Add(back)
+		if !m.To.IsZero() {
+			m.To = m.To.Add(ahead)
+		}
+	}
+	return wider
 }
 
 // fewest is how many readings a trial takes at least.
@@ -118,6 +134,7 @@ func (j *judgement) collect() error {
 	for _, a := range archives {
 		err := a.each(func(s schemas.Stream, r record) error {
 			e, err := j.enter(opener, s, r.data)
+			j.sealed[e] = true
 			if a == j.t.own {
 				j.own[e] = true
 			}

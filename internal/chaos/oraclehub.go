@@ -58,13 +58,13 @@ func (j *judgement) judgeLetters(rejected int) {
 		r.Unexpected += rejected - most
 		r.example("the hub counts %d points that the store refused, and it was made to refuse %d", rejected, most)
 	}
-	taken := j.taken()
+	sessions := j.unrefused()
 	for e, l := range j.refused {
 		r.Refused[l.Code]++
 		switch {
-		case l.Code == seal.BootConflict.String() && !rivalled(taken, e.context):
+		case l.Code == seal.BootConflict.String() && !rivalled(sessions, e.context):
 			r.Unexpected++
-			r.example("envelope %v was refused as that of a copy (%s), and the hub has taken nothing of another session with its boot number", e, l.Code)
+			r.example("envelope %v was refused as that of a copy (%s), and no other session had its boot number", e, l.Code)
 		case l.Code == storeRejected && l.badReadings() != spoilt[e]:
 			r.Unexpected++
 			r.example("of envelope %v the hub has put %d readings aside (%s), and %d were bad", e, l.badReadings(), l.Reason, spoilt[e])
@@ -75,24 +75,21 @@ func (j *judgement) judgeLetters(rejected int) {
 	}
 }
 
-// taken returns the sessions of which the hub has something.
-func (j *judgement) taken() map[seal.Context]bool {
+// unrefused returns the sessions of which the hub has not refused everything. Whether it has
+// something of them cannot always be told: an envelope with accounts alone leaves no reading.
+func (j *judgement) unrefused() map[seal.Context]bool {
 	sessions := make(map[seal.Context]bool)
-	for _, a := range []account{j.readings, j.cards, j.events} {
-		for _, o := range a {
-			for _, e := range o.in {
-				if o.found && j.refused[e].Code == "" {
-					sessions[e.context] = true
-				}
-			}
+	for e := range j.sealed {
+		if j.refused[e].Code == "" {
+			sessions[e.context] = true
 		}
 	}
 	return sessions
 }
 
-// rivalled reports whether one of the sessions has the boot number of another one.
-func rivalled(taken map[seal.Context]bool, refused seal.Context) bool {
-	for c := range taken {
+// rivalled reports whether another one of the sessions has the boot number of a refused one.
+func rivalled(sessions map[seal.Context]bool, refused seal.Context) bool {
+	for c := range sessions {
 		if c.Boot == refused.Boot && c != refused {
 			return true
 		}
