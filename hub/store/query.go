@@ -120,7 +120,7 @@ func (s *Store) explainQuery(ctx context.Context, stalled, err error) error {
 			return s.configError("query", res, "create "+s.bucketName()+" or correct the bucket's name")
 		}
 		if strings.Contains(res.text, brokeText) {
-			return s.configError("query", fmt.Errorf("%w: %w", ErrBroke, res), "see that its disk has room, and restart it")
+			return s.configError("query", fmt.Errorf("%w: %w", ErrBroke, res), "see that its disk has room, and restart it; docs/operations.md says what to do if it does not start")
 		}
 		return fmt.Errorf("query %s: it answered: %w", s.url, res)
 	}

@@ -81,7 +81,7 @@ func TestServerBreaksInAnswer(t *testing.T) {
 		io.WriteString(w, `{"results":[{"statement_id":0,"error":"SELECT mantissa::integer FROM citygrid.autogen.reading [panic:runtime error: index out of range [1] with length 0]"}]}`)
 	}))
 	defer srv.Close()
-	if _, err := openAt(t, Config{URL: srv.URL}).Count(t.Context(), time.Time{}, time.Now()); kind(err) != "config" || !errors.Is(err, ErrBroke) || !strings.HasSuffix(err.Error(), "see that its disk has room, and restart it") {
+	if _, err := openAt(t, Config{URL: srv.URL}).Count(t.Context(), time.Time{}, time.Now()); kind(err) != "config" || !errors.Is(err, ErrBroke) || !strings.Contains(err.Error(), "see that its disk has room, and restart it; docs/operations.md") {
 		t.Error(err)
 	}
 }

@@ -80,7 +80,18 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	if err := errors.Join(sealLogs(o.Dir), mendManifests(o.Dir)); err != nil {
 		return nil, fmt.Errorf("start influxd: %w", err)
 	}
-	s, err := launch(o, path)
+	s, err := startOnce(ctx, o, path)
+	if errors.Is(err, errIndexBroken) {
+		if err := dropIndexes(o.Dir); err != nil {
+			return nil, fmt.Errorf("start influxd: %w", err)
+		}
+		return startOnce(ctx, o, path)
+	}
+	return s, err
+}
+
+func startOnce(ctx context.Context, o Options, configPath string) (*Server, error) {
+	s, err := launch(o, configPath)
 	if err != nil {
 		return nil, fmt.Errorf("start influxd: %w", err)
 	}
@@ -176,7 +187,11 @@ func (s *Server) explainExit(o Options) error {
 	if s.log.contains("address already in use") {
 		return fmt.Errorf("port %d of %s is in use by another program: stop that program or choose another port", o.Port, o.Host)
 	}
-	return fmt.Errorf("it ended by itself (%s)%s", s.child.State(), s.log.lastWords())
+	err := fmt.Errorf("it ended by itself (%s)%s", s.child.State(), s.log.lastWords())
+	if s.log.contains(indexTrace) {
+		return fmt.Errorf("%w: %w", errIndexBroken, err)
+	}
+	return err
 }
 
 // URL returns the base address, such as "http://127.0.0.1:41234".
