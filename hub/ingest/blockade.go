@@ -28,14 +28,21 @@ func openBlockade(dir string) (*blockade, error) {
 	if err := os.MkdirAll(b.dir, 0o700); err != nil {
 		return nil, fmt.Errorf("blocked sessions: %w", err)
 	}
+	return b, b.look()
+}
+
+// look learns which files there are: the operator removes them. The caller holds mu, or is
+// alone.
+func (b *blockade) look() error {
 	entries, err := os.ReadDir(b.dir)
 	if err != nil {
-		return nil, fmt.Errorf("blocked sessions: %w", err)
+		return fmt.Errorf("blocked sessions: %w", err)
 	}
+	clear(b.names)
 	for _, e := range entries {
 		b.names[e.Name()] = true
 	}
-	return b, nil
+	return nil
 }
 
 // sessionName is the file name of a session; a dot is in no collector id.
@@ -64,6 +71,9 @@ func (b *blockade) blocked(id schemas.CollectorID) (n int) {
 func (b *blockade) add(k deliveryKey) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if err := b.look(); err != nil {
+		return err
+	}
 	name := sessionName(k)
 	text := fmt.Sprintf("Collector %s, session %s: sequence %d came twice with different content, so two programs\n"+
 		"use one key: a copy of the box runs, or a machine was resumed from a snapshot.\n"+

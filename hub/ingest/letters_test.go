@@ -155,6 +155,12 @@ func TestRejectedPartOfOneCollector(t *testing.T) {
 	if n := count("c1", "c1"); n != 1 {
 		t.Errorf("%d kept in a new file whose parts have room for one", n)
 	}
+	if err := os.Truncate(r.path, 0); err != nil { // as a program that turns logs does
+		t.Fatal(err)
+	}
+	if n := count("c1", "c1"); n != 1 {
+		t.Errorf("%d kept in an emptied file whose parts have room for one", n)
+	}
 }
 
 func TestLettersTakeTurns(t *testing.T) {

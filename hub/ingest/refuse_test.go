@@ -309,6 +309,17 @@ func TestBlockedSessionsAreBounded(t *testing.T) {
 	if _, ok := b.find(key("c1", 3)); !ok {
 		t.Error("a blocked session is taken, whose file is there")
 	}
+	for _, f := range files { // all are looked into: one more is one more
+		if err := os.Remove(filepath.Join(dir, "blocked", f.Name())); err != nil && !errors.Is(err, os.ErrNotExist) {
+			t.Fatal(err)
+		}
+	}
+	if err := b.add(key("c1", 2000)); err != nil {
+		t.Fatal(err)
+	}
+	if path, ok := b.find(key("c1", 2001)); ok {
+		t.Errorf("one session is blocked, of 66 whose files were removed, and %s blocks all", path)
+	}
 }
 
 // A machine that is resumed from an old snapshot seals other content under numbers whose

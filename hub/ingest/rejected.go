@@ -42,6 +42,7 @@ func openRejected(dir string) (*rejectedLetters, error) {
 // count finds out what each collector has in the file. A line that a crash has cut short
 // is nobody's.
 func (r *rejectedLetters) count() error {
+	clear(r.filled)
 	f, err := os.Open(r.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -78,6 +79,11 @@ func (r *rejectedLetters) keep(at time.Time, group []*delivery) (kept []bool, er
 		clear(r.filled)
 	case err != nil:
 		return nil, fmt.Errorf("rejected letters: %w", err)
+	case info.Size() < r.size: // emptied, or moved away and made anew
+		if err := r.count(); err != nil {
+			return nil, err
+		}
+		r.size = info.Size()
 	default:
 		r.size = info.Size()
 	}
