@@ -119,3 +119,69 @@ func TestSilenceWidensTheBacklog(t *testing.T) {
 		t.Errorf("limit after a receipt %d, want %d", got, backlogFloor)
 	}
 }
+
+// TestOneLeftEnvelopeComesAgain: the hub had no room for one envelope, and confirms all
+// others without a pause. The one goes out again. (Where the machine stands still for
+// longer than resendAfter it does so because of that.)
+func TestOneLeftEnvelopeComesAgain(t *testing.T) {
+	w := newTown(t)
+	c := mustOpen(t, w.options())
+	o := c.pub.readings
+	o.resendAfter = 300 * time.Millisecond
+	start(t, c)
+	eventually(t, "the link is up", c.pub.connected.Load)
+	eventually(t, "the lanes are open", func() bool { o.mu.Lock(); defer o.mu.Unlock(); return o.lanes.round == 1 })
+	session, left := put(t, c, 1)
+	w.checkNext(t, left)
+	others := 0
+	for deadline := time.Now().Add(patience); ; others++ {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d others went out and had their receipts, and the one that was left did not come again", others)
+		}
+		other, e := put(t, c, 1)
+		got := w.hub.next(schemas.Readings)
+		for got != e[0] && got != left[0] { // a machine that stood still: it goes out again before its receipt
+			got = w.hub.next(schemas.Readings)
+		}
+		if got == left[0] {
+			break
+		}
+		w.hub.send(sealReceipt(t, w.hub.down, receiptFor(testID, other, only(0))))
+		eventually(t, "its receipt frees it", func() bool { return records(c) == 1 })
+	}
+	w.hub.answer(true)
+	w.hub.send(sealReceipt(t, w.hub.down, receiptFor(testID, session, only(0))))
+	eventually(t, "all are freed", func() bool { return records(c) == 0 })
+}
+
+// TestStuckComesAgainInAnHour: what the hub refuses while it confirms others goes out once
+// an hour: an operator may have made room for it, or have put its key in force again.
+func TestStuckComesAgainInAnHour(t *testing.T) {
+	o := mustOpen(t, newTown(t).options()).pub.readings
+	o.resendAfter = defaultResendAfter
+	key, began := envelopeKey{seq: 7}, time.Now()
+	for range stuckAfter {
+		o.lanes.round++
+		if got := o.admit(backlog, key, 1); got != goes {
+			t.Fatalf("admitted with %d", got)
+		}
+	}
+	o.lanes.round++
+	o.lanes.refusing = true
+	if got := o.admit(backlog, key, 1); got != went {
+		t.Errorf("admitted with %d at once, want %d", got, went)
+	}
+	if soon := began.Add(50 * time.Minute); o.anyOverdue(soon, began) {
+		t.Error("overdue after 50 minutes")
+	}
+	if later := began.Add(61 * time.Minute); !o.anyOverdue(later, later.Add(-time.Minute)) {
+		t.Error("not overdue after an hour")
+	}
+	if later := began.Add(61 * time.Minute); o.anyOverdue(later, later.Add(-time.Second)) {
+		t.Error("a round ends within a minute")
+	}
+	o.sent[key].at = began.Add(-61 * time.Minute)
+	if got := o.admit(backlog, key, 1); got != goes {
+		t.Errorf("admitted with %d after an hour, want %d", got, goes)
+	}
+}

@@ -31,7 +31,8 @@ type outbox struct {
 	metrics *flow
 	log     *slog.Logger
 	// resendAfter is how long the hub may be silent before everything without
-	// a receipt is published again; it doubles up to resendAtMost.
+	// a receipt is published again; it doubles up to resendAtMost. A single
+	// envelope is waited for longer while others have their receipts.
 	resendAfter time.Duration
 	// window bounds the envelopes that are published and waited for.
 	window int
@@ -69,17 +70,19 @@ type unconfirmed struct {
 	// records are its record in the spool, and the copies that a failed commit
 	// can leave there.
 	records []uint64
-	// sent counts how often it went out, round is the last in which it did.
+	// sent counts how often it went out; round is the last in which it did, at when.
 	sent  int
 	round uint64
+	at    time.Time
 	live  bool // it is counted by lanes.live
 }
 
 // stuck reports whether the envelope went out so often without a receipt that
 // newer ones must not wait for it: the hub refuses it, for a key that is no
 // longer in force, say, and will not take it however often it comes. It stays
-// in the spool and goes out again after a new connection and when the hub is
-// silent altogether, but takes no place among those that are waited for.
+// in the spool and goes out again after a new connection, when the hub is
+// silent altogether and, because an operator may have helped, once an hour, but
+// takes no place among those that are waited for.
 func (u *unconfirmed) stuck() bool { return u.sent >= stuckAfter }
 
 const (
@@ -91,6 +94,11 @@ const (
 	stuckAfter         = 4
 	defaultResendAfter = 10 * time.Second
 	resendAtMost       = 5 * time.Minute
+	// overdueAfter times resendAfter, a minute, is how long a single envelope is
+	// waited for while others have their receipts; one that is stuck, stuckAgain
+	// times resendAfter, an hour.
+	overdueAfter = 6
+	stuckAgain   = 360
 )
 
 var errSilentHub = errors.New("no receipt for a while")
@@ -153,7 +161,8 @@ func (o *outbox) noteSilence(silent bool, patience time.Duration) {
 func (o *outbox) freed() uint64 { return counters.Count(o.metrics.receipts) }
 
 // watch cancels the round when there are envelopes without a receipt and none
-// has come for the given time.
+// has come for the given time, or when one was left without while others had
+// theirs: the hub had no room for it then, or to keep what its store refuses.
 func (o *outbox) watch(ctx context.Context, cancel context.CancelCauseFunc, patience time.Duration) {
 	start := time.Now()
 	tick := time.NewTicker(patience / 4)
@@ -163,7 +172,7 @@ func (o *outbox) watch(ctx context.Context, cancel context.CancelCauseFunc, pati
 		case <-ctx.Done():
 			return
 		case now := <-tick.C:
-			if o.silentFor(now, start) >= patience {
+			if o.silentFor(now, start) >= patience || o.anyOverdue(now, start) {
 				cancel(errSilentHub)
 				return
 			}
@@ -187,6 +196,32 @@ func (o *outbox) silentFor(now, start time.Time) time.Duration {
 		start = last
 	}
 	return now.Sub(start)
+}
+
+// anyOverdue reports whether an envelope has been waited for too long in the round that
+// began at start. One that is not stuck and has not gone out in it yet will do so.
+func (o *outbox) anyOverdue(now, start time.Time) bool {
+	if now.Sub(start) < overdueAfter*o.resendAfter {
+		return false
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, u := range o.sent {
+		if (u.stuck() || !u.at.Before(start)) && o.overdue(u, now) {
+			return true
+		}
+	}
+	return false
+}
+
+// overdue reports whether an envelope has been without a receipt for too long since it
+// went out. The caller holds mu.
+func (o *outbox) overdue(u *unconfirmed, now time.Time) bool {
+	wait := overdueAfter * o.resendAfter
+	if u.stuck() {
+		wait = stuckAgain * o.resendAfter
+	}
+	return now.Sub(u.at) >= wait
 }
 
 // outstanding counts the envelopes that are published and have no receipt, and
@@ -252,15 +287,16 @@ func (o *outbox) admit(l lane, key envelopeKey, record uint64) admission {
 		if l == backlog && o.waiting == 0 {
 			o.lanes.heard = time.Now()
 		}
-		o.sent[key] = &unconfirmed{records: []uint64{record}, sent: 1, round: o.lanes.round, live: l == live}
+		o.sent[key] = &unconfirmed{records: []uint64{record}, sent: 1, round: o.lanes.round, at: time.Now(), live: l == live}
 		*on++
 		return goes
 	}
 	known := slices.Contains(u.records, record)
-	if known && l != single && (u.round == o.lanes.round || u.stuck() && o.lanes.refusing) {
+	now := time.Now()
+	if known && l != single && (u.round == o.lanes.round || u.stuck() && o.lanes.refusing && !o.overdue(u, now)) {
 		return went
 	}
-	u.round = o.lanes.round
+	u.round, u.at = o.lanes.round, now
 	o.metrics.resent.Inc()
 	if !known {
 		u.records = append(u.records, record)

@@ -77,7 +77,11 @@ func (l *Ledger) holes(id schemas.CollectorID, accounts []schemas.SlotAccount, n
 		if known.Schedule != h.Schedule {
 			h.blind = now
 		}
-		unsaid, said := h.at(a.Since)
+		since := a.Since
+		if !since.IsZero() {
+			since = later(since, begin(a).Add(-holeCheck)) // an honest collector says no more
+		}
+		unsaid, said := h.at(since)
 		if !before.IsZero() && unsaid.from.Before(unsaid.to) {
 			list = append(list, unsaid)
 		}

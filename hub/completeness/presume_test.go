@@ -193,16 +193,18 @@ func TestFirstAccountsLostReadingsNot(t *testing.T) {
 // A collector with a wrong moment makes no more unknown than the ledger keeps, and nothing
 // of time to come.
 func TestSinceOutOfBounds(t *testing.T) {
-	w := newWorld(t, sqlite(t))
-	w.l.o.Keep = 40 * 24 * time.Hour
-	w.tell(since(noon.AddDate(-3, 0, 0), quarter("m1", noon.Add(-time.Hour), noon)), true)
-	if c := total(t, w.l); c.Unknown != 40*96-4 {
-		t.Errorf("%d slots unknown, want %d", c.Unknown, 40*96-4)
-	}
-	ahead := noon.AddDate(0, 0, 3)
-	w.tell(since(ahead, quarter("m2", ahead.Add(time.Hour), ahead.Add(2*time.Hour))), false)
-	if c := total(t, w.l); c.Unknown != 40*96-4+4 { // the hour ahead is planned and not read
-		t.Errorf("%d slots unknown after an account of days to come, want %d", c.Unknown, 40*96)
+	for _, tt := range []struct{ keep, want int64 }{{40, 31 * 96}, {20, 20*96 - 4}} { // days
+		w := newWorld(t, sqlite(t))
+		w.l.o.Keep = time.Duration(tt.keep) * 24 * time.Hour
+		w.tell(since(noon.AddDate(-3, 0, 0), quarter("m1", noon.Add(-time.Hour), noon)), true)
+		if c := total(t, w.l); c.Unknown != tt.want {
+			t.Errorf("%d slots unknown of %d days that are kept, want %d", c.Unknown, tt.keep, tt.want)
+		}
+		ahead := noon.AddDate(0, 0, 3)
+		w.tell(since(ahead, quarter("m2", ahead.Add(time.Hour), ahead.Add(2*time.Hour))), false)
+		if c := total(t, w.l); c.Unknown != tt.want+4 { // the hour ahead is planned and not read
+			t.Errorf("%d slots unknown after an account of days to come, want %d", c.Unknown, tt.want+4)
+		}
 	}
 }
 
