@@ -84,3 +84,16 @@ func TestCausesByTheCollectorsClock(t *testing.T) {
 		t.Error("what happened was changed")
 	}
 }
+
+// A collector is cut short only where the hub refuses it as a copy.
+func TestRefusesCopy(t *testing.T) {
+	conflict := letter{Code: seal.BootConflict.String()}
+	for want, letters := range map[bool]map[envelope]letter{
+		false: {{seq: 1}: {Code: storeRejected}},
+		true:  {{seq: 1}: {Code: storeRejected}, {seq: 2}: conflict},
+	} {
+		if got := refusesCopy(letters); got != want {
+			t.Errorf("%v: %t", letters, got)
+		}
+	}
+}

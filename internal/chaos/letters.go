@@ -9,6 +9,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"citygrid/schemas/seal"
 )
 
 // letter is what the oracle reads of a line of the hub's letters.
@@ -25,6 +27,16 @@ func (l *letter) badReadings() (n int) {
 		return -1
 	}
 	return n
+}
+
+// refusesCopy reports whether one of the letters is that of a copy of a collector.
+func refusesCopy(refused map[envelope]letter) bool {
+	for _, l := range refused {
+		if l.Code == seal.BootConflict.String() {
+			return true
+		}
+	}
+	return false
 }
 
 // readLetters returns the envelopes that a hub has put aside.

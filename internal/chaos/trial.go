@@ -314,7 +314,8 @@ func (t *trial) recover(ctx context.Context) error {
 }
 
 // cutShort ends the collector when all that is left in its spools is what the hub
-// refuses, because two collectors had one identity: it would keep that for ever.
+// refuses, because two collectors had one identity: it would keep that for ever. One of
+// which the hub refuses nothing sends what it has, and ends by itself.
 func (t *trial) cutShort(ctx context.Context) {
 	for sleep(ctx, 200*time.Millisecond) {
 		refused, err := readLetters(t.disks[city.Hub].path("data"))
@@ -325,7 +326,7 @@ func (t *trial) cutShort(ctx context.Context) {
 		if err != nil {
 			return // it has ended
 		}
-		settled := true
+		settled := refusesCopy(refused)
 		for folder, stream := range streams() {
 			settled = settled && left[stream] <= t.refusedOf(folder, refused)
 		}
