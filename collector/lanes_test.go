@@ -184,4 +184,7 @@ func TestStuckComesAgainInAnHour(t *testing.T) {
 	if got := o.admit(backlog, key, 1); got != goes {
 		t.Errorf("admitted with %d after an hour, want %d", got, goes)
 	}
+	if o.overdue(o.sent[key], time.Now()) {
+		t.Error("overdue as soon as it went out again")
+	}
 }
