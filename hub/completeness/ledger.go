@@ -80,8 +80,8 @@ type Ledger struct {
 	heard     map[schemas.CollectorID]time.Time
 	// deltas are what is not in the tables yet.
 	deltas map[rowKey]day
-	// checks are hours to be counted from the store, and when.
-	checks map[checkKey]time.Time
+	// checks are hours to be counted from the store.
+	checks map[rowKey]*dueHours
 	gauges Gauges
 	// opened is when nobody could have been heard before; with Options.Aside it is that of
 	// the hub that runs, or zero.
@@ -108,13 +108,25 @@ type rowKey struct {
 	day int64
 }
 
-// checkKey names an hour.
-type checkKey struct {
-	source
-	hour int64 // since the epoch
-}
+// dueHours is when each hour of a day is to be counted from the store, in seconds since the
+// epoch; 0: it is not.
+type dueHours [24]int64
 
 func rowOf(s source, hour time.Time) rowKey { return rowKey{s, hour.Unix() / 86400} }
+
+// begin is the moment that an hour of the day begins.
+func (k rowKey) begin(hour uint8) time.Time {
+	return time.Unix(k.day*86400+int64(hour)*3600, 0).UTC()
+}
+
+// decode reads the hours of the row.
+func (k rowKey) decode(hours []byte) (day, error) {
+	d, err := decodeDay(hours)
+	if err != nil {
+		return nil, fmt.Errorf("meter %s of collector %s on %s: %w", k.meter, k.collector, k.begin(0).Format(time.DateOnly), err)
+	}
+	return d, nil
+}
 
 // Open opens the ledger at dsn ("sqlite:PATH" or "postgres://...") and brings its tables
 // up to date. They may share a database with others. Close it.
@@ -136,7 +148,7 @@ func Open(ctx context.Context, dsn string, o Options) (*Ledger, error) {
 		return nil, fmt.Errorf("open the completeness ledger: %w", err)
 	}
 	l := &Ledger{db: db, o: o, schedules: make(map[source]schedule), heard: make(map[schemas.CollectorID]time.Time),
-		deltas: make(map[rowKey]day), checks: make(map[checkKey]time.Time), opened: o.Now()}
+		deltas: make(map[rowKey]day), checks: make(map[rowKey]*dueHours), opened: o.Now()}
 	if err := l.load(ctx); err != nil {
 		return nil, errors.Join(sqldb.Explain("open the completeness ledger", err), db.Close())
 	}
@@ -343,7 +355,7 @@ func (l *Ledger) afterAccounts(id schemas.CollectorID, accounts []schemas.SlotAc
 			l.schedules[from] = schedule{s, told, learnt}
 		}
 		if c := days[rowOf(from, a.Hour)][hourKey{uint8(a.Hour.UTC().Hour()), s}].count(wholeHour); c.Unknown > 0 || blind && c.Missing() > 0 {
-			l.check(checkKey{from, a.Hour.Unix()}, now.Add(wait))
+			l.check(from, a.Hour, now.Add(wait))
 		}
 	}
 }
@@ -354,9 +366,15 @@ func toldBy(a *schemas.SlotAccount) time.Time {
 }
 
 // check has an hour counted from the store at some time, or earlier. mu is held.
-func (l *Ledger) check(key checkKey, due time.Time) {
-	if was, asked := l.checks[key]; !asked || due.Before(was) {
-		l.checks[key] = due
+func (l *Ledger) check(of source, hour, due time.Time) {
+	key := rowOf(of, hour)
+	hours := l.checks[key]
+	if hours == nil {
+		hours = new(dueHours)
+		l.checks[key] = hours
+	}
+	if at := &hours[hour.UTC().Hour()]; *at == 0 || due.Unix() < *at {
+		*at = due.Unix()
 	}
 }
 
@@ -445,7 +463,7 @@ func row(ctx context.Context, tx bun.Tx, key rowKey) (day, error) {
 	if len(rows) == 0 {
 		return make(day), nil
 	}
-	return decodeDay(rows[0])
+	return key.decode(rows[0])
 }
 
 func putRow(ctx context.Context, tx bun.Tx, key rowKey, d day) error {

@@ -118,7 +118,7 @@ func (m *model) counts() (c Counts) {
 
 // world is a ledger that is killed and opened again, beside its model.
 type world struct {
-	t   *testing.T
+	t   testing.TB
 	dsn string
 	now time.Time
 	m   *model
@@ -127,7 +127,7 @@ type world struct {
 
 var noon = time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
 
-func newWorld(t *testing.T, dsn string) *world {
+func newWorld(t testing.TB, dsn string) *world {
 	w := &world{t: t, dsn: dsn, now: noon, m: newModel()}
 	w.open()
 	t.Cleanup(func() { _ = w.l.Close() })
@@ -176,7 +176,7 @@ func (w *world) settle() {
 	w.must(w.l.CheckDue(w.t.Context(), w.now.Add(2*time.Hour)))
 }
 
-func total(t *testing.T, l *Ledger) (c Counts) {
+func total(t testing.TB, l *Ledger) (c Counts) {
 	t.Helper()
 	err := l.rows(t.Context(), "1 = 1", nil, func(_ rowKey, d day) error {
 		for _, r := range d {

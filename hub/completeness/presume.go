@@ -104,17 +104,17 @@ func (h hole) at(since time.Time) (unsaid, said hole) {
 }
 
 // presume plans the slots of holes, durably.
-func (l *Ledger) presume(ctx context.Context, holes []hole) error {
+func (l *Ledger) presume(ctx context.Context, id schemas.CollectorID, holes []hole) error {
+	told, err := l.toldIn(ctx, id, holes)
+	if err != nil {
+		return err
+	}
 	rows := make(map[rowKey]day)
 	for i := range holes {
 		h := &holes[i]
-		silent, err := l.silentHours(ctx, h)
-		if err != nil {
-			return err
-		}
 		for hour := h.from.Truncate(time.Hour); hour.Before(h.to); hour = hour.Add(time.Hour) {
 			r := h.record(hour)
-			if r == nil || !silent(hour) {
+			if r == nil || !told.silent(h, hour) {
 				continue
 			}
 			key := rowOf(h.source, hour)
@@ -148,30 +148,72 @@ func (h *hole) record(hour time.Time) *record {
 	return r
 }
 
-// silentHours returns which hours of a hole are to be presumed. Where the collector went on
-// telling of its other meters for long, this one was not in its configuration: then only
-// those are in which it told of none, and their neighbours, of which it may have told in
-// part.
-func (l *Ledger) silentHours(ctx context.Context, h *hole) (func(time.Time) bool, error) {
-	if h.configured || h.to.Sub(h.from) <= h.Interval+partsOfAnHour {
-		return func(time.Time) bool { return true }, nil
-	}
-	told := make(map[int64]bool)
-	args := []any{string(h.collector), h.from.Unix() / 86400, h.to.Unix() / 86400}
-	err := l.rows(ctx, "collector = ? AND day >= ? AND day <= ?", args, func(key rowKey, d day) error {
-		for k, r := range d {
-			if key.meter != h.meter && !r.told().none() {
-				told[key.day*24+int64(k.hour)] = true
+// long reports whether a hole is longer than accounts on their way explain. Where the
+// collector went on telling of its other meters then, this one was not in its
+// configuration, unless it says that it was.
+func (h *hole) long() bool {
+	return !h.configured && h.to.Sub(h.from) > h.Interval+partsOfAnHour
+}
+
+// tellers are the meters of which a collector told, by the hour since the epoch: one, or
+// severalMeters.
+type tellers map[int64]schemas.MeterID
+
+const severalMeters schemas.MeterID = ""
+
+// toldIn reads of which hours of long holes a collector told.
+func (l *Ledger) toldIn(ctx context.Context, id schemas.CollectorID, holes []hole) (tellers, error) {
+	var from, to time.Time
+	for i := range holes {
+		if h := &holes[i]; h.long() {
+			if from.IsZero() || h.from.Before(from) {
+				from = h.from
 			}
+			to = later(to, h.to)
 		}
-		return nil
-	})
+	}
+	if to.IsZero() {
+		return nil, nil
+	}
+	told := make(tellers)
+	// By the key of the rows: an index by collectors would cost more than these rare looks.
+	err := l.eachRow(ctx, "collector = ? AND day >= ? AND day <= ? AND meter IN (SELECT meter FROM completeness_meters WHERE collector = ?)",
+		[]any{string(id), from.Unix() / 86400, to.Unix() / 86400, string(id)}, func(key rowKey, hours []byte) error {
+			d, err := key.decode(hours)
+			if err != nil { // it tells of nothing
+				l.o.Log.Error("what collectors told is read without a row", "error", err)
+			}
+			for k, r := range d {
+				if !r.told().none() {
+					told.add(key.day*24+int64(k.hour), key.meter)
+				}
+			}
+			return nil
+		})
+	return told, err
+}
+
+func (t tellers) add(hour int64, meter schemas.MeterID) {
+	if one, ok := t[hour]; ok && one != meter {
+		meter = severalMeters
+	}
+	t[hour] = meter
+}
+
+// silent reports whether an hour of a hole is to be presumed: in a long one only those are
+// in which the collector told of no other meter, and their neighbours, of which it may have
+// told in part.
+func (t tellers) silent(h *hole, hour time.Time) bool {
+	if !h.long() {
+		return true
+	}
 	first, last := h.from.Unix()/3600, h.to.Unix()/3600
-	toldAt := func(n int64) bool { return n < first || n >= last || told[n] }
-	return func(hour time.Time) bool {
-		n := hour.Unix() / 3600
-		return !toldAt(n-1) || !toldAt(n) || !toldAt(n+1)
-	}, err
+	toldAt := func(n int64) bool {
+		meter, ok := t[n]
+		return n < first || n >= last || ok && meter != h.meter
+	}
+	n := hour.Unix() / 3600
+	return !toldAt(n-1) || !toldAt(n) || !toldAt(n+1)
 }
 
 // checkHoles has the hours of holes counted from the store whose readings may be in no
@@ -183,7 +225,7 @@ func (l *Ledger) checkHoles(holes []hole, now time.Time) {
 		h := &holes[i]
 		from := later(h.from, now.Add(-holeCheck)).Truncate(time.Hour)
 		for hour := from; hour.Before(earlier(h.to, h.blind)); hour = hour.Add(time.Hour) {
-			l.check(checkKey{h.source, hour.Unix()}, now.Add(checkSoon))
+			l.check(h.source, hour, now.Add(checkSoon))
 		}
 	}
 }
@@ -223,7 +265,7 @@ func (d day) tellsOf(number int64, at time.Time, not schemas.Schedule) bool {
 // presumeBefore does all that for accounts, before they are written themselves.
 func (l *Ledger) presumeBefore(ctx context.Context, id schemas.CollectorID, accounts []schemas.SlotAccount, now time.Time) error {
 	holes := l.holes(id, accounts, now)
-	if err := l.presume(ctx, holes); err != nil {
+	if err := l.presume(ctx, id, holes); err != nil {
 		return sqldb.Explain("note what collector "+string(id)+" has not told of", err)
 	}
 	l.checkHoles(holes, now)

@@ -1,8 +1,10 @@
 package completeness
 
 import (
+	"errors"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -10,7 +12,7 @@ import (
 )
 
 // sqlite is the address of an empty ledger.
-func sqlite(t *testing.T) string { return "sqlite:" + filepath.Join(t.TempDir(), "completeness.db") }
+func sqlite(t testing.TB) string { return "sqlite:" + filepath.Join(t.TempDir(), "completeness.db") }
 
 // quarter tells of slots of a quarter of an hour each, from one moment to another, all
 // read.
@@ -110,6 +112,24 @@ func TestMeterTakenOutAndPutBack(t *testing.T) {
 	w.tell(quarter("stays", start.Add(-2*time.Hour), noon.Add(time.Hour)), true)
 	w.tell(quarter("out", noon.Add(20*time.Minute), noon.Add(time.Hour)), true)
 	w.now = noon.Add(time.Hour)
+	if list := w.gaps(); len(list) != 0 {
+		t.Errorf("gaps %+v, want none", list)
+	}
+}
+
+// Meters that were taken out for different times come back in one envelope.
+func TestMetersPutBackTogether(t *testing.T) {
+	w := newWorld(t, sqlite(t))
+	var back []schemas.SlotAccount
+	for m, days := range map[schemas.MeterID]int{"out1": 1, "out5": 5, "out3": 3} {
+		left := noon.AddDate(0, 0, -days)
+		w.tell(quarter(m, left.Add(-2*time.Hour), left), true)
+		back = append(back, quarter(m, noon, noon.Add(time.Hour))...)
+	}
+	w.tell(quarter("stays", noon.AddDate(0, 0, -6), noon.Add(time.Hour)), true)
+	w.now = noon.Add(time.Hour)
+	w.must(w.l.StoreAccounts(t.Context(), "c1", back))
+	w.now = noon
 	if list := w.gaps(); len(list) != 0 {
 		t.Errorf("gaps %+v, want none", list)
 	}
@@ -267,5 +287,48 @@ func TestPresumedBound(t *testing.T) {
 	w.must(w.l.tidy(t.Context(), w.now))
 	if !slices.ContainsFunc(w.gaps(), func(g Gap) bool { return g.Reason == Unknown }) {
 		t.Error("no gap is left after the oldest days were dropped")
+	}
+}
+
+// A meter's own accounts do not hide the hours in which the collector told of no other, and
+// several others count like one.
+func TestOwnAccountsAreNoOthers(t *testing.T) {
+	told := make(tellers)
+	h := &hole{source: source{"m1", "c1"}, Schedule: schemas.Schedule{Interval: 15 * time.Minute}, from: noon.Add(20 * time.Minute), to: noon.Add(9 * time.Hour)}
+	first := noon.Unix() / 3600
+	for n, meters := range [][]schemas.MeterID{{"m1"}, {"m2"}, {"m1", "m2"}, {"m2", "m1"}, {"m2", "m3"}, {"m2"}, {"m2", "m2"}, {}, {"m2"}} {
+		for _, m := range meters {
+			told.add(first+int64(n), m)
+		}
+	}
+	var silent []int
+	for n := range 9 {
+		if told.silent(h, noon.Add(time.Duration(n)*time.Hour)) {
+			silent = append(silent, n)
+		}
+	}
+	if want := []int{0, 1, 6, 7, 8}; !slices.Equal(silent, want) {
+		t.Errorf("presumed in hours %d, want %d", silent, want)
+	}
+	h.configured = true
+	if !told.silent(h, noon.Add(3*time.Hour)) {
+		t.Error("not presumed in an hour of which the collector says that it kept account of the meter")
+	}
+}
+
+// A damaged row holds up no accounts of other meters, and those of its own name it.
+func TestDamagedRow(t *testing.T) {
+	w := newWorld(t, sqlite(t))
+	start := noon.AddDate(0, 0, -3)
+	for _, m := range []schemas.MeterID{"m1", "m2"} {
+		w.tell(quarter(m, start.Add(-time.Hour), start), true)
+	}
+	w.tell(quarter("m2", start, start.Add(time.Hour)), true)
+	_, err := w.l.db.Write.NewRaw("UPDATE completeness_days SET hours = 'x' WHERE meter = 'm2' AND day = ?", start.Unix()/86400).Exec(t.Context())
+	w.must(err)
+	w.must(w.l.StoreAccounts(t.Context(), "c1", quarter("m1", noon.Add(-time.Hour), noon)))
+	err = w.l.StoreAccounts(t.Context(), "c1", quarter("m2", start.Add(time.Hour), start.Add(2*time.Hour)))
+	if err == nil || !strings.Contains(err.Error(), "meter m2 of collector c1 on 2026-02-27") || !errors.Is(err, errDamaged) {
+		t.Errorf("%v, want the damaged row named", err)
 	}
 }

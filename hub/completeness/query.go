@@ -147,7 +147,7 @@ func (g *gathering) add(key rowKey, d day) error {
 		if !ok {
 			continue
 		}
-		hour := time.Unix(key.day*86400+int64(k.hour)*3600, 0).UTC()
+		hour := key.begin(k.hour)
 		if o := g.open; o != nil && o.Meter == one.Meter && o.Collector == one.Collector && o.Reason == one.Reason && o.Asked == one.Asked && !hour.After(g.until) {
 			o.Counts.Add(&one.Counts)
 			o.To = later(o.To, one.To)
@@ -208,7 +208,7 @@ func (q *Query) window(hour time.Time, s schemas.Schedule) (w window) {
 
 // gapOf makes a gap of one hour; ok is false where nothing is missing.
 func (q *Query) gapOf(key rowKey, k hourKey, r *record) (g Gap, ok bool) {
-	hour := time.Unix(key.day*86400+int64(k.hour)*3600, 0).UTC()
+	hour := key.begin(k.hour)
 	w := q.window(hour, k.Schedule)
 	g = Gap{Collector: key.collector, Meter: key.meter, Counts: r.count(w), Asked: r.asked}
 	if g.Missing() == 0 {
@@ -336,7 +336,7 @@ func (l *Ledger) Completeness(ctx context.Context, q Query) (list []Collector, e
 			c.Meters++
 		}
 		for k, r := range d {
-			n := r.count(q.window(time.Unix(key.day*86400+int64(k.hour)*3600, 0).UTC(), k.Schedule))
+			n := r.count(q.window(key.begin(k.hour), k.Schedule))
 			c.Counts.Add(&n)
 		}
 		return nil
@@ -411,7 +411,7 @@ func (l *Ledger) countGauges(ctx context.Context, now time.Time) error {
 	where, args := q.where("short > 0")
 	err := l.rows(ctx, where, args, func(key rowKey, d day) error {
 		for k, r := range d {
-			n := r.count(q.window(time.Unix(key.day*86400+int64(k.hour)*3600, 0).UTC(), k.Schedule))
+			n := r.count(q.window(key.begin(k.hour), k.Schedule))
 			g.Slots[Unknown] += n.Unknown
 			for reason, lost := range n.Lost {
 				g.Slots[reason] += lost

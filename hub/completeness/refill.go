@@ -66,7 +66,7 @@ func (a *asking) add(key rowKey, d day) {
 			continue
 		}
 		a.hours[key] = append(a.hours[key], k)
-		from := time.Unix(key.day*86400+int64(k.hour)*3600, 0).UTC()
+		from := key.begin(k.hour)
 		to := from.Add(time.Hour + k.Interval)
 		if last := len(a.refills) - 1; last >= 0 && a.refills[last].Meter == key.meter && !a.refills[last].To.Before(from) {
 			a.refills[last].To = to

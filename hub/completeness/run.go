@@ -129,7 +129,7 @@ func (l *Ledger) checkAll(ctx context.Context) error {
 		defer l.mu.Unlock()
 		for k, r := range d {
 			if r.short() > 0 {
-				l.check(checkKey{key.source, key.day*86400 + int64(k.hour)*3600}, now)
+				l.check(key.source, key.begin(k.hour), now)
 			}
 		}
 		return nil
@@ -139,6 +139,17 @@ func (l *Ledger) checkAll(ctx context.Context) error {
 // rows calls each for the rows of a condition, in the order of meters, collectors and days
 // as Go compares them: pages go on from there.
 func (l *Ledger) rows(ctx context.Context, where string, args []any, each func(rowKey, day) error) error {
+	return l.eachRow(ctx, where, args, func(key rowKey, hours []byte) error {
+		d, err := key.decode(hours)
+		if err != nil {
+			return err
+		}
+		return each(key, d)
+	})
+}
+
+// eachRow is rows for hours that are not decoded.
+func (l *Ledger) eachRow(ctx context.Context, where string, args []any, each func(rowKey, []byte) error) error {
 	query := "SELECT meter, collector, day, hours FROM completeness_days WHERE " + where + " ORDER BY " + l.bytewise("meter") + ", " + l.bytewise("collector") + ", day"
 	found, err := l.db.Read.QueryContext(ctx, query, args...)
 	if err != nil {
@@ -152,11 +163,7 @@ func (l *Ledger) rows(ctx context.Context, where string, args []any, each func(r
 		if err := found.Scan(&meter, &collector, &number, &hours); err != nil {
 			return err
 		}
-		d, err := decodeDay(hours)
-		if err != nil {
-			return err
-		}
-		if err := each(rowKey{source{schemas.MeterID(meter), schemas.CollectorID(collector)}, number}, d); err != nil {
+		if err := each(rowKey{source{schemas.MeterID(meter), schemas.CollectorID(collector)}, number}, hours); err != nil {
 			return err
 		}
 	}
@@ -169,7 +176,7 @@ func (l *Ledger) Flush(ctx context.Context, now time.Time) error {
 	ready := make(map[rowKey]bool)
 	for key, d := range l.deltas {
 		for k := range d {
-			if end := key.day*86400 + int64(k.hour+1)*3600; now.Unix()-end > int64(flushAfter/time.Second) {
+			if now.Sub(key.begin(k.hour+1)) > flushAfter {
 				ready[key] = true
 				break
 			}
@@ -228,29 +235,41 @@ func (l *Ledger) CheckDue(ctx context.Context, now time.Time) error {
 	if l.o.Store == nil {
 		return nil
 	}
-	l.mu.Lock()
-	due := make(map[rowKey]hourSpan)
-	var done []checkKey
-	for key, at := range l.checks {
-		if !at.After(now) && len(done) < checksAtOnce {
-			row, hour := rowKey{key.source, key.hour / 86400}, uint8(key.hour%86400/3600)
-			due[row] = due[row].with(hour)
-			done = append(done, key)
-		}
-	}
-	l.mu.Unlock()
+	due := l.takeDue(now)
 	err := l.fromStore(ctx, due, func(d, _, found day, _ rowKey) { d.merge(found) })
 	if err != nil {
-		return err
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		for key, span := range due {
+			for hour := span.from; hour < span.end; hour++ {
+				l.check(key.source, key.begin(hour), now)
+			}
+		}
 	}
+	return err
+}
+
+// takeDue takes the hours that are to be counted from the store by now out of memory, some
+// of them if they are many.
+func (l *Ledger) takeDue(now time.Time) map[rowKey]hourSpan {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, key := range done {
-		if !l.checks[key].After(now) {
+	due, n := make(map[rowKey]hourSpan), 0
+	for key, hours := range l.checks {
+		if n >= checksAtOnce {
+			break
+		}
+		for hour, at := range hours {
+			if at != 0 && at <= now.Unix() {
+				due[key], hours[hour] = due[key].with(uint8(hour)), 0
+				n++
+			}
+		}
+		if *hours == (dueHours{}) {
 			delete(l.checks, key)
 		}
 	}
-	return nil
+	return due
 }
 
 // hourSpan is hours of a day, from <= h < end.
@@ -298,7 +317,7 @@ func (l *Ledger) fromStore(ctx context.Context, rows map[rowKey]hourSpan, settle
 // countDay counts hours of rows of one day.
 func (l *Ledger) countDay(ctx context.Context, keys []rowKey, hours hourSpan, settle settling) error {
 	number := keys[0].day
-	midnight := time.Unix(number*86400, 0).UTC()
+	midnight := keys[0].begin(0)
 	begin, end := midnight.Add(time.Duration(hours.from)*time.Hour), midnight.Add(time.Duration(hours.end)*time.Hour)
 	shapes := make(map[schemas.MeterID]map[rowKey]day) // the hours that a row has
 	err := l.db.Snapshot(ctx, func(tx bun.Tx) error {
@@ -308,7 +327,7 @@ func (l *Ledger) countDay(ctx context.Context, keys []rowKey, hours hourSpan, se
 				return err
 			}
 			for _, data := range rows {
-				d, err := decodeDay(data)
+				d, err := key.decode(data)
 				if err != nil {
 					return err
 				}
@@ -371,7 +390,7 @@ func later(a, b time.Time) time.Time {
 func (l *Ledger) find(found map[rowKey]day, key rowKey, d day, origin schemas.Origin, at time.Time) {
 	for k := range d {
 		hour, n := k.Slot(at)
-		if hour.Unix() != key.day*86400+int64(k.hour)*3600 {
+		if !hour.Equal(key.begin(k.hour)) {
 			continue
 		}
 		if found[key] == nil {
@@ -433,9 +452,9 @@ func (l *Ledger) Recount(ctx context.Context, from, until time.Time) error {
 	now := l.o.Now()
 	return l.fromStore(ctx, keys, func(d, had, found day, key rowKey) {
 		for k, r := range d {
-			begin := key.day*86400 + int64(k.hour)*3600
-			if begin >= from.Unix() && begin < until.Unix() && r.recount(had[k], found[k]) {
-				l.checkAgain(checkKey{key.source, begin}, now)
+			begin := key.begin(k.hour)
+			if !begin.Before(from) && begin.Before(until) && r.recount(had[k], found[k]) {
+				l.checkAgain(key.source, begin, now)
 			}
 		}
 		d.merge(found)
@@ -444,10 +463,10 @@ func (l *Ledger) Recount(ctx context.Context, from, until time.Time) error {
 
 // checkAgain has an hour counted from the store that lost something to a recount: what was
 // sent again while the store was asked looked as if it had been there before.
-func (l *Ledger) checkAgain(key checkKey, now time.Time) {
+func (l *Ledger) checkAgain(of source, hour, now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.check(key, now.Add(checkLater))
+	l.check(of, hour, now.Add(checkLater))
 }
 
 // recount takes back what was known when the store was asked and is not there, and reports
