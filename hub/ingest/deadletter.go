@@ -20,21 +20,26 @@ import (
 // still.
 const deadLetterFile = "dead-letters.jsonl"
 
-// deadLetters keeps messages, as they came, with the reason: one JSON object a
-// line. Messages that opened are kept sealed too, so the files hold no plain
-// readings.
-type deadLetters struct {
+// letterFile keeps messages, as they came, with the reason: one JSON object a line.
+// Messages that opened are kept sealed too, so the files hold no plain readings.
+type letterFile struct {
 	path string
-	// max bounds the file: a full one becomes the previous one, and the one before that
-	// is overwritten.
+	// max bounds the file.
 	max int64
-	// sync makes what was written last; os.File.Sync.
-	sync func(*os.File) error
+	// sync makes what was written last, syncDir the name of the file.
+	sync    func(*os.File) error
+	syncDir func(string) error
 
 	mu     sync.Mutex
 	size   int64
 	synced time.Time
-	heard  map[seal.Code]time.Time
+}
+
+// deadLetters is the file of the refused messages. A full one becomes the previous one,
+// and the one before that is overwritten.
+type deadLetters struct {
+	letterFile
+	heard map[seal.Code]time.Time
 }
 
 // deadLetterMax bounds a file. Two files of 64 MiB hold some ten thousand
@@ -58,20 +63,26 @@ type deadLetter struct {
 	Payload    []byte    `json:"payload"` // base64 of the message
 }
 
-func openDeadLetters(dir, name string) (*deadLetters, error) {
-	d := &deadLetters{path: filepath.Join(dir, name), max: deadLetterMax, sync: (*os.File).Sync, heard: make(map[seal.Code]time.Time)}
-	f, err := os.OpenFile(d.path, os.O_RDWR, 0)
+func openDeadLetters(dir string) (*deadLetters, error) {
+	d := &deadLetters{heard: make(map[seal.Code]time.Time)}
+	return d, d.open(dir, deadLetterFile)
+}
+
+// open finds out what a file of letters holds; there need not be one.
+func (l *letterFile) open(dir, name string) error {
+	l.path, l.max, l.sync, l.syncDir = filepath.Join(dir, name), deadLetterMax, (*os.File).Sync, durable.SyncDir
+	f, err := os.OpenFile(l.path, os.O_RDWR, 0)
 	if errors.Is(err, fs.ErrNotExist) {
-		return d, nil
+		return nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("dead letters: %w", err)
+		return fmt.Errorf("letters: %w", err)
 	}
 	defer f.Close()
-	if d.size, err = endLine(f); err != nil {
-		return nil, fmt.Errorf("dead letters %s: %w", d.path, err)
+	if l.size, err = endLine(f); err != nil {
+		return fmt.Errorf("letters %s: %w", l.path, err)
 	}
-	return d, nil
+	return nil
 }
 
 // endLine ends the last line of f, which a crash may have cut short, and
@@ -130,28 +141,28 @@ func (d *deadLetters) makeRoom(n int64) error {
 
 // append writes lines, or, on an error, leaves the file as it was. They outlast a power cut
 // within a time.
-func (d *deadLetters) append(at time.Time, lines []byte, within time.Duration) error {
-	f, err := os.OpenFile(d.path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+func (l *letterFile) append(at time.Time, lines []byte, within time.Duration) error {
+	f, err := os.OpenFile(l.path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
 	info, err := f.Stat()
+	if err == nil && info.Size() == 0 { // new: its name must last too
+		err = l.syncDir(filepath.Dir(l.path))
+	}
 	if err != nil {
 		return err
 	}
 	_, err = f.Write(lines)
-	if age := at.Sub(d.synced); err == nil && (age < 0 || age >= within) {
-		err, d.synced = d.sync(f), at
+	if age := at.Sub(l.synced); err == nil && (age < 0 || age >= within) {
+		err, l.synced = l.sync(f), at
 	}
 	if err != nil {
 		// Half a line would spoil the next one.
 		return errors.Join(err, f.Truncate(info.Size()))
 	}
-	d.size = info.Size() + int64(len(lines))
-	if info.Size() == 0 { // new: its name must last too
-		return durable.SyncDir(filepath.Dir(d.path))
-	}
+	l.size = info.Size() + int64(len(lines))
 	return nil
 }
 

@@ -133,7 +133,7 @@ func New(o Options) (*Receiver, error) {
 	if r.blocked, err = openBlockade(o.Dir); err != nil {
 		return nil, err
 	}
-	if r.dead, err = openDeadLetters(o.Dir, deadLetterFile); err != nil {
+	if r.dead, err = openDeadLetters(o.Dir); err != nil {
 		return nil, err
 	}
 	if r.rejected, err = openRejected(o.Dir); err != nil {

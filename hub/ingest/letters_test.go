@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"os"
@@ -17,7 +18,7 @@ import (
 
 func mustLetters(t *testing.T, dir string) *deadLetters {
 	t.Helper()
-	d, err := openDeadLetters(dir, deadLetterFile)
+	d, err := openDeadLetters(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,10 +75,11 @@ func TestLettersAreSyncedOnceASecond(t *testing.T) {
 	}
 }
 
-// rejectedOf makes envelopes of collectors that the store does not hold.
+// rejectedOf makes envelopes of collectors that the store does not hold, no two alike.
 func rejectedOf(ids ...schemas.CollectorID) (group []*delivery) {
 	for _, id := range ids {
 		d := &delivery{key: deliveryKey{source: readingsOf(id)}, message: mqttlink.Message{Topic: readingsTopic(id), Payload: make([]byte, 100)}}
+		_, _ = rand.Read(d.message.Payload) // never fails
 		d.reject(codeSchema, errors.New("why"))
 		group = append(group, d)
 	}
@@ -160,6 +162,58 @@ func TestRejectedPartOfOneCollector(t *testing.T) {
 	}
 	if n := count("c1", "c1"); n != 1 {
 		t.Errorf("%d kept in an emptied file whose parts have room for one", n)
+	}
+}
+
+// An envelope that comes again, as of a collector that was restored, takes no more room in
+// the file: not in one group, nor in the next, nor after a restart.
+func TestRejectedOnce(t *testing.T) {
+	dir := t.TempDir()
+	group := rejectedOf("c1", "c2", "c1")
+	keep := func(group ...*delivery) *rejectedLetters {
+		t.Helper()
+		r, err := openRejected(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			if kept, err := r.keep(testMoment, group); err != nil || slices.Contains(kept, false) {
+				t.Fatal(kept, err)
+			}
+		}
+		return r
+	}
+	keep(group[0], group[1], group[0])
+	r := keep(group...)
+	if got, want := topics(t, r.path), strings.Join([]string{readingsTopic("c1"), readingsTopic("c2"), readingsTopic("c1")}, " "); got != want {
+		t.Errorf("the file holds %s, want %s", got, want)
+	}
+	if err := os.Remove(r.path); err != nil {
+		t.Fatal(err)
+	}
+	if kept, err := r.keep(testMoment, group); err != nil || slices.Contains(kept, false) || strings.Count(topics(t, r.path), " ") != 2 {
+		t.Errorf("%v, %v: a file that was moved away holds them no more, the new one %s", kept, err, topics(t, r.path))
+	}
+}
+
+// A new file whose name did not reach the disk gets nothing: the next try asks for the name
+// again.
+func TestNameOfLettersIsOwed(t *testing.T) {
+	d := mustLetters(t, t.TempDir())
+	named := 0
+	d.syncDir = func(string) error {
+		if named++; named == 1 {
+			return errors.New("no")
+		}
+		return nil
+	}
+	if err := d.add(testMoment, mqttlink.Message{Topic: "a"}, seal.FrameBad, errors.New("why")); err == nil {
+		t.Error("kept without a name")
+	}
+	mustAdd(t, d, "b")
+	mustAdd(t, d, "c")
+	if got := topics(t, d.path); got != "b c" || named != 2 {
+		t.Errorf("the file holds %q after %d syncs of the folder, want b c after 2", got, named)
 	}
 }
 

@@ -94,11 +94,11 @@ func (r *Receiver) keepRejected(group []*delivery) error {
 		if !d.withheld {
 			continue
 		}
-		r.metrics.withheld.Inc()
 		if err := r.dead.add(r.o.Now(), d.message, d.code, errors.Join(d.rejected, fmt.Errorf("%s: %w", r.rejected.path, errLettersFull))); err != nil {
 			return err
 		}
 		d.kept = true
+		r.metrics.withheld.Inc()
 		r.tellRejected(d)
 	}
 	return nil
@@ -108,8 +108,12 @@ func (r *Receiver) keepRejected(group []*delivery) error {
 func (r *Receiver) tellRejected(d *delivery) {
 	r.metrics.refused(d.code).Inc()
 	r.noteRefused(d.message, d.code)
+	path := r.rejected.path
+	if d.withheld {
+		path = r.dead.path
+	}
 	if r.dead.loud(d.code, r.o.Now()) {
-		r.log.Warn("envelope can not be stored and is kept as a letter", "code", d.code, "file", r.rejected.path,
+		r.log.Warn("envelope can not be stored and is kept as a letter", "code", d.code, "file", path,
 			"collector", d.key.collector, "receipt", !d.withheld, "reason", d.rejected)
 	}
 }
