@@ -30,7 +30,9 @@ import (
 //
 // The file has a span before a moment of it is given, and the one in hand reaches ahead
 // there. So nothing is given twice after a kill either: what may have been given goes as
-// given, and the seconds up to its end are passed on the next track.
+// given, and the seconds up to its end are passed on the next track. It reaches as far
+// ahead as it has come, so that a collector which is killed soon after each start, over and
+// over, does not use up the tracks.
 type moments struct {
 	path string
 	log  *slog.Logger
@@ -69,9 +71,11 @@ const (
 	// trackPeriod is from one moment of a track to the next, in ms: a power of two, and
 	// below half of the shortest interval, so that each slot has some.
 	trackPeriod = 4 * (tracks - 1)
-	// momentsAhead is how far what is written reaches ahead, in ms: the least time
-	// between two writes, unless the clock leaps.
-	momentsAhead = 20_000
+	// momentsAhead is how far at most what is written reaches ahead, in ms, and
+	// momentsAheadFirst how far at first: a write each 20 s, once the clock has gone on
+	// for 20 s without a leap.
+	momentsAhead      = 20_000
+	momentsAheadFirst = 500
 	// momentsGap is how far a clock may go on in one step and in one span, in ms.
 	momentsGap = 3_600_000
 	// maxSpans bounds what is remembered of a track.
@@ -231,7 +235,7 @@ func (p *moments) take(track int, at int64) {
 	default:
 		u.top = at
 	}
-	u.open.To = at + momentsAhead
+	u.open.To = at + min(max(at-u.open.From, momentsAheadFirst), momentsAhead)
 	p.write()
 }
 

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -201,7 +202,11 @@ func TestMomentsOfAClockThatStartsAhead(t *testing.T) {
 func TestMomentsAreWrittenAhead(t *testing.T) {
 	r := newMomentsRig(t, time.Second)
 	files := map[string]bool{}
-	for range 100 {
+	r.run(momentsAheadFirst*time.Millisecond, 10*time.Millisecond)
+	if data, err := os.ReadFile(r.path); err != nil || strings.Count(string(data), "from") != 1 || !strings.Contains(string(data), strconv.FormatInt(r.now.UnixMilli(), 10)) {
+		t.Errorf("after the first half second the file is not the first one: %s, %v", data, err)
+	}
+	for n := range 200 {
 		r.run(time.Second, time.Second)
 		data, err := os.ReadFile(r.path)
 		if err != nil {
@@ -215,9 +220,29 @@ func TestMomentsAreWrittenAhead(t *testing.T) {
 		if last := r.now.Add(-time.Second).UnixMilli(); !held.tracks[0].used[0].has(last) {
 			t.Fatalf("%s is not in the file: %s", r.now, data)
 		}
+		if n == 99 {
+			if len(files) > 10 {
+				t.Errorf("written %d times in the first 100 s", len(files))
+			}
+			clear(files)
+		}
 	}
-	if len(files) != 5 {
-		t.Errorf("written %d times in 100 s", len(files))
+	if n := len(files) - 1; n != 5 { // one is from before
+		t.Errorf("written %d times in 100 s", n)
+	}
+}
+
+// A collector that is killed soon after each start, over and over, as by a unit that
+// restarts it at once or by power that flickers, uses nothing up.
+func TestMomentsOutliveManyKills(t *testing.T) {
+	for _, lived := range []time.Duration{100 * time.Millisecond, time.Second, 5 * time.Second} {
+		r := newMomentsRig(t, 100*time.Millisecond)
+		for range 10 * tracks {
+			if moved := r.run(lived, 100*time.Millisecond); moved >= trackPeriod*time.Millisecond || r.worn {
+				t.Fatalf("killed each %s: moved by %s", lived, moved)
+			}
+			r.start()
+		}
 	}
 }
 

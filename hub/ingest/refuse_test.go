@@ -239,8 +239,13 @@ func TestRejected(t *testing.T) {
 				t.Error("counted as stored")
 			}
 
-			// Full: what there is no room to keep stays with its collector.
+			// Full: what there is no room to keep stays with its collector. It is withheld
+			// once, however often its letter is tried.
 			h.rejected.max = 1
+			if tt.name == "store" {
+				syncDir := h.dead.syncDir
+				h.dead.syncDir = func(string) error { h.dead.syncDir = syncDir; return errors.New("no") }
+			}
 			next := s.seal([]byte("y"))
 			w.publish(readingsTopic("c1"), next)
 			w.sentinel(w.sender("c3"))

@@ -13,6 +13,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 )
 
 // WriteFile replaces the file at path with data, durably and atomically: when
@@ -23,7 +24,9 @@ import (
 // followed.
 //
 // What root writes belongs to the owner and group of the file that it replaces, and a new
-// file to those of the folder, so that the service whose folder it is can read it.
+// file to those of the folder, so that the service whose folder it is can read it. Where
+// root may not give files away, as in some containers, a new file stays root's, and a file
+// of somebody else is not replaced.
 func WriteFile(path string, data []byte, perm os.FileMode) error {
 	return system{(*os.File).Sync, os.Rename, SyncDir, os.Geteuid(), (*os.File).Chown}.replace(path, data, perm)
 }
@@ -106,7 +109,9 @@ func keepOwner(f *os.File, path string, euid int, chown func(f *os.File, uid, gi
 		return nil
 	}
 	info, err := os.Lstat(path)
-	if made, _ := f.Stat(); errors.Is(err, fs.ErrNotExist) || err == nil && os.SameFile(info, made) {
+	made, _ := f.Stat()
+	isNew := errors.Is(err, fs.ErrNotExist) || err == nil && os.SameFile(info, made)
+	if isNew {
 		info, err = os.Stat(filepath.Dir(path))
 	}
 	if err != nil {
@@ -116,8 +121,16 @@ func keepOwner(f *os.File, path string, euid int, chown func(f *os.File, uid, gi
 	if !ok || uid == 0 && gid == 0 {
 		return nil
 	}
-	if err := chown(f, uid, gid); err != nil {
+	switch err := chown(f, uid, gid); {
+	case err == nil, isNew && refused(err):
+		return nil
+	default:
 		return fmt.Errorf("leave the file to its owner: %w; run this as user %d", err, uid)
 	}
-	return nil
+}
+
+// refused tells that the system does not let root give this file away: it lacks the
+// capability, the owner is no user of its name space, or the file system has no owners.
+func refused(err error) bool {
+	return errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EINVAL) || errors.Is(err, errors.ErrUnsupported)
 }

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -130,5 +131,24 @@ func TestOwnerThatCannotBeKept(t *testing.T) {
 	data, _ := os.ReadFile(path)
 	if entries, err := os.ReadDir(filepath.Dir(path)); string(data) != "old" || err != nil || len(entries) != 1 {
 		t.Errorf("it holds %q, the folder %v, %v", data, entries, err)
+	}
+}
+
+// Where root may not give files away, a new file stays root's; a disk that fails is an
+// error all the same.
+func TestNewFileWhereRootGivesNothingAway(t *testing.T) {
+	if runtime.GOOS == "windows" || os.Geteuid() != 0 {
+		t.Skip("only root can make folders of others")
+	}
+	dir := t.TempDir()
+	if err := os.Chown(dir, 1201, 1201); err != nil {
+		t.Fatal(err)
+	}
+	for errno, ok := range map[syscall.Errno]bool{syscall.EPERM: true, syscall.EINVAL: true, syscall.ENOTSUP: true, syscall.EIO: false} {
+		path := filepath.Join(dir, strconv.Itoa(int(errno)))
+		err := system{(*os.File).Sync, os.Rename, SyncDir, 0, func(*os.File, int, int) error { return errno }}.replace(path, []byte("new"), 0o600)
+		if data, _ := os.ReadFile(path); ok != (err == nil) || ok != (string(data) == "new") {
+			t.Errorf("%v: %v, the file holds %q", errno, err, data)
+		}
 	}
 }
