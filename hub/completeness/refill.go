@@ -34,7 +34,7 @@ func (l *Ledger) askRefills(ctx context.Context, now time.Time) error {
 	wanted := make(map[schemas.CollectorID]*asking)
 	n := 0
 	err := l.rows(ctx, "wanted > 0", nil, func(key rowKey, d day) error {
-		if !l.enrolled(key.collector) || l.isSilent(key.collector, now) {
+		if !l.enrolled(key.collector) || !l.reachable(key.collector, now) {
 			return nil
 		}
 		a := wanted[key.collector]
@@ -103,9 +103,10 @@ func (l *Ledger) ask(ctx context.Context, id schemas.CollectorID, a *asking) err
 	return sqldbError("note what was asked for", err)
 }
 
-// isSilent reports whether a collector has said nothing for long.
-func (l *Ledger) isSilent(id schemas.CollectorID, now time.Time) bool {
+// reachable reports whether a collector was heard of late, so that a request finds it. One
+// that was not heard since this start is neither reachable nor, yet, silent.
+func (l *Ledger) reachable(id schemas.CollectorID, now time.Time) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return now.Sub(l.heard[id]) > l.o.SilentAfter
+	return now.Sub(l.heard[id]) <= l.o.SilentAfter
 }

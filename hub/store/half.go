@@ -48,39 +48,31 @@ func (s *Store) whole(ctx context.Context, ask func() error) (err error) {
 func (s *Store) wholeReading(ctx context.Context, half schemas.Reading) (r schemas.Reading, ok bool, err error) {
 	q := `SELECT ` + selectReading + of(half.Meter, half.Quantity) + ` AND ` + ofOrigin(half.Origin) + ` AND ` +
 		between(half.TakenAt, half.TakenAt.Add(time.Millisecond)) + ` LIMIT 1`
-	err = s.whole(ctx, func() error {
-		r, ok = half, false
-		return s.query(ctx, q, func(piece *series) error {
-			rows, err := newRows(piece, readingColumns()...)
-			if err != nil {
-				return err
-			}
-			return rows.each(func() error {
-				ok = true
-				return rows.reading(&r)
-			})
-		})
-	})
-	return r, ok, err
+	return wholeRow(ctx, s, q, readingColumns(), half, (*rows).reading)
 }
 
 // wholeHour is wholeReading for an hour of a cell or an area.
 func (s *Store) wholeHour(ctx context.Context, areas bool, half CellHour) (h CellHour, ok bool, err error) {
 	q := cellQuery(areas, half.Place, half.Medium, half.Hour, half.Hour.Add(time.Millisecond))
+	return wholeRow(ctx, s, q, cellColumns(), half, (*rows).cellHour)
+}
+
+// wholeRow asks q for the row that was half, and reads it with read.
+func wholeRow[T any](ctx context.Context, s *Store, q string, columns []string, half T, read func(*rows, *T) error) (row T, ok bool, err error) {
 	err = s.whole(ctx, func() error {
-		h, ok = half, false
+		row, ok = half, false
 		return s.query(ctx, q, func(piece *series) error {
-			rows, err := newRows(piece, cellColumns()...)
+			rows, err := newRows(piece, columns...)
 			if err != nil {
 				return err
 			}
 			return rows.each(func() error {
 				ok = true
-				return rows.cellHour(&h)
+				return read(rows, &row)
 			})
 		})
 	})
-	return h, ok, err
+	return row, ok, err
 }
 
 // anyNull reports whether one of the row's cells is null.

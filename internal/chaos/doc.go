@@ -12,8 +12,10 @@
 //	    |
 //	    +-- spool segments, hard-linked into an archive before they can go
 //
-// The oracle shares nothing with what it judges: the archive keeps every segment that the
-// spool ever wrote, whatever the spool frees, and a parser of its own reads it. What was
+// What the oracle expects does not come from what it judges: the archive keeps every segment
+// that the spool ever wrote, whatever the spool frees, and a parser of its own reads it; only
+// the forms of the wire (schemas, schemas/seal) are the same. What is there it reads as
+// anybody would: from InfluxDB, with the hub's queries of ledger, cases and gaps. What was
 // on disk must be stored once, with the same value, and with the value that the meter
 // showed. What a damaged spool destroyed must lie in slots that the hub's ledger of
 // completeness knows to be without a reading.
