@@ -70,7 +70,7 @@ func keep(name, to string) (size int64, err error) {
 	if err != nil {
 		return 0, err
 	}
-	link := filepath.Join(to, fmt.Sprint(inodeOf(info), ".seg"))
+	link := filepath.Join(to, linkName(info))
 	if _, err := os.Stat(link); err == nil {
 		return info.Size(), nil
 	}
@@ -80,8 +80,22 @@ func keep(name, to string) (size int64, err error) {
 	return info.Size(), nil
 }
 
+func linkName(info fs.FileInfo) string { return fmt.Sprint(inodeOf(info), ".seg") }
+
 // each calls fn with every record of every stream that was ever on disk.
 func (a *archive) each(fn func(schemas.Stream, record) error) error {
+	return a.segments(func(s schemas.Stream, path string, list []record, _ bool) error {
+		for _, r := range list {
+			if err := fn(s, r); err != nil {
+				return fmt.Errorf("%s: record %d: %w", path, r.seq, err)
+			}
+		}
+		return nil
+	})
+}
+
+// segments calls fn with the records of every segment, and whether it ends torn.
+func (a *archive) segments(fn func(s schemas.Stream, path string, list []record, torn bool) error) error {
 	return filepath.WalkDir(a.dir, func(path string, e fs.DirEntry, err error) error {
 		if err != nil || !strings.HasSuffix(path, ".seg") {
 			return err
@@ -90,14 +104,45 @@ func (a *archive) each(fn func(schemas.Stream, record) error) error {
 		if err != nil {
 			return err
 		}
-		list, _ := parseSegment(data)
+		list, torn := parseSegment(data)
+		return fn(streams()[filepath.Base(filepath.Dir(path))], path, list, torn)
+	})
+}
+
+// takenBack returns the envelopes in segments that a spool began and took away again, since
+// the disk was full before all of the first batch was in: nobody was told that they are
+// there, and the collector has them in memory. Such a segment ends torn, and its file is not
+// in the collector's folder any more; a start that finds one cuts it.
+func (a *archive) takenBack() (map[envelope]bool, error) {
+	there := make(map[string]bool)
+	for folder := range streams() {
+		names, err := filepath.Glob(filepath.Join(a.of, folder, "*.seg"))
+		if err != nil {
+			return nil, err
+		}
+		for _, name := range names {
+			info, err := os.Stat(name)
+			if err != nil {
+				return nil, err
+			}
+			there[linkName(info)] = true
+		}
+	}
+	back := make(map[envelope]bool)
+	err := a.segments(func(_ schemas.Stream, path string, list []record, torn bool) error {
+		if !torn || there[filepath.Base(path)] {
+			return nil
+		}
 		for _, r := range list {
-			if err := fn(streams()[filepath.Base(filepath.Dir(path))], r); err != nil {
+			e, err := envelopeOf(r.data)
+			if err != nil {
 				return fmt.Errorf("%s: record %d: %w", path, r.seq, err)
 			}
+			back[e] = true
 		}
 		return nil
 	})
+	return back, err
 }
 
 // waiting returns the envelopes in the collector's spools whose session the hub has begun to

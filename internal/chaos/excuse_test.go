@@ -2,7 +2,11 @@ package chaos
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/binary"
 	"errors"
+	"hash/crc32"
+	"maps"
 	"os"
 	"path/filepath"
 	"testing"
@@ -96,4 +100,93 @@ func TestRefusesCopy(t *testing.T) {
 			t.Errorf("%v: %t", letters, got)
 		}
 	}
+}
+
+// Of what was linked into the archive, only that is taken back which a full disk has cut
+// short and the spool has removed: not a segment that was freed, and not one that a kill has
+// cut short and that is still there.
+func TestTakenBack(t *testing.T) {
+	a := &archive{dir: t.TempDir(), of: t.TempDir()}
+	envelopes, err := sealed(4)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(filepath.Join(a.of, "spool"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	want := map[envelope]bool{}
+	for i, data := range envelopes {
+		torn, removed := i&1 != 0, i&2 != 0
+		path := filepath.Join(a.of, "spool", string(rune('a'+i))+".seg")
+		if err := os.WriteFile(path, segmentWith(data, torn), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := a.sweep(); err != nil {
+			t.Fatal(err)
+		}
+		if removed {
+			if err := os.Remove(path); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if e, err := envelopeOf(data); err != nil {
+			t.Fatal(err)
+		} else if torn && removed {
+			want[e] = true
+		}
+	}
+	got, err := a.takenBack()
+	if err != nil || len(want) != 1 || !maps.Equal(got, want) {
+		t.Errorf("%v, %v; want %v", got, err, want)
+	}
+	for e := range want {
+		j := &judgement{t: &trial{}, own: map[envelope]bool{e: true}, takenBack: got}
+		if why := j.excused(&owed{in: []envelope{e}}); why == "" {
+			t.Error("what was taken back is lost")
+		}
+		j.t.found = want // a kill has left it sound: then it was there
+		if why := j.excused(&owed{in: []envelope{e}}); why != "" {
+			t.Errorf("excused: %s", why)
+		}
+	}
+}
+
+// sealed makes envelopes of one session.
+func sealed(n int) (list [][]byte, err error) {
+	key, err := seal.NewCollectorKey(make([]byte, 32))
+	if err != nil {
+		return nil, err
+	}
+	context, err := seal.NewContext(1, rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	s, err := seal.NewSealer(seal.SealerConfig{
+		Provider: seal.DefaultProvider(), Key: key, Tenant: "t", Collector: "c1", Generation: seal.Generation(1, 1),
+		Role: seal.Up, ContentType: seal.Readings, Context: context,
+	})
+	if err != nil {
+		return nil, err
+	}
+	for range n {
+		data, _, err := s.Seal(nil, []byte("x"))
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, data)
+	}
+	return list, nil
+}
+
+// segmentWith is a segment with one record, and where torn with the beginning of another.
+func segmentWith(data []byte, torn bool) []byte {
+	numbered := append(binary.LittleEndian.AppendUint64(nil, 1), data...)
+	record := binary.LittleEndian.AppendUint32(nil, uint32(len(data)))
+	record = binary.LittleEndian.AppendUint32(record, crc32.Checksum(numbered, crc32.MakeTable(crc32.Castagnoli)))
+	record = append(record, numbered...)
+	segment := append(make([]byte, segmentHeader), record...)
+	if torn {
+		segment = append(segment, record[:len(record)-1]...)
+	}
+	return segment
 }

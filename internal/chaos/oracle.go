@@ -64,7 +64,9 @@ type judgement struct {
 	// putAside are slots that the collector told as lost in envelopes that the hub has
 	// put aside.
 	putAside map[slot]bool
-	truth    func(schemas.Reading, time.Duration) error
+	// takenBack are the envelopes that a full disk did not let the spool keep.
+	takenBack map[envelope]bool
+	truth     func(schemas.Reading, time.Duration) error
 }
 
 // judge holds what was on disk against what the hub has.
@@ -141,6 +143,11 @@ func (j *judgement) collect() error {
 			return err
 		})
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	if j.t.plan.onDisk(city.Collector) {
+		if j.takenBack, err = j.t.own.takenBack(); err != nil {
 			return err
 		}
 	}
@@ -258,6 +265,8 @@ func (j *judgement) excused(o *owed) (reason string) {
 			reason = string(j.t.damaged[e])
 		case j.t.left[e] && !j.own[e]:
 			reason = "with the twin"
+		case j.takenBack[e] && !j.t.found[e]:
+			reason = "taken back on a full disk"
 		case j.waiting[e]:
 			reason = seal.BootConflict.String() + ", not sent yet"
 		default:
