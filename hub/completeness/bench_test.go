@@ -8,9 +8,9 @@ import (
 	"citygrid/schemas"
 )
 
-// BenchmarkAccountsAfterSilence measures what an envelope of 100 accounts costs whose
-// collector has said nothing for a day, among 200 collectors with 100 meters each. The
-// hours that are then to be counted from the store are in heap-B/hour.
+// BenchmarkAccountsAfterSilence measures what 100 accounts cost that are told at once (an
+// envelope has 32 at most) by a collector that has said nothing for a day, among 200
+// collectors with 100 meters each.
 func BenchmarkAccountsAfterSilence(b *testing.B) {
 	const collectors, meters = 200, 100
 	w := newWorld(b, sqlite(b))

@@ -316,7 +316,7 @@ func TestOwnAccountsAreNoOthers(t *testing.T) {
 	}
 }
 
-// A damaged row holds up no accounts of other meters, and those of its own name it.
+// A damaged row holds up no accounts of other meters in other envelopes, and those of its own name it.
 func TestDamagedRow(t *testing.T) {
 	w := newWorld(t, sqlite(t))
 	start := noon.AddDate(0, 0, -3)

@@ -104,7 +104,7 @@ func (l *Ledger) ask(ctx context.Context, id schemas.CollectorID, a *asking) err
 }
 
 // reachable reports whether a collector was heard of late, so that a request finds it. One
-// that was not heard since this start is neither reachable nor, yet, silent.
+// that was last heard long before this start is for a while neither reachable nor, yet, silent.
 func (l *Ledger) reachable(id schemas.CollectorID, now time.Time) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -70,7 +70,10 @@ func openDeadLetters(dir string) (*deadLetters, error) {
 
 // open finds out what a file of letters holds; there need not be one.
 func (l *letterFile) open(dir, name string) error {
-	l.path, l.max, l.sync, l.syncDir = filepath.Join(dir, name), deadLetterMax, (*os.File).Sync, durable.SyncDir
+	l.path, l.max, l.syncDir = filepath.Join(dir, name), deadLetterMax, durable.SyncDir
+	if l.sync == nil {
+		l.sync = (*os.File).Sync
+	}
 	f, err := os.OpenFile(l.path, os.O_RDWR, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -79,7 +82,11 @@ func (l *letterFile) open(dir, name string) error {
 		return fmt.Errorf("letters: %w", err)
 	}
 	defer f.Close()
-	if l.size, err = endLine(f); err != nil {
+	if l.size, err = endLine(f); err == nil && l.size > 0 {
+		// The last process may have been killed before its sync.
+		err = l.sync(f)
+	}
+	if err != nil {
 		return fmt.Errorf("letters %s: %w", l.path, err)
 	}
 	return nil

@@ -217,6 +217,23 @@ func TestNameOfLettersIsOwed(t *testing.T) {
 	}
 }
 
+// What is found in a file may be there for no more than the memory of the machine: the
+// process that wrote it may have been killed before its sync. It is held, and receipted,
+// only once it lasts.
+func TestLettersThatAreFoundLast(t *testing.T) {
+	for text, want := range map[string]int{"": 0, "{}\n": 1} {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, rejectedFile), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		synced := 0
+		l := letterFile{sync: func(*os.File) error { synced++; return errors.New("no") }}
+		if err := l.open(dir, rejectedFile); synced != want || (err != nil) != (want > 0) {
+			t.Errorf("%q: %d syncs, %v", text, synced, err)
+		}
+	}
+}
+
 func TestLettersTakeTurns(t *testing.T) {
 	d := mustLetters(t, t.TempDir())
 	mustAdd(t, d, "a")
