@@ -374,7 +374,7 @@ type killer struct {
 	t        *testing.T
 	dir      string
 	n        *notes
-	mu       sync.Mutex
+	mu       sync.Mutex        // what follows, and the folder while it is looked at
 	acked    map[uint64]string // and not released
 	watching bool
 	steps    map[string]int
@@ -398,7 +398,9 @@ func (k *killer) run(rng *rand.Rand) {
 	o.disk = &watchedDisk{before: k.kill}
 	o.writeState = func(path string, data []byte, perm os.FileMode) error {
 		k.kill("state")
-		return os.WriteFile(path, data, perm) // whole or not at all is durable's business
+		k.mu.Lock() // whole or not at all is durable's business
+		defer k.mu.Unlock()
+		return os.WriteFile(path, data, perm)
 	}
 	o.Drop = func(d Drop) error {
 		k.kill("handing over")
@@ -407,7 +409,7 @@ func (k *killer) run(rng *rand.Rand) {
 		return err
 	}
 	s := mustOpen(t, k.dir, o)
-	k.watching = true
+	k.watch(true)
 	for i := range 70 {
 		data := strings.Repeat(string(rune('a'+i%26)), 1+rng.IntN(900))
 		seq := mustAppend(t, s, data)
@@ -429,8 +431,14 @@ func (k *killer) run(rng *rand.Rand) {
 		}
 	}
 	k.dropped = s.Stats().Dropped
-	k.watching = false
+	k.watch(false)
 	mustClose(t, s)
+}
+
+func (k *killer) watch(on bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.watching = on
 }
 
 // hastyDisk waits for nothing; it is for folders that are looked at once.
@@ -448,29 +456,21 @@ func (hastyDisk) SyncDir(string) error { return nil }
 func (hastyFile) Sync() error { return nil }
 
 // kill looks at what a kill at this moment leaves. The disk is held, or no commit is
-// under way, when it is called.
+// under way, when it is called; the committer may save the state meanwhile.
 func (k *killer) kill(step string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	if !k.watching {
 		return
 	}
-	k.mu.Lock()
-	want := maps.Clone(k.acked)
 	k.steps[step]++
-	k.mu.Unlock()
-	var told map[uint64]string
-	if step != "handing over" {
-		told = k.n.all()
-	} else {
-		k.n.mu.Lock()
-		told = maps.Clone(k.n.told)
-		k.n.mu.Unlock()
-	}
+	told := k.n.all()
 	o := small()
 	o.disk, o.writeState = hastyDisk{}, os.WriteFile
 	s := mustOpen(k.t, copyFolder(k.t, k.dir), o)
 	got := content(k.t, s)
 	mustClose(k.t, s)
-	for seq, data := range want {
+	for seq, data := range k.acked {
 		_, known := told[seq]
 		switch {
 		case got[seq] == data && known:
