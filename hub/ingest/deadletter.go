@@ -79,7 +79,7 @@ func (l *letterFile) open(dir, name string) error {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("letters: %w", err)
+		return fmt.Errorf("letters: %w; see to that file, then start the hub again", err)
 	}
 	defer f.Close()
 	if l.size, err = endLine(f); err == nil && l.size > 0 {
@@ -87,7 +87,7 @@ func (l *letterFile) open(dir, name string) error {
 		err = l.sync(f)
 	}
 	if err != nil {
-		return fmt.Errorf("letters %s: %w", l.path, err)
+		return fmt.Errorf("letters %s: %w; see to that file and its disk, then start the hub again", l.path, err)
 	}
 	return nil
 }
